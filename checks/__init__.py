@@ -1,0 +1,1 @@
+"""The gate: one question a file, one folder a stage."""

@@ -1,0 +1,1 @@
+"""From results to a sign-off: HTML report and Allure."""

@@ -1,0 +1,1 @@
+"""What provisioning applies: schema scripts, DMS settings, roles, the demo."""

@@ -1,0 +1,1 @@
+"""KGC, the demonstration source: schema, generated data, workload."""

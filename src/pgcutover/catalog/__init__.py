@@ -1,0 +1,1 @@
+"""What both servers contain, read once from their catalogs."""

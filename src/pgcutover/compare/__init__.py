@@ -1,0 +1,1 @@
+"""Comparing rows, orphans and indexes of a source and a target."""

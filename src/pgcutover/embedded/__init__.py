@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL servers of a rehearsal: installed, started, thrown away."""

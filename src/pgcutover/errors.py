@@ -1,0 +1,25 @@
+"""Every error a user can meet; each message says expected, found, where and what to do."""
+
+
+class PgCutoverError(Exception):
+    """Root of all errors raised on purpose; its text is fit to print without a traceback."""
+
+
+class ConfigError(PgCutoverError):
+    """migration.toml, the mapping rules or an option cannot be used as written."""
+
+
+class ServerError(PgCutoverError):
+    """A server, real or embedded, cannot be installed, started or reached."""
+
+
+class ProvisionError(PgCutoverError):
+    """A provisioning step failed; the target is as it was before that step."""
+
+
+class MoverError(PgCutoverError):
+    """The mover refused a call or reports a state from which it cannot go on."""
+
+
+class UnreadableError(PgCutoverError):
+    """Something that must be compared cannot be read; the answer is UNKNOWN, never equal."""

@@ -1,0 +1,1 @@
+"""What carries the rows from the source to the target."""

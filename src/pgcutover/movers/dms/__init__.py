@@ -1,0 +1,1 @@
+"""AWS DMS, driven through boto3."""

@@ -1,0 +1,1 @@
+"""Preparing the target: schema extraction and numbered scripts."""

@@ -1,0 +1,52 @@
+"""The verdict algebra: PASS < UNKNOWN < FAIL, the worst wins, and nothing at all is UNKNOWN."""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+class Verdict(enum.IntEnum):
+    """What is known: equal (PASS), undecided (UNKNOWN), different (FAIL)."""
+
+    PASS = 0
+    UNKNOWN = 1
+    FAIL = 2
+
+    @property
+    def exit_code(self) -> int:
+        """0 PASS, 1 FAIL, 3 UNKNOWN; pytest keeps 2, 4 and 5 for itself."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 3}[self]
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The worst of them; UNKNOWN where there are none, because nothing proves nothing."""
+    return max(verdicts, default=Verdict.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One named difference; its text and evidence hold keyed hashes, never row values."""
+
+    object: str
+    kind: str
+    message: str
+    evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check said of one object."""
+
+    check_id: str
+    object: str
+    stage: str
+    verdict: Verdict
+    message: str = ""
+    findings: tuple[Finding, ...] = ()
+    duration_seconds: float = 0.0
+    worker: str = "main"
+
+    @property
+    def identity(self) -> str:
+        """`check_id[object]`: the same in a clone, under `--pyargs` and on any machine."""
+        return f"{self.check_id}[{self.object}]"
