@@ -43,6 +43,7 @@ class Result:
     verdict: Verdict
     message: str = ""
     findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
     duration_seconds: float = 0.0
     worker: str = "main"
 

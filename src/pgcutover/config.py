@@ -1,0 +1,183 @@
+"""migration.toml: what migrates, and by which rules it is judged."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pgcutover.catalog import DeclaredDifference
+from pgcutover.errors import ConfigError
+from pgcutover.mapping import MappingRules, parse_rules
+from pgcutover.typed import build
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """How one database is reached: names of environment variables, never a password."""
+
+    dsn_env: str
+    provision_dsn_env: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DmsSettings:
+    """The AWS DMS objects of this migration, by the names they carry in the account."""
+
+    region: str
+    subnet_group: str
+    subnet_ids: tuple[str, ...]
+    replication_instance: str
+    replication_instance_class: str
+    source_endpoint: str
+    target_endpoint: str
+    source_secret_id: str
+    target_secret_id: str
+    secrets_role_arn: str
+    source_certificate: str
+    target_certificate: str
+    task: str
+    task_settings: Path
+    allocated_storage_gb: int = 50
+    multi_az: bool = False
+    security_group_ids: tuple[str, ...] = ()
+    source_ca_file: Path | None = None
+    target_ca_file: Path | None = None
+    load_timeout_seconds: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """What carries the rows."""
+
+    dms: DmsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Where the numbered scripts lie: `pre-load/NN_*.sql` and `post-load/NN_*.sql`."""
+
+    scripts: Path
+    marker_table: str = "public.pgcutover_marker"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A column that is not compared, and why; reports print it as not proven."""
+
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableSettings:
+    """What one table, named as on the target, needs beyond the defaults."""
+
+    recent_column: str = ""
+    key: tuple[str, ...] = ()
+    exclude: tuple[Exclusion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """Limits the run must keep."""
+
+    freeze_seconds: float = 30.0
+    lag_seconds: float = 10.0
+    settle_seconds: float = 5.0
+    statement_timeout_seconds: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """The embedded run that happens when no DSN is set."""
+
+    source_major: int = 15
+    target_major: int = 17
+    scale: int = 1
+    seed: int = 20_260_701
+    workload_seconds: float = 5.0
+    workload_rate_per_second: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where results go, and for how long a PASS may be used."""
+
+    directory: Path = Path("out")
+    valid_hours: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole migration.toml; `base` is the folder its relative paths start from."""
+
+    name: str
+    table_mappings: Path
+    source: Side
+    target: Side
+    mover: Mover
+    schema: Schema
+    recent_window_hours: float = 24.0
+    tables: Mapping[str, TableSettings] = field(default_factory=dict)
+    differences: tuple[DeclaredDifference, ...] = ()
+    budgets: Budgets = Budgets()
+    rehearsal: Rehearsal = Rehearsal()
+    report: Report = Report()
+    path: Path = Path()
+    config_sha256: str = ""
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the file, seen from the file's own folder."""
+        return self.path.parent / path
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in `path`; ConfigError names section, key, what was expected and found."""
+    raw = _read(path)
+    settings: Settings = build(Settings, raw, path.name, forbidden=("path", "config_sha256"))
+    digest = hashlib.sha256(path.read_bytes())
+    for linked in (settings.table_mappings, settings.mover.dms.task_settings):
+        digest.update(_bytes_of(path.parent / linked, path.name))
+    return replace(settings, path=path.resolve(), config_sha256=digest.hexdigest())
+
+
+def load_rules(settings: Settings) -> MappingRules:
+    """The table-mapping rules that the settings name."""
+    return parse_rules(read_json(settings.resolve(settings.table_mappings)), settings.table_mappings.name)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON document in `path`; ConfigError says line and column where it is broken."""
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path.name} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path.name} is not UTF-8 text: byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path.name} is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text: byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path.name} is not TOML: {error}") from error
+
+
+def _bytes_of(path: Path, where: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{where} names {path.name}: {error.strerror}") from error
+
+

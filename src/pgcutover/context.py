@@ -1,0 +1,56 @@
+"""What one run knows: taken once by the controller, handed to every worker."""
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pgcutover.catalog import Manifest
+from pgcutover.config import Settings, load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """How AWS is reached: boto3's own chain, or a local endpoint with invented credentials."""
+
+    endpoint_url: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Settings, connections and manifest of a run; DSNs and salt stay out of its repr."""
+
+    settings: Settings
+    source_dsn: str = field(repr=False)
+    target_dsn: str = field(repr=False)
+    manifest: Manifest = field(repr=False)
+    aws: AwsAccess
+    rehearsal: bool
+    salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain data for an xdist worker; it travels through a pipe, never a command line."""
+        return {
+            "settings": str(self.settings.path),
+            "source_dsn": self.source_dsn,
+            "target_dsn": self.target_dsn,
+            "manifest": self.manifest.to_json(),
+            "aws": [self.aws.endpoint_url, self.aws.access_key, self.aws.secret_key],
+            "rehearsal": self.rehearsal,
+            "salt": self.salt,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "RunContext":
+        """The context that `to_plain` described."""
+        return cls(
+            load_settings(Path(plain["settings"])),
+            plain["source_dsn"],
+            plain["target_dsn"],
+            Manifest.from_json(plain["manifest"]),
+            AwsAccess(*plain["aws"]),
+            plain["rehearsal"],
+            plain["salt"],
+        )
