@@ -1,0 +1,33 @@
+"""The command line: `pgcutover servers`. The gate itself is `pytest --pyargs pgcutover.checks`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pgcutover import __version__
+from pgcutover.errors import PgCutoverError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; its exit code, or 3 with one sentence for an error of ours."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except PgCutoverError as error:
+        sys.stderr.write(f"pgcutover: {error}\n")
+        return 3
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    from pgcutover.embedded import command
+
+    parser = argparse.ArgumentParser(prog="pgcutover", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    servers = commands.add_parser("servers", help="start two PostgreSQL servers and wait")
+    command.add_arguments(servers)
+    servers.set_defaults(run=command.run)
+    return parser
