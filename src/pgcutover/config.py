@@ -52,7 +52,7 @@ class DmsSettings:
 class Mover:
     """What carries the rows."""
 
-    dms: DmsSettings
+    dms: DmsSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,9 @@ class Settings:
     table_mappings: Path
     source: Side
     target: Side
-    mover: Mover
     schema: Schema
+    mover: Mover = Mover()
+    expectations: Path | None = None
     recent_window_hours: float = 24.0
     tables: Mapping[str, TableSettings] = field(default_factory=dict)
     differences: tuple[DeclaredDifference, ...] = ()
@@ -139,7 +140,8 @@ def load_settings(path: Path) -> Settings:
     raw = _read(path)
     settings: Settings = build(Settings, raw, path.name, forbidden=("path", "config_sha256"))
     digest = hashlib.sha256(path.read_bytes())
-    for linked in (settings.table_mappings, settings.mover.dms.task_settings):
+    dms = settings.mover.dms
+    for linked in (settings.table_mappings, *([dms.task_settings] if dms else [])):
         digest.update(_bytes_of(path.parent / linked, path.name))
     return replace(settings, path=path.resolve(), config_sha256=digest.hexdigest())
 

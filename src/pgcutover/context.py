@@ -30,6 +30,20 @@ class RunContext:
     rehearsal: bool
     salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
 
+    def objects(self) -> dict[str, tuple[object, ...]]:
+        """What checks are parametrized over: kind, as they ask for it, and its objects."""
+        tables = self.manifest.kinds()["table"]
+        return {
+            **self.manifest.kinds(),
+            "dms_task": (self.settings.mover.dms.task,) if self.settings.mover.dms else (),
+            "dms_table": tables if self.settings.mover.dms else (),
+            "expected_table": tuple(t for t in tables if self._has_suite(str(t))),
+        }
+
+    def _has_suite(self, table: str) -> bool:
+        folder = self.settings.expectations
+        return folder is not None and self.settings.resolve(folder / f"{table}.json").exists()
+
     def to_plain(self) -> dict[str, Any]:
         """Plain data for an xdist worker; it travels through a pipe, never a command line."""
         return {

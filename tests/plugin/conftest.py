@@ -1,0 +1,119 @@
+"""A small migration between two real servers, and the gate run over it as a user would."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+
+SCHEMA = """
+create table public.people (id int primary key, name text, born timestamptz);
+create table public.visits (id int primary key, person int references public.people, cost numeric);
+create index visits_person_idx on public.visits (person);
+insert into public.people select i, 'name ' || i, timestamptz '2026-01-01' + i * interval '1 hour'
+  from generate_series(1, 40) i;
+insert into public.visits select i, 1 + i % 40, i * 1.10 from generate_series(1, 60) i;
+"""
+MIGRATION = """
+name = "small"
+table_mappings = "mapping.json"
+[source]
+dsn_env = "PGCUTOVER_SOURCE_DSN"
+[target]
+dsn_env = "PGCUTOVER_TARGET_DSN"
+[schema]
+scripts = "schema"
+[tables."public.people"]
+recent_column = "born"
+"""
+MAPPING = {
+    "rules": [
+        {
+            "rule-type": "selection",
+            "rule-id": "1",
+            "rule-name": "all",
+            "object-locator": {"schema-name": "public", "table-name": "%"},
+            "rule-action": "include",
+        }
+    ]
+}
+
+
+@dataclass
+class Outcome:
+    """What a gate run printed, returned and left behind."""
+
+    code: int
+    text: str
+    out: Path
+    document: dict = field(default_factory=dict)
+
+    @property
+    def verdict(self):
+        return self.document.get("verdict")
+
+    def verdicts(self, check_id):
+        return {
+            r["object"]: r["verdict"] for r in self.document["results"] if r["check_id"] == check_id
+        }
+
+
+class SmallMigration:
+    """Two databases with the same rows, and a folder with their migration.toml."""
+
+    def __init__(self, folder: Path, databases):
+        self.folder, self.databases = folder, databases
+        self.environment: dict[str, str] = {
+            "PGCUTOVER_SOURCE_DSN": databases.source,
+            "PGCUTOVER_TARGET_DSN": databases.target,
+        }
+        folder.joinpath("migration.toml").write_text(MIGRATION)
+        folder.joinpath("mapping.json").write_text(json.dumps(MAPPING))
+        for dsn in (databases.source, databases.target):
+            with psycopg.connect(dsn) as connection:
+                connection.execute(SCHEMA)
+
+    def on_target(self, statement: str):
+        with psycopg.connect(self.databases.target) as connection:
+            connection.execute(statement)
+
+    def on_source(self, statement: str):
+        with psycopg.connect(self.databases.source) as connection:
+            connection.execute(statement)
+
+    def conftest(self, text: str):
+        self.folder.joinpath("conftest.py").write_text(text)
+
+    def gate(
+        self,
+        *arguments: str,
+        python: tuple[str, ...] = (),
+        checks: tuple[str, ...] = ("pgcutover.checks",),
+    ) -> Outcome:
+        out = self.folder / "result"
+        command = [sys.executable, *python, "-m", "pytest", "--pyargs", *checks]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+        done = subprocess.run(
+            [*command, "-p", "no:cacheprovider", "--out", str(out), "-q", *arguments],
+            cwd=self.folder,
+            env={**environment, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        verdict = out / "verdict.json"
+        document = json.loads(verdict.read_text()) if verdict.exists() else {}
+        return Outcome(done.returncode, done.stdout + done.stderr, out, document)
+
+
+@pytest.fixture
+def migration(tmp_path, databases) -> SmallMigration:
+    """A small migration that is complete and equal."""
+    folder = tmp_path / "small migration"
+    folder.mkdir()
+    return SmallMigration(folder, databases)

@@ -1,0 +1,119 @@
+"""Only a complete green run is PASS; whatever cuts a run short is not."""
+
+import re
+
+import pytest
+
+PASS, FAIL, UNKNOWN = 0, 1, 3
+
+
+def test_equal_databases_pass(migration):
+    outcome = migration.gate()
+    assert (outcome.code, outcome.verdict) == (PASS, "PASS"), outcome.text
+    coverage = outcome.document["coverage"]
+    assert coverage["expected"] == coverage["reported"] > 20
+    assert re.search(r"^verdict +PASS$", outcome.text, re.M)
+
+
+def test_equal_databases_pass_with_workers(migration):
+    outcome = migration.gate("-n", "2")
+    assert (outcome.code, outcome.verdict) == (PASS, "PASS"), outcome.text
+    assert {r["worker"] for r in outcome.document["results"]} == {"gw0", "gw1"}
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_difference_fails_and_is_named(migration, workers):
+    migration.on_target("update people set name = '' where id = 7")
+    outcome = migration.gate("-n", workers)
+    assert (outcome.code, outcome.verdict) == (FAIL, "FAIL")
+    assert outcome.verdicts("DATA-ROWS")["public.people"] == "FAIL"
+    assert outcome.verdicts("DATA-ROWS")["public.visits"] == "PASS"
+    (finding,) = [f for r in outcome.document["results"] if r["check_id"] == "DATA-ROWS"
+                  for f in r["findings"]]
+    assert "name" in str(finding)
+    assert "name 7" not in outcome.text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-k", "people"),
+        ("-k", "no_such_check"),
+        ("-m", "not check"),
+        ("--deselect", "load/test_every_row_matches.py"),
+        ("--collect-only",),
+        ("-p", "cacheprovider", "--lf"),
+        ("--ignore-glob", "*/load/*"),
+    ],
+    ids=" ".join,
+)
+def test_a_partial_run_never_passes(migration, arguments):
+    outcome = migration.gate(*arguments)
+    assert outcome.code != PASS, outcome.text
+    assert outcome.verdict in (None, "UNKNOWN")
+
+
+def test_one_stage_alone_never_passes(migration):
+    outcome = migration.gate(checks=("pgcutover.checks.schema",))
+    assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
+
+
+SKIP = """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    items[0].add_marker(pytest.mark.{mark})
+"""
+
+
+@pytest.mark.parametrize("mark", ["skip", "xfail", "xfail(run=False)", "skipif(True, reason='x')"])
+def test_a_mark_that_hides_an_answer_is_unknown(migration, mark):
+    migration.conftest(SKIP.format(mark=mark))
+    outcome = migration.gate()
+    assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
+
+
+def test_first_failure_stop_still_fails(migration):
+    migration.on_target("delete from visits where id = 3")
+    assert migration.gate("-x").code == FAIL
+
+
+CRASH = """
+import os, pytest
+
+def pytest_runtest_call(item):
+    if "test_every_row_matches" in item.name and "people" in item.name:
+        {act}
+"""
+
+
+def test_a_crashed_worker_is_unknown(migration):
+    migration.conftest(CRASH.format(act="os.kill(os.getpid(), 9)"))
+    outcome = migration.gate("-n", "2")
+    assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
+    assert any("lost" in reason for reason in outcome.document["reasons"])
+
+
+def test_an_error_inside_a_check_is_unknown_and_says_nothing_private(migration):
+    migration.conftest(CRASH.format(act="raise RuntimeError('secret of a patient')"))
+    outcome = migration.gate()
+    assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
+
+
+def test_an_interrupt_is_not_pass(migration):
+    migration.conftest(CRASH.format(act="raise KeyboardInterrupt"))
+    outcome = migration.gate()
+    assert outcome.code == 2
+    assert outcome.verdict == "UNKNOWN"
+
+
+def test_optimised_python_is_refused(migration):
+    outcome = migration.gate(python=("-O",))
+    assert outcome.code == 4
+    assert "python -O removes every assert" in outcome.text
+
+
+def test_a_fixture_that_fails_is_unknown(migration):
+    migration.conftest("import pytest\n@pytest.fixture\ndef comparer():\n    assert False\n")
+    outcome = migration.gate()
+    assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
