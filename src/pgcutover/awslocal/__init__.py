@@ -1,1 +1,1 @@
-"""The local AWS endpoint of a rehearsal: moto, and a DMS that really moves rows."""
+"""A local AWS endpoint: moto, and a DMS that really moves rows with DMS's documented behaviours."""

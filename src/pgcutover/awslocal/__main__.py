@@ -1,0 +1,36 @@
+"""`python -m pgcutover.awslocal --port 0 --state-dir DIR`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pgcutover.errors import PgCutoverError
+
+
+def main() -> int:
+    """Serve until told to end; 2 with one sentence where that is impossible."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pgcutover.awslocal", description="A local AWS endpoint with a working DMS."
+    )
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
+    parser.add_argument("--state-dir", type=Path, required=True, help="where tasks are remembered")
+    options = parser.parse_args()
+    try:
+        from pgcutover.awslocal.server import serve
+
+        serve(options.port, options.state_dir)
+    except ImportError as error:
+        print(f"{error}; install pgcutover[rehearsal]", file=sys.stderr)
+        return 2
+    except PgCutoverError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # nothing to clean: a request thread that hangs must not keep us alive
