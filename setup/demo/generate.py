@@ -1,0 +1,167 @@
+"""The KGC source database: its roles and schema, and deterministic data streamed into it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from pgcutover.errors import ConfigError, ProvisionError
+from pgcutover.provision.roles import apply_roles
+from pgcutover.provision.run import Connection, one_transaction, run_statements
+from pgcutover.redact import describe_error
+from pgcutover.setup.demo.rows import Counts, Row
+from pgcutover.setup.demo.tables import TABLES, DemoTable
+from pgcutover.setup.demo.values import REFERENCE_INSTANT, Values
+
+Progress = Callable[[str], None]
+
+DATABASE = "kgc"
+LOGIN_ROLES = ("kgc_app", "dms", "kgc_check")
+MAX_SCALE = 100
+
+_SETUP = Path(__file__).parent.parent
+_REPORT_EVERY_ROWS = 250_000
+
+
+def create_source(
+    superuser_dsn: str,
+    passwords: Mapping[str, str],
+    progress: Progress,
+    *,
+    database: str = DATABASE,
+) -> None:
+    """Roles, database and KGC's empty schema on the source; nothing stays where it fails."""
+    with (
+        _empty_database(superuser_dsn, "source", passwords, database),
+        _connect(make_conninfo(superuser_dsn, dbname=database)) as conn,
+    ):
+        for path in sorted((_SETUP / "demo" / "schema").glob("*.sql")):
+            with one_transaction(conn):
+                run_statements(conn, path.read_text(encoding="utf-8"), f"schema/{path.name}")
+    progress(f"source: database {database} created with KGC's schema")
+
+
+def create_target(
+    superuser_dsn: str,
+    passwords: Mapping[str, str],
+    progress: Progress,
+    *,
+    database: str = DATABASE,
+) -> None:
+    """Roles and an empty database on the target, as KGC's administrator would leave it."""
+    with _empty_database(superuser_dsn, "target", passwords, database):
+        progress(f"target: empty database {database} created")
+
+
+def generate(dsn: str, *, scale: int, seed: int, progress: Progress) -> int:
+    """Fills the empty schema in one transaction; the number of rows. Owner or superuser.
+
+    The same scale and seed give the same rows on any machine and any day.
+    """
+    if not 1 <= scale <= MAX_SCALE:
+        raise ConfigError(f"scale is {scale}; expected 1 (about 50,000 rows) to {MAX_SCALE}")
+    counts = Counts(scale)
+    with _connect(dsn) as conn:
+        with one_transaction(conn):
+            _refuse_filled(conn)
+            conn.execute("set local synchronous_commit = off")
+            total = sum(_fill(conn, table, counts, seed, progress) for table in TABLES)
+            _set_sequences(conn)
+            conn.execute("refresh materialized view public.content_engagement")
+        conn.execute("analyze")
+    progress(f"source: {total:,} rows up to {REFERENCE_INSTANT:%Y-%m-%d}")
+    return total
+
+
+@contextmanager
+def _empty_database(
+    superuser_dsn: str, side: str, passwords: Mapping[str, str], database: str
+) -> Iterator[None]:
+    if missing := [role for role in LOGIN_ROLES if role not in passwords]:
+        raise ConfigError(f"no password given for {', '.join(missing)}; every login role needs one")
+    wanted = {role: passwords[role] for role in LOGIN_ROLES}
+    with _connect(superuser_dsn) as conn:
+        apply_roles(conn, [_SETUP / "roles" / f"{name}.sql" for name in ("both", side)], wanted)
+        _create_database(conn, database)
+        try:
+            yield
+        except BaseException:
+            conn.execute(sql.SQL("drop database {}").format(sql.Identifier(database)))
+            raise
+
+
+def _create_database(conn: Connection, database: str) -> None:
+    statement = sql.SQL("create database {} owner kgc_owner encoding 'UTF8' template template0")
+    try:
+        conn.execute(statement.format(sql.Identifier(database)))
+    except psycopg.errors.DuplicateDatabase as error:
+        raise ProvisionError(
+            f"database {database!r} already exists; the demo only ever fills one of its own, so "
+            "drop it or use another server"
+        ) from error
+
+
+@contextmanager
+def _connect(dsn: str) -> Iterator[Connection]:
+    try:
+        conn = psycopg.connect(dsn, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise ProvisionError(
+            f"the demo's server cannot be reached: {describe_error(error)}"
+        ) from error
+    with conn:
+        yield conn
+
+
+def _refuse_filled(conn: Connection) -> None:
+    row = conn.execute("select exists (select from public.users)").fetchone()
+    if row and row[0]:
+        raise ProvisionError(
+            "public.users already holds rows; generated data goes into an empty schema only"
+        )
+
+
+def _fill(conn: Connection, table: DemoTable, counts: Counts, seed: int, progress: Progress) -> int:
+    copy_in = sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier("public", table.name), sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    )
+    total, done = counts.of(table.name), 0
+    rows = table.rows(Values(seed, table.name), counts)
+    with conn.cursor() as cursor, cursor.copy(copy_in) as copy:
+        while chunk := _write(copy, islice(rows, _REPORT_EVERY_ROWS)):
+            done += chunk
+            progress(f"source: public.{table.name}: {done:,} of {total:,} rows")
+    return done
+
+
+def _write(copy: psycopg.Copy, rows: Iterator[Row]) -> int:
+    written = 0
+    for row in rows:
+        copy.write_row(row)
+        written += 1
+    return written
+
+
+def _set_sequences(conn: Connection) -> None:
+    """Owned sequences to their column's maximum; the standalone one ahead of it, as in life."""
+    owned = """
+        select format(
+            'select setval(%L, (select max(%I) from %I.%I))',
+            pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname),
+            a.attname, n.nspname, c.relname)
+        from pg_attribute a
+        join pg_class c on c.oid = a.attrelid and c.relkind = 'r'
+        join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
+        where a.attnum > 0 and not a.attisdropped
+          and pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname) is not null
+    """
+    for (statement,) in conn.execute(owned).fetchall():
+        conn.execute(str(statement).encode())
+    conn.execute(
+        "select setval('public.invitation_number_seq', max(invitation_number) + 37)"
+        " from public.patient_invitations"
+    )
