@@ -1,0 +1,91 @@
+"""The account servers run under: PostgreSQL refuses root, and root's files may be out of reach."""
+
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pgcutover.errors import ServerError
+
+# root's own TMPDIR may be closed to others; these only hold our private folder
+_COMMON_PARENTS = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An unprivileged account."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def server_account() -> Account | None:
+    """The account servers must run under when we are root; None when they run as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        return Account("65534", 65534, 65534)
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def can_reach(path: Path, account: Account | None) -> bool:
+    """Whether the account may read and execute the path, and pass through every folder above."""
+    if account is None:
+        return True
+    resolved = path.resolve()
+    return _grants(resolved, account, 0o5) and all(
+        _grants(folder, account, 0o1) for folder in resolved.parents
+    )
+
+
+def run_parent_for(account: Account | None, wanted: Path | None) -> Path:
+    """The folder to make a run folder in: the one asked for, else a temporary one within reach."""
+    candidates = [wanted] if wanted else [Path(tempfile.gettempdir()), *_COMMON_PARENTS]
+    for folder in candidates:
+        if folder.is_dir() and can_reach(folder, account):
+            return folder.resolve()
+    names = ", ".join(str(folder) for folder in candidates)
+    who = account.name if account else "you"
+    raise ServerError(
+        f"no folder for the servers' data: expected one that {who} can enter, tried {names}; "
+        "set TMPDIR to such a folder"
+    )
+
+
+def brought_within_reach(bin_dir: Path, account: Account | None, copy_to: Path) -> Path:
+    """The binaries where the account can run them: where they are, else linked or copied."""
+    if can_reach(bin_dir / "postgres", account):
+        return bin_dir
+    shutil.copytree(bin_dir.parent, copy_to, symlinks=True, copy_function=_link_or_copy)
+    copy_to.chmod(0o755)
+    return copy_to / bin_dir.name
+
+
+def give(path: Path, account: Account | None) -> None:
+    """Hand a file or folder to the account."""
+    if account is not None:
+        os.chown(path, account.uid, account.gid)
+
+
+def _grants(path: Path, account: Account, bits: int) -> bool:
+    status = path.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    if status.st_uid == account.uid:
+        mode >>= 6
+    elif status.st_gid == account.gid:
+        mode >>= 3
+    return mode & bits == bits
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copy2(source, target)
+    return target

@@ -1,0 +1,159 @@
+"""One server's files: made by initdb, then configured for TLS, SCRAM and logical WAL."""
+
+import secrets
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pgcutover.embedded.failures import program_failed
+from pgcutover.embedded.run import Process, Run
+from pgcutover.embedded.tls import Authority
+
+SUPERUSER = "postgres"
+
+_SETTINGS = {
+    "listen_addresses": "localhost",
+    # the path of a socket may have 107 bytes at most, a run folder's may have more
+    "unix_socket_directories": "",
+    "ssl": "on",
+    "ssl_cert_file": "server.crt",
+    "ssl_key_file": "server.key",
+    "password_encryption": "scram-sha-256",
+    "wal_level": "logical",
+    "max_wal_senders": "20",
+    "max_replication_slots": "20",
+    "max_worker_processes": "16",
+    "wal_retrieve_retry_interval": "200ms",
+    "shared_buffers": "64MB",
+    # segments in files go away with the folder, and containers give /dev/shm 64 MB only
+    "dynamic_shared_memory_type": "mmap",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "lc_messages": "C",
+    # a statement may hold a password or a patient's data
+    "log_min_error_statement": "panic",
+}
+_THROWN_AWAY = {"fsync": "off", "full_page_writes": "off"}
+
+_HBA = """\
+# TLS and a password, or nothing
+hostssl all         all 127.0.0.1/32 scram-sha-256
+hostssl all         all ::1/128      scram-sha-256
+hostssl replication all 127.0.0.1/32 scram-sha-256
+hostssl replication all ::1/128      scram-sha-256
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSpec:
+    """What server to start: port 0 takes a free one, durable keeps what a crash would lose."""
+
+    name: str
+    major: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    durable: bool = False
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A server's files; its programs are in bin_dir, everything of its own in home."""
+
+    spec: ServerSpec
+    bin_dir: Path
+    home: Path
+    password: str = field(repr=False)
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        """What initdb and the server said."""
+        return self.home / "server.log"
+
+    def __str__(self) -> str:
+        """The server's name and major, as errors say it."""
+        return f"server {self.spec.name!r} (PostgreSQL {self.spec.major})"
+
+    def said(self, log_from: int = 0) -> str:
+        """The log from a position on; its end when it is long."""
+        try:
+            return self.log.read_bytes()[log_from:][-20_000:].decode(errors="replace")
+        except OSError:
+            return ""
+
+
+def begin_initdb(run: Run, spec: ServerSpec, bin_dir: Path) -> "Initdb":
+    """Start initdb for a new cluster; several can run at the same time."""
+    home = run.make_folder(run.folder / spec.name)
+    cluster = Cluster(spec, bin_dir, home, secrets.token_urlsafe(24))
+    password_file = run.write(home / "initial-password", cluster.password)
+    argv: list[str | Path] = [
+        bin_dir / "initdb",
+        "-D",
+        cluster.data,
+        "-U",
+        SUPERUSER,
+        f"--pwfile={password_file}",
+    ]
+    options = ["--no-sync", "-E", "UTF8", f"--locale={_locale()}", "-A", "scram-sha-256"]
+    return Initdb(cluster, password_file, run.start([*argv, *options], cluster.log))
+
+
+@dataclass(frozen=True, slots=True)
+class Initdb:
+    """A running initdb."""
+
+    cluster: Cluster
+    password_file: Path
+    process: Process
+
+    def finish(self, run: Run, authority: Authority) -> Cluster:
+        """The cluster, made and configured; waits for initdb's end."""
+        code = self.process.wait()
+        self.password_file.unlink()
+        if code != 0:
+            what = f"making the files of {self.cluster}"
+            raise program_failed(what, self.cluster.said(), run.folder)
+        _configure(run, self.cluster, authority)
+        return self.cluster
+
+
+def set_port(run: Run, cluster: Cluster, port: int) -> None:
+    """Make the cluster listen on this port from its next start on."""
+    run.write(cluster.data / "pgcutover-port.conf", f"port = {port}\n")
+
+
+def free_port() -> int:
+    """A port that is free on localhost now; a server's start tells whether it still is."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _configure(run: Run, cluster: Cluster, authority: Authority) -> None:
+    certificate = authority.certify()
+    run.write(cluster.data / "server.key", certificate.key)
+    run.write(cluster.data / "server.crt", certificate.chain)
+    run.write(cluster.data / "pg_hba.conf", _HBA)
+    spec = cluster.spec
+    settings = {**_SETTINGS, **({} if spec.durable else _THROWN_AWAY), **spec.settings}
+    lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
+    run.write(cluster.data / "pgcutover.conf", "".join(lines))
+    with (cluster.data / "postgresql.conf").open("a", encoding="utf-8") as main:
+        main.write("include 'pgcutover.conf'\ninclude 'pgcutover-port.conf'\n")
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "''")
+
+
+def _locale() -> str:
+    """A UTF-8 locale which every machine of this system has."""
+    return "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"

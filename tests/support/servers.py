@@ -1,0 +1,142 @@
+"""Real servers for tests: one pair a pytest process (or xdist worker), fresh databases a test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from pgcutover.embedded.server import RunningServer, ServerSpec, servers
+
+SOURCE_MAJOR = 15
+TARGET_MAJOR = 17
+_SETTINGS = {"max_prepared_transactions": "10"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The running servers of this process, and the template databases built on them."""
+
+    source: RunningServer
+    target: RunningServer
+    templates: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def server(self, side: str) -> RunningServer:
+        return {"source": self.source, "target": self.target}[side]
+
+    def template(self, side: str, key: str, build: Callable[[str], None]) -> str:
+        """The name of a database that build(dsn) filled, once a process for each side and key."""
+        if (side, key) not in self.templates:
+            name = create_database(self.server(side))
+            build(self.server(side).dsn(name))
+            self.templates[side, key] = name
+        return self.templates[side, key]
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Superuser DSNs of a fresh database of the same name on each side."""
+
+    name: str
+    source: str
+    target: str
+    servers: Pair
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Pair]:
+    specs = [
+        ServerSpec("source", SOURCE_MAJOR, _SETTINGS),
+        ServerSpec("target", TARGET_MAJOR, _SETTINGS),
+    ]
+    with servers(specs, progress=lambda _: None) as running:
+        yield Pair(running["source"], running["target"])
+
+
+@pytest.fixture
+def databases(pair: Pair) -> Iterator[Databases]:
+    """Empty databases on both sides, dropped afterwards."""
+    with fresh_databases(pair) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def fresh_database(pair: Pair) -> Iterator[Callable[..., str]]:
+    """fresh_database(side, template=None): the DSN of a new database, dropped afterwards."""
+    made: list[tuple[RunningServer, str]] = []
+
+    def make(side: str, template: str | None = None) -> str:
+        server = pair.server(side)
+        made.append((server, create_database(server, template=template)))
+        return server.dsn(made[-1][1])
+
+    yield make
+    for server, name in made:
+        drop_database(server, name)
+
+
+@contextmanager
+def fresh_databases(
+    pair: Pair, source_template: str | None = None, target_template: str | None = None
+) -> Iterator[Databases]:
+    """Databases of one random name on both sides, copied from templates or empty."""
+    name = f"test_{uuid4().hex[:12]}"
+    try:
+        create_database(pair.source, name, source_template)
+        create_database(pair.target, name, target_template)
+        yield Databases(name, pair.source.dsn(name), pair.target.dsn(name), pair)
+    finally:
+        drop_database(pair.source, name)
+        drop_database(pair.target, name)
+
+
+def create_database(
+    server: RunningServer, name: str | None = None, template: str | None = None
+) -> str:
+    """The name of a new database, copied from a template or empty."""
+    name = name or f"test_{uuid4().hex[:12]}"
+    statement = sql.SQL("create database {} template {}").format(
+        sql.Identifier(name), sql.Identifier(template or "template0")
+    )
+    with psycopg.connect(server.dsn(), autocommit=True) as conn:
+        conn.execute(statement)
+    return name
+
+
+def drop_database(server: RunningServer, name: str) -> None:
+    """Drop a database with all that would keep it alive; nothing when it does not exist."""
+    with psycopg.connect(server.dsn(), autocommit=True) as conn:
+        if conn.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+            _release(server, name)
+            conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def _release(server: RunningServer, name: str) -> None:
+    with psycopg.connect(server.dsn(name), autocommit=True) as conn:
+        conn.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        for (subscription,) in conn.execute(
+            "select subname from pg_subscription s join pg_database d on d.oid = s.subdbid"
+            " where d.datname = current_database()"
+        ).fetchall():
+            _drop_subscription(conn, subscription)
+        for (gid,) in conn.execute(
+            "select gid from pg_prepared_xacts where database = current_database()"
+        ).fetchall():
+            conn.execute(sql.SQL("rollback prepared {}").format(sql.Literal(gid)))
+        conn.execute(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+            " where database = current_database()"
+        )
+
+
+def _drop_subscription(conn: psycopg.Connection[tuple[object, ...]], subscription: str) -> None:
+    name = sql.Identifier(subscription)
+    conn.execute(sql.SQL("alter subscription {} disable").format(name))
+    conn.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(name))
+    conn.execute(sql.SQL("drop subscription {}").format(name))
