@@ -1,4 +1,4 @@
-"""The command line: `pgcutover servers`. The gate itself is `pytest --pyargs pgcutover.checks`."""
+"""The command line: servers, checks. The gate itself is `pytest --pyargs pgcutover.checks`."""
 
 import argparse
 import sys
@@ -30,4 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     servers = commands.add_parser("servers", help="start two PostgreSQL servers and wait")
     command.add_arguments(servers)
     servers.set_defaults(run=command.run)
+    commands.add_parser("checks", help="print what is checked").set_defaults(run=_print_checks)
     return parser
+
+
+def _print_checks(arguments: argparse.Namespace) -> int:
+    from pgcutover.checklist import markdown, packaged_checks
+
+    sys.stdout.write(markdown(packaged_checks()))
+    return 0

@@ -59,7 +59,7 @@ class Mover:
 class Schema:
     """Where the numbered scripts lie: `pre-load/NN_*.sql` and `post-load/NN_*.sql`."""
 
-    scripts: Path
+    scripts: Path | None = None
     marker_table: str = "public.pgcutover_marker"
 
 
@@ -118,7 +118,7 @@ class Settings:
     table_mappings: Path
     source: Side
     target: Side
-    schema: Schema
+    schema: Schema = Schema()
     mover: Mover = Mover()
     expectations: Path | None = None
     recent_window_hours: float = 24.0

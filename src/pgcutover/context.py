@@ -37,6 +37,7 @@ class RunContext:
             **self.manifest.kinds(),
             "dms_task": (self.settings.mover.dms.task,) if self.settings.mover.dms else (),
             "dms_table": tables if self.settings.mover.dms else (),
+            "script_phase": ("pre-load", "post-load") if self.settings.schema.scripts else (),
             "expected_table": tuple(t for t in tables if self._has_suite(str(t))),
         }
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import pgcutover.checks
+from pgcutover.checklist import markdown, packaged_checks
 from pgcutover.errors import PgCutoverError
 from pgcutover.registry import HEADINGS, STAGES, find_checks
 
@@ -63,10 +63,17 @@ def test_refuses_an_empty_folder(tmp_path):
 
 
 def test_every_check_says_what_it_sees_and_costs():
-    checks = find_checks(Path(pgcutover.checks.__path__[0]))
+    checks = packaged_checks()
     assert len(checks) > 8
     for check in checks:
         assert check.title
         assert check.stage in STAGES
         texts = (check.fails_when, check.cannot_see, check.needs, check.costs)
         assert all(texts), f"{check.id} lacks one of {HEADINGS}"
+
+
+def test_the_documented_list_is_that_of_the_code(pytestconfig):
+    page = pytestconfig.rootpath / "docs" / "checks.md"
+    assert page.read_text("utf-8") == markdown(packaged_checks()), (
+        "docs/checks.md is behind; run: pgcutover checks > docs/checks.md"
+    )

@@ -25,8 +25,6 @@ table_mappings = "mapping.json"
 dsn_env = "PGCUTOVER_SOURCE_DSN"
 [target]
 dsn_env = "PGCUTOVER_TARGET_DSN"
-[schema]
-scripts = "schema"
 [tables."public.people"]
 recent_column = "born"
 """

@@ -37,7 +37,7 @@ def test_wrong_type_says_what_was_expected(migration):
 
 
 def test_broken_toml_says_where(migration):
-    edit(migration, "[schema]", "[schema")
+    edit(migration, "[source]", "[source")
     refused(migration.gate(), "migration.toml is not TOML", "line")
 
 
