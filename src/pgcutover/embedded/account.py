@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import stat
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,15 +45,15 @@ def can_reach(path: Path, account: Account | None) -> bool:
 
 def run_parent_for(account: Account | None, wanted: Path | None) -> Path:
     """The folder to make a run folder in: the one asked for, else a temporary one within reach."""
-    candidates = [wanted] if wanted else [Path(tempfile.gettempdir()), *_COMMON_PARENTS]
+    candidates = [wanted] if wanted else _usual_parents()
     for folder in candidates:
-        if folder.is_dir() and can_reach(folder, account):
+        if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and can_reach(folder, account):
             return folder.resolve()
     names = ", ".join(str(folder) for folder in candidates)
     who = account.name if account else "you"
     raise ServerError(
         f"no folder for the servers' data: expected one that {who} can enter, tried {names}; "
-        "set TMPDIR to such a folder"
+        "name such a folder or set TMPDIR to it"
     )
 
 
@@ -67,10 +66,10 @@ def brought_within_reach(bin_dir: Path, account: Account | None, copy_to: Path) 
     return copy_to / bin_dir.name
 
 
-def give(path: Path, account: Account | None) -> None:
-    """Hand a file or folder to the account."""
-    if account is not None:
-        os.chown(path, account.uid, account.gid)
+def _usual_parents() -> list[Path]:
+    # not tempfile.gettempdir(): when the disk is full it falls back to the current folder
+    chosen = os.environ.get("TMPDIR")
+    return [Path(chosen), *_COMMON_PARENTS] if chosen else list(_COMMON_PARENTS)
 
 
 def _grants(path: Path, account: Account, bits: int) -> bool:

@@ -18,8 +18,6 @@ _SETTINGS = {
     # the path of a socket may have 107 bytes at most, a run folder's may have more
     "unix_socket_directories": "",
     "ssl": "on",
-    "ssl_cert_file": "server.crt",
-    "ssl_key_file": "server.key",
     "password_encryption": "scram-sha-256",
     "wal_level": "logical",
     "max_wal_senders": "20",
@@ -72,6 +70,11 @@ class Cluster:
         return self.home / "data"
 
     @property
+    def config(self) -> Path:
+        """The server's settings, outside the data folder."""
+        return self.home / "server.conf"
+
+    @property
     def log(self) -> Path:
         """What initdb and the server said."""
         return self.home / "server.log"
@@ -92,7 +95,8 @@ def begin_initdb(run: Run, spec: ServerSpec, bin_dir: Path) -> "Initdb":
     """Start initdb for a new cluster; several can run at the same time."""
     home = run.make_folder(run.folder / spec.name)
     cluster = Cluster(spec, bin_dir, home, secrets.token_urlsafe(24))
-    password_file = run.write(home / "initial-password", cluster.password)
+    run.make_data_folder(cluster.data)
+    password_file = run.write(home / "initial-password", cluster.password, for_server=True)
     argv: list[str | Path] = [
         bin_dir / "initdb",
         "-D",
@@ -126,7 +130,7 @@ class Initdb:
 
 def set_port(run: Run, cluster: Cluster, port: int) -> None:
     """Make the cluster listen on this port from its next start on."""
-    run.write(cluster.data / "pgcutover-port.conf", f"port = {port}\n")
+    run.write(cluster.home / "port.conf", f"port = {port}\n", for_server=True)
 
 
 def free_port() -> int:
@@ -139,19 +143,23 @@ def free_port() -> int:
 
 def _configure(run: Run, cluster: Cluster, authority: Authority) -> None:
     certificate = authority.certify()
-    run.write(cluster.data / "server.key", certificate.key)
-    run.write(cluster.data / "server.crt", certificate.chain)
-    run.write(cluster.data / "pg_hba.conf", _HBA)
+    files = {
+        "ssl_key_file": run.write(cluster.home / "server.key", certificate.key, for_server=True),
+        "ssl_cert_file": run.write(cluster.home / "server.crt", certificate.chain, for_server=True),
+        "hba_file": run.write(cluster.home / "pg_hba.conf", _HBA, for_server=True),
+    }
     spec = cluster.spec
-    settings = {**_SETTINGS, **({} if spec.durable else _THROWN_AWAY), **spec.settings}
-    lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
-    run.write(cluster.data / "pgcutover.conf", "".join(lines))
-    with (cluster.data / "postgresql.conf").open("a", encoding="utf-8") as main:
-        main.write("include 'pgcutover.conf'\ninclude 'pgcutover-port.conf'\n")
+    settings = {**_SETTINGS, **({} if spec.durable else _THROWN_AWAY), **spec.settings, **files}
+    lines = [
+        f"include '{_quoted(cluster.data / 'postgresql.conf')}'\n",  # locale, as initdb found it
+        *(f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()),
+        "include 'port.conf'\n",
+    ]
+    run.write(cluster.config, "".join(lines), for_server=True)
 
 
-def _quoted(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "''")
+def _quoted(value: object) -> str:
+    return str(value).replace("\\", "\\\\").replace("'", "''")
 
 
 def _locale() -> str:

@@ -13,23 +13,36 @@ import time
 from pathlib import Path
 
 KEEP = b"keep\n"
+DONE = b"done\n"
 # PostgreSQL's immediate shutdown: nobody waits for clients, and nothing is worth a checkpoint
 STOP = signal.SIGQUIT
 _PATIENCE_SECONDS = 10.0
 
 
 def main(run_dir: Path) -> None:
-    """Wait until the parent is gone, then leave nothing of its run behind, unless told to keep."""
+    """Wait until the parent is gone, then leave nothing of its run behind.
+
+    Told to keep, it waits for SIGTERM first; told that all is done, it has nothing to do.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    if sys.stdin.buffer.read() == KEEP:
+    order = sys.stdin.buffer.read()
+    if order == DONE:
         return
+    if order == KEEP:
+        _wait_for_termination()
     group = os.getpgrp()
     if os.fork():  # only a child can leave the group, which must not kill its own killer
         return
     os.setsid()
     stop_group(group)
     shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def _wait_for_termination() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # an ignored signal cannot be waited for
+    signal.sigwait({signal.SIGTERM})
 
 
 def stop_group(group: int) -> None:

@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from pgcutover.embedded import guard
-from pgcutover.embedded.account import Account, give, run_parent_for, server_account
+from pgcutover.embedded.account import Account, run_parent_for, server_account
 from pgcutover.errors import ServerError
 
 Process = subprocess.Popen[bytes]
@@ -30,6 +31,11 @@ class Run:
         self.keep = False
         self._processes: list[Process] = []
         self._guard = _start_guard(self.folder)
+
+    @property
+    def guard_pid(self) -> int:
+        """The process to end when kept servers are to be stopped."""
+        return self._guard.pid
 
     def __enter__(self) -> Self:
         """Make the folder; the guard, which removes it, was there before."""
@@ -50,24 +56,30 @@ class Run:
         self._close()
 
     def make_folder(self, path: Path) -> Path:
-        """A new folder that only the servers' account, and root, may enter."""
+        """A new folder of ours; the servers' account may pass through, neither list nor write."""
         path.mkdir(mode=0o700)
-        give(path, self.account)
+        if self.account is not None:
+            path.chmod(0o711)
         return path
 
-    def write(self, path: Path, content: str | bytes, *, ours: bool = False) -> Path:
-        """A new file of mode 0600 for the servers' account, or for us alone."""
-        data = content.encode() if isinstance(content, str) else content
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as handle:
-            handle.write(data)
-        if not ours:
-            give(path, self.account)
+    def make_data_folder(self, path: Path) -> Path:
+        """A new folder of the servers' account. We write nothing in it: it could hold a trap."""
+        path.mkdir(mode=0o700)
+        if self.account is not None:
+            os.chown(path, self.account.uid, self.account.gid)
+        return path
+
+    def write(self, path: Path, content: str | bytes, *, for_server: bool = False) -> Path:
+        """A file of mode 0600, ours or the servers' account's, in one of our folders."""
+        with _open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as handle:
+            handle.write(content.encode() if isinstance(content, str) else content)
+            if for_server and self.account is not None:
+                os.fchown(handle.fileno(), self.account.uid, self.account.gid)
         return path
 
     def start(self, argv: Sequence[str | Path], log: Path) -> Process:
         """A process in the guard's group, under the servers' account, that writes to the log."""
-        with log.open("ab") as output:
+        with _open_private(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as output:
             try:
                 process = self._spawn(argv, output.fileno())
             except PermissionError as failure:
@@ -105,23 +117,22 @@ class Run:
 
     def _close(self) -> None:
         if self.keep:
-            self._let_go()
-        else:
-            for process in self._processes:
-                process.send_signal(guard.STOP)
-            for process in tuple(self._processes):
-                self.stop(process)
-            shutil.rmtree(self.folder, ignore_errors=True)
-        if self._guard.stdin is not None:
-            self._guard.stdin.close()
+            self._tell_guard(guard.KEEP)
+            for process in (*self._processes, self._guard):
+                process.returncode = 0  # nobody waits for it any more: no warning about that
+            return
+        for process in self._processes:
+            process.send_signal(guard.STOP)
+        for process in tuple(self._processes):
+            self.stop(process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._tell_guard(guard.DONE)
         self._guard.wait()
 
-    def _let_go(self) -> None:
+    def _tell_guard(self, order: bytes) -> None:
         if self._guard.stdin is not None:
-            self._guard.stdin.write(guard.KEEP)
-            self._guard.stdin.flush()
-        for process in self._processes:
-            process.returncode = 0  # nobody waits for it any more: no warning about that
+            with suppress(BrokenPipeError), self._guard.stdin as pipe:
+                pipe.write(order)
 
 
 def _start_guard(folder: Path) -> Process:
@@ -134,6 +145,10 @@ def _start_guard(folder: Path) -> Process:
         stderr=subprocess.DEVNULL,
         process_group=0,
     )
+
+
+def _open_private(path: Path, flags: int) -> BinaryIO:
+    return os.fdopen(os.open(path, flags | os.O_NOFOLLOW, 0o600), "wb")
 
 
 def _environment() -> Mapping[str, str]:

@@ -18,6 +18,7 @@ from pgcutover.embedded.cluster import (
     free_port,
     set_port,
 )
+from pgcutover.embedded.connecting import SERVICE_FILE, how_to_connect, service_file_content
 from pgcutover.embedded.failures import is_address_in_use, naming_a_full_disk, program_failed
 from pgcutover.embedded.run import Process, Run
 from pgcutover.embedded.tls import Authority
@@ -76,10 +77,21 @@ def servers(
     with Run(run_parent) as run:
         with naming_a_full_disk("starting the servers", run.folder):
             started = _start(run, specs, {**installed, **named})
+            run.write(run.folder / SERVICE_FILE, service_file_content(started))
         for server in started:
             progress(f"{server.name}: PostgreSQL {server.major} listens on port {server.port}")
         run.keep = keep
-        yield {server.name: server for server in started}
+        try:
+            yield {server.name: server for server in started}
+        finally:
+            if keep:
+                _say_kept(run, started, progress)
+
+
+def _say_kept(run: Run, started: Sequence[RunningServer], progress: Progress) -> None:
+    for line in how_to_connect(started, run.folder):
+        progress(line)
+    progress(f"to stop the servers and remove {run.folder}: kill {run.guard_pid}")
 
 
 def _start(
@@ -125,7 +137,9 @@ def _launch(run: Run, cluster: Cluster) -> _Start:
     port = cluster.spec.port or free_port()
     set_port(run, cluster, port)
     log_from = cluster.log.stat().st_size
-    process = run.start([cluster.bin_dir / "postgres", "-D", cluster.data], cluster.log)
+    config = f"config_file={cluster.config}"
+    programs = cluster.bin_dir
+    process = run.start([programs / "postgres", "-D", cluster.data, "-c", config], cluster.log)
     return _Start(cluster, process, port, log_from)
 
 
@@ -170,9 +184,15 @@ def _connected(ca_file: Path, start: _Start) -> RunningServer:
         password=start.cluster.password,
     )
     try:
-        psycopg.connect(server.dsn()).close()
+        with psycopg.connect(server.dsn()) as conn:
+            version = conn.info.server_version
     except psycopg.OperationalError as failure:
         raise ServerError(
             f"{start.cluster} runs but refuses its own superuser over TLS: {failure}"
         ) from failure
+    if version // 10_000 != spec.major:
+        raise ServerError(
+            f"{start.cluster} is PostgreSQL {version // 10_000}: expected {spec.major} in "
+            f"{start.cluster.bin_dir}; name the folder of the right programs"
+        )
     return server
