@@ -1,0 +1,154 @@
+"""What is not PASS, told in full up to a stated cap; the counts are always exact."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pgcutover.reports.document import Document, FindingEntry, ResultEntry
+from pgcutover.reports.matrix import RANK
+from pgcutover.reports.words import label
+
+MAX_RESULTS = 60
+MAX_FINDINGS = 240
+MAX_FINDINGS_A_RESULT = 20
+MAX_VALUES = 24
+MAX_DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One named piece of evidence: some values, or rows under a head."""
+
+    label: str
+    values: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A finding as it is shown."""
+
+    object: str
+    kind: str
+    message: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A result that is not PASS, and as many of its findings as fit."""
+
+    anchor: str
+    position: int
+    result: ResultEntry
+    differences: tuple[Difference, ...]
+    hidden: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How often one named kind of difference was found, and in how many objects."""
+
+    name: str
+    findings: int
+    objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that is not PASS; `shown_*` are what the page has room for."""
+
+    details: tuple[Detail, ...]
+    kinds: tuple[Kind, ...]
+    results: int
+    findings: int
+    shown_results: int
+    shown_findings: int
+
+    @property
+    def anchors(self) -> dict[int, str]:
+        """Position of a result in the document to the anchor that explains it."""
+        return {d.position: d.anchor for d in self.details}
+
+
+def gather(document: Document) -> Findings:
+    """The findings of every result that is not PASS, FAIL before UNKNOWN."""
+    bad = sorted(
+        ((n, r) for n, r in enumerate(document["results"]) if r["verdict"] != "PASS"),
+        key=lambda found: -RANK[found[1]["verdict"]],
+    )
+    details = tuple(_details(bad[:MAX_RESULTS]))
+    every = [f for r in document["results"] for f in r["findings"]]
+    shown = sum(len(d.differences) for d in details)
+    return Findings(details, tuple(_kinds(every)), len(bad), len(every), len(details), shown)
+
+
+def _details(results: Sequence[tuple[int, ResultEntry]]) -> Iterator[Detail]:
+    """Each result with its share of the room, so that one sick table does not hide the others."""
+    share = min(MAX_FINDINGS_A_RESULT, MAX_FINDINGS // max(1, len(results)))
+    for position, result in results:
+        differences = tuple(_difference(f) for f in result["findings"][:share])
+        hidden = len(result["findings"]) - len(differences)
+        yield Detail(f"result-{position + 1}", position, result, differences, hidden)
+
+
+def _kinds(findings: Sequence[FindingEntry]) -> Iterator[Kind]:
+    counts = Counter(f["kind"] for f in findings)
+    objects: defaultdict[str, set[str]] = defaultdict(set)
+    for finding in findings:
+        objects[finding["kind"]].add(finding["object"])
+    for kind, count in counts.most_common():
+        yield Kind(label(kind), count, len(objects[kind]))
+
+
+def _difference(finding: FindingEntry) -> Difference:
+    evidence = tuple(_evidence(finding["evidence"], 0))
+    return Difference(finding["object"], label(finding["kind"]), finding["message"], evidence)
+
+
+def _evidence(evidence: Mapping[str, object], depth: int, prefix: str = "") -> Iterator[Evidence]:
+    for key, value in evidence.items():
+        name = f"{prefix}{label(str(key))}"
+        if isinstance(value, Mapping) and depth < MAX_DEPTH:
+            yield from _evidence(value, depth + 1, f"{name}: ")
+        elif isinstance(value, (list, tuple)) and value and all(map(_is_flat, value)):
+            yield _table(name, value)
+        elif isinstance(value, (list, tuple)):
+            hidden = max(0, len(value) - MAX_VALUES)
+            yield Evidence(name, tuple(map(_text, value[:MAX_VALUES])), hidden=hidden)
+        else:
+            yield Evidence(name, (_text(value),))
+
+
+def _is_flat(value: object) -> bool:
+    """A mapping of plain values, so that many of them make a table."""
+    return isinstance(value, Mapping) and not any(
+        isinstance(v, Mapping) or _is_flat_list(v) for v in value.values()
+    )
+
+
+def _is_flat_list(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and any(isinstance(v, Mapping) for v in value)
+
+
+def _table(name: str, rows: Sequence[Mapping[str, object]]) -> Evidence:
+    shown = rows[:MAX_VALUES]
+    keys = list(dict.fromkeys(key for row in shown for key in row))
+    cells = tuple(tuple(_text(row[k]) if k in row else "" for k in keys) for row in shown)
+    head = tuple(label(str(k)) for k in keys)
+    return Evidence(name, head=head, rows=cells, hidden=len(rows) - len(shown))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, (list, tuple)) and not any(isinstance(v, (list, Mapping)) for v in value):
+        return ", ".join(map(_text, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,101 @@
+"""verdict.json as one HTML file that a director can read, print and sign."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pgcutover.ledger import RUN_WIDE
+from pgcutover.reports import findings, matrix, words
+from pgcutover.reports.document import Document, ResultEntry, validate, write_text_atomically
+from pgcutover.reports.summary import figures, summarise
+
+TEMPLATES = Path(__file__).parent
+MAX_RESULTS_LISTED = 300
+MAX_HOLES_LISTED = 200
+# the few that the banner names
+MAX_WORST = 8
+
+
+def write_html(document: Mapping[str, object], path: Path) -> Path:
+    """The sign-off page of a verdict document at `path`: one file, no request."""
+    return write_text_atomically(render(validate(document)), path)
+
+
+def render(document: Document) -> str:
+    """The page itself."""
+    template = _environment().get_template("signoff.html.j2")
+    return template.render(**_context(document))
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=words.visible,
+    )
+    filters = (
+        words.breakable,
+        words.claim,
+        words.duration,
+        words.known,
+        words.moment,
+        words.number,
+    )
+    environment.filters.update({f.__name__: f for f in filters})
+    environment.globals["plural"] = words.plural
+    return environment
+
+
+def _context(document: Document) -> dict[str, object]:
+    found = findings.gather(document)
+    matrices = matrix.build(document, found.anchors)
+    tables = [t["target"] for t in document["tables"]]
+    passed = sum(matrices.verdicts.get(name) == "PASS" for name in tables)
+    return {
+        "doc": document,
+        "css": Markup(_stylesheet(document)),  # noqa: S704 - ours but for a cleaned footer
+        "summary": summarise(document),
+        "figures": figures(document, passed),
+        "found": found,
+        "matrices": matrices,
+        "run_wide": [
+            (found.anchors.get(n, "findings"), r)
+            for n, r in enumerate(document["results"])
+            if r["object"] == RUN_WIDE
+        ],
+        "checks": matrix.columns(document, (c["id"] for c in document["checks"])),
+        "titles": {c["id"]: c["title"] for c in document["checks"]},
+        "listed": _listed(document, found.anchors),
+        "longest": _longest(document),
+        "max_rows": matrix.MAX_ROWS,
+        "max_worst": MAX_WORST,
+        "max_holes": MAX_HOLES_LISTED,
+    }
+
+
+def _listed(document: Document, anchors: Mapping[int, str]) -> list[tuple[str, ResultEntry]]:
+    ranked = sorted(enumerate(document["results"]), key=lambda r: -matrix.RANK[r[1]["verdict"]])
+    return [(anchors.get(n, "findings"), result) for n, result in ranked[:MAX_RESULTS_LISTED]]
+
+
+def _longest(document: Document) -> float:
+    return max((t["duration_seconds"] for t in document["timings"]), default=0.0)
+
+
+def _stylesheet(document: Document) -> str:
+    css = (TEMPLATES / "signoff.css").read_text(encoding="utf-8")
+    migration, run = document["migration"], document["run"]
+    kind = "REHEARSAL " if migration["rehearsal"] or migration["sabotage"] is not None else ""
+    footer = f"{migration['name']} - {kind}{summarise(document).verdict} - run {run['id']}"
+    return css.replace("FOOTER", _css_text(footer))
+
+
+def _css_text(text: str) -> str:
+    """The text fit for a CSS string; anything but plain characters becomes an underscore."""
+    return re.sub(r"[^A-Za-z0-9 ._:-]", "_", text)[:90]
