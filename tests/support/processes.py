@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,10 +109,3 @@ def _end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
-
-
-def as_user(uid: int, argv: Sequence[str], **options: object) -> subprocess.CompletedProcess[str]:
-    """A program run to its end under another account."""
-    return subprocess.run(
-        argv, user=uid, group=uid, extra_groups=[], capture_output=True, text=True, **options
-    )

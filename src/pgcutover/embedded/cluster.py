@@ -123,7 +123,7 @@ class Initdb:
         self.password_file.unlink()
         if code != 0:
             what = f"making the files of {self.cluster}"
-            raise program_failed(what, self.cluster.said(), run.folder)
+            raise program_failed(what, self.cluster.said(), run.folder.parent)
         _configure(run, self.cluster, authority)
         return self.cluster
 

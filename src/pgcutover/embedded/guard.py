@@ -6,10 +6,11 @@ stopped and the run folder removed. Standard library only: it is started by path
 """
 
 import os
+import select
 import shutil
 import signal
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 KEEP = b"keep\n"
@@ -19,10 +20,11 @@ STOP = signal.SIGQUIT
 _PATIENCE_SECONDS = 10.0
 
 
-def main(run_dir: Path) -> None:
+def main(run_dir: Path, life: int) -> None:
     """Wait until the parent is gone, then leave nothing of its run behind.
 
     Told to keep, it waits for SIGTERM first; told that all is done, it has nothing to do.
+    Life is the reading end of a pipe whose writing end every process of the run holds.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
@@ -35,7 +37,7 @@ def main(run_dir: Path) -> None:
     if os.fork():  # only a child can leave the group, which must not kill its own killer
         return
     os.setsid()
-    stop_group(group)
+    _stop_group(group, life)
     shutil.rmtree(run_dir, ignore_errors=True)
 
 
@@ -45,24 +47,15 @@ def _wait_for_termination() -> None:
     signal.sigwait({signal.SIGTERM})
 
 
-def stop_group(group: int) -> None:
+def _stop_group(group: int, life: int) -> None:
     """Stop every process of a group, by force when it does not obey."""
     for number in (STOP, signal.SIGKILL):
-        if _signalled_until_gone(group, number):
+        with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM of a group of zombies
+            os.killpg(group, number)
+        # not by asking for the group: where nobody reaps orphans, zombies keep it alive for ever
+        if select.select([life], [], [], _PATIENCE_SECONDS)[0]:
             return
 
 
-def _signalled_until_gone(group: int, number: signal.Signals) -> bool:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    try:
-        os.killpg(group, number)
-        while time.monotonic() < deadline:
-            time.sleep(0.02)
-            os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
-        return True
-    return False
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

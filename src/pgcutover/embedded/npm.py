@@ -102,8 +102,8 @@ def _install(
 
 
 def _npm_ci(work: Path, name: str, held: int) -> None:
-    options = "--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error"
-    retries = "--fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000"
+    options = "--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=warn"
+    retries = "--fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-factor=2"
     cache = ["--cache", str(tools_dir() / "npm-cache")]
     try:
         done = subprocess.run(  # noqa: S603 - our own node and npm
@@ -122,8 +122,10 @@ def _npm_ci(work: Path, name: str, held: int) -> None:
         raise ServerError(
             f"installing {name} took more than {_TIMEOUT_SECONDS} s; check the network, try again"
         ) from late
-    if done.returncode != 0:
-        raise _npm_error(name, done.stdout.decode(errors="replace"))
+    words = done.stdout.decode(errors="replace")
+    # on a full disk npm warns of files it could not write, and calls that a success
+    if done.returncode != 0 or "TAR_ENTRY_ERROR" in words:
+        raise _npm_error(name, words)
 
 
 def _npm_error(name: str, words: str) -> ServerError:

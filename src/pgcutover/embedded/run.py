@@ -30,7 +30,9 @@ class Run:
         self.folder = folder / f"pgcutover-{secrets.token_hex(6)}"
         self.keep = False
         self._processes: list[Process] = []
-        self._guard = _start_guard(self.folder)
+        life, self._held_by_all = os.pipe()
+        self._guard = _start_guard(self.folder, life)
+        os.close(life)
 
     @property
     def guard_pid(self) -> int:
@@ -110,6 +112,7 @@ class Run:
             stdout=output,
             stderr=subprocess.STDOUT,
             process_group=self._guard.pid,
+            pass_fds=[self._held_by_all],
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
@@ -130,20 +133,22 @@ class Run:
         self._guard.wait()
 
     def _tell_guard(self, order: bytes) -> None:
+        os.close(self._held_by_all)
         if self._guard.stdin is not None:
             with suppress(BrokenPipeError), self._guard.stdin as pipe:
                 pipe.write(order)
 
 
-def _start_guard(folder: Path) -> Process:
+def _start_guard(folder: Path, life: int) -> Process:
     # isolated and without site: it starts in 15 ms and needs nothing of ours
     return subprocess.Popen(  # noqa: S603 - our own file
-        [sys.executable, "-I", "-S", guard.__file__, str(folder)],
+        [sys.executable, "-I", "-S", guard.__file__, str(folder), str(life)],
         cwd="/",
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         process_group=0,
+        pass_fds=[life],
     )
 
 

@@ -75,7 +75,7 @@ def servers(
     wanted = {spec.major for spec in specs}
     installed = install_servers(progress, wanted - set(named)).bin_dirs
     with Run(run_parent) as run:
-        with naming_a_full_disk("starting the servers", run.folder):
+        with naming_a_full_disk("starting the servers", run.folder.parent):
             started = _start(run, specs, {**installed, **named})
             run.write(run.folder / SERVICE_FILE, service_file_content(started))
         for server in started:
@@ -161,14 +161,14 @@ def _answering(run: Run, ca_file: Path, start: _Start) -> RunningServer:
 
 def _wait(run: Run, start: _Start) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    what = f"starting {start.cluster}"
+    what, folder = f"starting {start.cluster}", run.folder.parent
     while not start.is_ready():
         if start.process.poll() is not None:
             if start.port_is_taken():
                 return
-            raise program_failed(what, start.said(), run.folder)
+            raise program_failed(what, start.said(), folder)
         if time.monotonic() > deadline:
-            raise program_failed(f"{what} within {_START_SECONDS} s", start.said(), run.folder)
+            raise program_failed(f"{what} within {_START_SECONDS} s", start.said(), folder)
         time.sleep(0.02)
 
 
