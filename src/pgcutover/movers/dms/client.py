@@ -1,0 +1,95 @@
+"""Calls of AWS through boto3; every failure leaves here as a MoverError."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pgcutover.errors import MoverError
+
+if TYPE_CHECKING:
+    from pgcutover.context import AwsAccess
+
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+_PAGE = 100  # the most that every describe call of DMS accepts
+
+
+class ResourceGoneError(MoverError):
+    """AWS knows nothing by that name."""
+
+
+class ResourceExistsError(MoverError):
+    """Somebody else has created it in the meantime."""
+
+
+class Api:
+    """Clients of one region, made when first used; one instance must not be shared by threads."""
+
+    def __init__(self, region: str, access: "AwsAccess") -> None:
+        """Keep how AWS is reached; nothing is called yet."""
+        self.region, self.local = region, access.endpoint_url is not None
+        self._access = access
+        self._clients: dict[str, Any] = {}
+
+    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The answer of one operation, named as boto3's method."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from pgcutover.movers.dms import failures
+
+        name = f"{service}:{operation}"
+        try:
+            answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
+        except ClientError as error:
+            told = failures.as_mover_error(error, name, self._where(service))
+            special = _SPECIAL.get(failures.code_of(error))
+            raise special(*told.args) if special else told from error
+        except BotoCoreError as error:
+            raise failures.as_mover_error(error, name, self._where(service)) from error
+        return answer
+
+    def dms(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The answer of an operation of DMS."""
+        return self.call("dms", operation, **parameters)
+
+    def pages(self, operation: str, listing: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Every entry of a listing of DMS, page by page; none where DMS says not found."""
+        marker: Mapping[str, str] = {}
+        while True:
+            try:
+                answer = self.dms(operation, MaxRecords=_PAGE, **parameters, **marker)
+            except ResourceGoneError:
+                return
+            yield from answer.get(listing, [])
+            if not answer.get("Marker"):
+                return
+            marker = {"Marker": answer["Marker"]}
+
+    def _client(self, service: str) -> Any:
+        if service not in self._clients:
+            import boto3
+            from botocore.config import Config
+
+            session: Any = boto3.session.Session(
+                aws_access_key_id=self._access.access_key,
+                aws_secret_access_key=self._access.secret_key,
+                region_name=self.region,
+            )
+            config = Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                # a local endpoint that does not answer at once will not answer later either
+                retries={"mode": "standard", "total_max_attempts": 2 if self.local else 8},
+            )
+            self._clients[service] = session.client(
+                service, endpoint_url=self._access.endpoint_url, config=config
+            )
+        return self._clients[service]
+
+    def _where(self, service: str) -> str:
+        return self._access.endpoint_url or f"{service} in region {self.region}"
+
+
+_SPECIAL: dict[str, type[MoverError]] = {
+    "ResourceNotFoundFault": ResourceGoneError,
+    "ResourceAlreadyExistsFault": ResourceExistsError,
+}

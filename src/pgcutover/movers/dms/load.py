@@ -1,0 +1,209 @@
+"""Full load and staged stop: start, watch, go on."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pgcutover.errors import MoverError
+from pgcutover.movers.dms.client import Api
+from pgcutover.movers.dms.task import (
+    COMPLETED,
+    IN_ERROR,
+    TableStatistics,
+    TaskStatus,
+    read_tables,
+    read_task,
+)
+from pgcutover.movers.dms.waiting import wait_for
+
+Progress = Callable[[str], None]
+_START_SECONDS = 900
+_STOP_SECONDS = 900
+_SAY_SECONDS = 2.0
+_BUSY = {"creating", "modifying", "testing", "moving", "deleting", "starting", "stopping"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSummary:
+    """What the full load brought; tables in error are for the checks to judge."""
+
+    tables: int
+    rows: int
+    errored: tuple[str, ...]
+
+
+def start(api: Api, name: str, progress: Progress, poll_seconds: float) -> None:
+    """Begin the full load, or continue one that was interrupted; nothing where it is done."""
+    task = _settled(api, name, poll_seconds)
+    if task.loaded or task.status == "running":
+        progress(f"task {name} is {task.status}; nothing to start")
+        return
+    refuse_failed(task)
+    first = task.status == "ready"
+    progress(f"{'starting' if first else 'continuing'} task {name}")
+    kind = "start-replication" if first else "resume-processing"
+    _start(api, task, kind, poll_seconds)
+
+
+def resume(api: Api, name: str, progress: Progress, poll_seconds: float) -> None:
+    """Let the task apply changes after the staged stop; nothing where it already does."""
+    task = _settled(api, name, poll_seconds)
+    if task.status == "running":
+        return
+    refuse_failed(task)
+    if not task.loaded:
+        raise MoverError(
+            f"task {name!r} is {task.status} and has not finished its full load; expected it "
+            "stopped after the load, so start it first"
+        )
+    progress(f"resuming task {name}")
+    _start(api, task, "resume-processing", poll_seconds)
+
+
+def stop(api: Api, name: str, progress: Progress, poll_seconds: float) -> None:
+    """Stop the task and wait until it has; it can be resumed later."""
+    task = _settled(api, name, poll_seconds)
+    if task.status != "running":
+        return
+    progress(f"stopping task {name}")
+    api.dms("stop_replication_task", ReplicationTaskArn=task.arn)
+    wait_for(
+        lambda: True if read_task(api, name).status in ("stopped", "failed") else None,
+        what=f"stop of task {name!r}",
+        timeout_seconds=_STOP_SECONDS,
+        poll_seconds=poll_seconds,
+    )
+
+
+def wait_until_loaded(
+    api: Api, name: str, timeout_seconds: float, progress: Progress, poll_seconds: float
+) -> LoadSummary:
+    """Wait for the load and the changes cached meanwhile, telling how fast it goes."""
+    meter = LoadMeter(progress)
+
+    def probe() -> LoadSummary | None:
+        task = read_task(api, name)
+        tables = read_tables(api, task.arn)
+        meter.note(task, tables)
+        if task.loaded:
+            return _summary(tables)
+        refuse_failed(task)
+        if task.status in ("ready", "stopped"):
+            raise MoverError(
+                f"task {name!r} is {task.status} ({task.stop_reason or 'never started'}) before "
+                "its full load was complete; start it, it continues where it stopped"
+            )
+        return None
+
+    summary = wait_for(
+        probe,
+        what=f"full load of task {name!r}",
+        timeout_seconds=timeout_seconds,
+        poll_seconds=poll_seconds,
+        hint="the task goes on loading; run the same command again to go on waiting",
+    )
+    meter.finish(summary)
+    return summary
+
+
+def refuse_failed(task: TaskStatus) -> None:
+    """MoverError where the task has failed, with DMS's own words."""
+    fatal = task.stop_reason in ("FATAL_ERROR", "RECOVERABLE_ERROR") or (
+        task.stop_reason.startswith("STOPPED_DUE_TO")
+    )
+    if task.status == "failed" or (task.status == "stopped" and fatal):
+        raise MoverError(
+            f"task {task.task!r} has failed ({task.stop_reason or 'no stop reason'}): "
+            f"{task.last_failure or 'no message'}; read its CloudWatch log, remove the cause, then "
+            "resume it in the DMS console or delete it and provision again"
+        )
+
+
+@dataclass(slots=True)
+class LoadMeter:
+    """Lines of progress of a load: rows a second, time to go, tables done."""
+
+    say: Progress
+    clock: Callable[[], float] = time.monotonic
+    _first: tuple[float, int, int] | None = None
+    _said: float = float("-inf")
+    _last: str = ""
+
+    def note(self, task: TaskStatus, tables: Sequence[TableStatistics]) -> None:
+        """Tell the state of the load, not more often than a person reads."""
+        now, rows = self.clock(), sum(t.full_load_rows for t in tables)
+        begun, first_rows, first_percent = self._first or (now, rows, task.percent_loaded)
+        self._first = begun, first_rows, first_percent
+        line = load_line(
+            task, tables, now - begun, rows - first_rows, task.percent_loaded - first_percent
+        )
+        if line != self._last and now - self._said >= _SAY_SECONDS:
+            self.say(line)
+            self._last, self._said = line, now
+
+    def finish(self, summary: LoadSummary) -> None:
+        """Tell what was loaded, and what was not."""
+        waited = self.clock() - self._first[0] if self._first else 0.0
+        self.say(f"load: {summary.rows:,} rows in {summary.tables} tables, waited {waited:.1f} s")
+        if summary.errored:
+            self.say(f"load: in error: {', '.join(summary.errored)}")
+
+
+def load_line(
+    task: TaskStatus,
+    tables: Sequence[TableStatistics],
+    seconds: float,
+    new_rows: int,
+    new_percent: int,
+) -> str:
+    """One line: tables done, rows, rows/s, time to go."""
+    done = sum(t.state == COMPLETED for t in tables)
+    rows = sum(t.full_load_rows for t in tables)
+    line = f"load: {done} of {len(tables)} tables, {rows:,} rows"
+    if seconds > 0 and new_rows > 0:
+        line += f", {new_rows / seconds:,.0f} rows/s"
+    if task.load_finished_at is not None or task.percent_loaded >= 100:
+        return line + ", applying the changes made meanwhile"
+    if seconds > 0 and new_percent > 0:
+        left = seconds * (100 - task.percent_loaded) / new_percent
+        line += f", {task.percent_loaded} %, about {left:.0f} s to go"
+    return line
+
+
+def _summary(tables: Sequence[TableStatistics]) -> LoadSummary:
+    return LoadSummary(
+        len(tables),
+        sum(t.full_load_rows for t in tables),
+        tuple(str(t.table) for t in tables if t.state in IN_ERROR),
+    )
+
+
+def _start(api: Api, task: TaskStatus, kind: str, poll_seconds: float) -> None:
+    api.dms("start_replication_task", ReplicationTaskArn=task.arn, StartReplicationTaskType=kind)
+
+    def begun() -> bool | None:
+        now = read_task(api, task.task)
+        refuse_failed(now)
+        return True if now.status not in ("starting", "ready") else None
+
+    wait_for(
+        begun,
+        what=f"start of task {task.task!r}",
+        timeout_seconds=_START_SECONDS,
+        poll_seconds=poll_seconds,
+    )
+
+
+def _settled(api: Api, name: str, poll_seconds: float) -> TaskStatus:
+    """The task once it is neither starting nor stopping nor being changed."""
+
+    def probe() -> TaskStatus | None:
+        task = read_task(api, name)
+        return None if task.status in _BUSY else task
+
+    return wait_for(
+        probe,
+        what=f"task {name!r}",
+        timeout_seconds=_STOP_SECONDS,
+        poll_seconds=poll_seconds,
+    )

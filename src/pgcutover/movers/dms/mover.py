@@ -1,0 +1,216 @@
+"""AWS DMS as a mover: provisioned, started, watched, drained and judged through boto3."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from pgcutover.config import DmsSettings
+from pgcutover.errors import MoverError, UnreadableError
+from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.movers.dms import drain, exceptions, load, provision, teardown, verdicts
+from pgcutover.movers.dms.client import Api
+from pgcutover.movers.dms.drain import Drained, Lag
+from pgcutover.movers.dms.load import LoadSummary
+from pgcutover.movers.dms.lob import largest_lob
+from pgcutover.movers.dms.objects import INSTANCE, find
+from pgcutover.movers.dms.provision import SIDES, Blueprint, PlannedStep
+from pgcutover.movers.dms.task import TableStatistics, TaskStatus, read_tables, read_task
+from pgcutover.movers.dms.teardown import TornDown
+from pgcutover.movers.dms.verdicts import MoverDiff
+from pgcutover.movers.dms.wanted import secret_id
+
+if TYPE_CHECKING:
+    from pgcutover.context import AwsAccess
+
+_POLL_SECONDS = 15.0  # DMS counts every describe call against the account's rate
+_LOCAL_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class DmsReport:
+    """What DMS was at one moment, as plain data for the evidence of a run."""
+
+    instance: str
+    instance_class: str
+    engine_version: str
+    task: str
+    task_status: str
+    stop_reason: str
+    last_failure: str
+    tables: Mapping[str, Mapping[str, object]]
+
+
+class Dms:
+    """The DMS objects of one migration; every call can be repeated."""
+
+    def __init__(
+        self,
+        settings: DmsSettings,
+        *,
+        mappings: object,
+        task_settings: object,
+        aws: "AwsAccess",
+        source_ca_pem: str | None = None,
+        target_ca_pem: str | None = None,
+        source_database: str = "",
+        target_database: str = "",
+        may_create: bool = False,
+        progress: Callable[[str], None] = lambda _: None,
+        settle_seconds: float = 10.0,
+    ) -> None:
+        """Keep what is wanted; nothing is called yet.
+
+        A database name that is not given is read from its secret when endpoints are compared.
+        """
+        self._settings, self._say = settings, progress
+        self._mappings, self._task_settings = mappings, task_settings
+        self._pems = {"source": source_ca_pem, "target": target_ca_pem}
+        self._databases = {"source": source_database, "target": target_database}
+        self._may_create, self._settle_seconds = may_create, settle_seconds
+        self._api = Api(settings.region, aws)
+        self._poll = _LOCAL_POLL_SECONDS if self._api.local else _POLL_SECONDS
+
+    def plan(self) -> tuple[PlannedStep, ...]:
+        """What provision() would do; nothing is changed."""
+        return provision.plan(self._api, self._blueprint())
+
+    def provision(self) -> tuple[PlannedStep, ...]:
+        """Create what is missing, test both connections, wait until the task can start."""
+        return provision.provision(
+            self._api,
+            self._blueprint(),
+            may_create=self._may_create,
+            progress=self._say,
+            poll_seconds=self._poll,
+        )
+
+    def start(self) -> None:
+        """Begin the full load, or continue an interrupted one."""
+        self._refuse_reader("start the task")
+        load.start(self._api, self._settings.task, self._say, self._poll)
+
+    def wait_until_loaded(self, timeout_seconds: float) -> LoadSummary:
+        """Wait until every table is loaded and the changes made meanwhile are applied."""
+        return load.wait_until_loaded(
+            self._api, self._settings.task, timeout_seconds, self._say, self._poll
+        )
+
+    def resume(self) -> None:
+        """Let changes flow after the staged stop."""
+        self._refuse_reader("resume the task")
+        load.resume(self._api, self._settings.task, self._say, self._poll)
+
+    def stop(self) -> None:
+        """Stop the task; it can be resumed."""
+        self._refuse_reader("stop the task")
+        load.stop(self._api, self._settings.task, self._say, self._poll)
+
+    def status(self) -> TaskStatus:
+        """The task as DMS describes it now."""
+        return read_task(self._api, self._settings.task)
+
+    def table_statistics(self) -> tuple[TableStatistics, ...]:
+        """DMS's counters of every table, under the source's names."""
+        return read_tables(self._api, self.status().arn)
+
+    def lag(self) -> Lag:
+        """DMS's own latencies, from CloudWatch."""
+        settings = self._settings
+        return drain.lag(self._api, settings.task, settings.replication_instance)
+
+    def drain(
+        self, write_marker: Callable[[], Callable[[], bool]], timeout_seconds: float
+    ) -> Drained:
+        """Write a marker on the source and wait for it on the target."""
+        return drain.drain(
+            self._api, self._settings.task, write_marker, timeout_seconds, self._poll
+        )
+
+    def teardown(self, *, confirm: str = "") -> TornDown:
+        """Delete what provision() made; `confirm` must repeat the task's name."""
+        self._refuse_reader("delete DMS objects")
+        if confirm != self._settings.task:
+            raise MoverError(
+                f"teardown deletes the task, its endpoints and its replication instance; to do so, "
+                f"confirm with the task's name {self._settings.task!r}, found {confirm!r}"
+            )
+        return teardown.teardown(self._api, self._blueprint(), self._say, self._poll)
+
+    def report(self) -> DmsReport:
+        """Instance, task and tables as they are now."""
+        task = self.status()
+        instance = find(self._api, INSTANCE, self._settings.replication_instance) or {}
+        return DmsReport(
+            self._settings.replication_instance,
+            str(instance.get("ReplicationInstanceClass", "unknown")),
+            str(instance.get("EngineVersion", "unknown")),
+            task.task,
+            task.status,
+            task.stop_reason,
+            task.last_failure,
+            {str(t.table): verdicts.table_facts(t) for t in read_tables(self._api, task.arn)},
+        )
+
+    def judge_task(
+        self, source: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
+    ) -> MoverDiff:
+        """Whether the task is healthy and carries the largest value the source holds."""
+        return verdicts.judge_task(self.status(), largest_lob(source, tables))
+
+    def judge_table(
+        self,
+        table: MappedTable,
+        source: "psycopg.Connection[Any]",
+        target: "psycopg.Connection[Any]",
+    ) -> MoverDiff:
+        """What DMS says of one table; waits a little where changes are under way."""
+        arn = self.status().arn
+        counted: list[tuple[int, int]] = []
+
+        def rows() -> tuple[int, int]:
+            if not counted:
+                counted.append((_count(source, table.source), _count(target, table.target)))
+            return counted[0]
+
+        deadline = time.monotonic() + self._settle_seconds
+        while True:
+            last = time.monotonic() >= deadline
+            statistics = {t.table: t for t in read_tables(self._api, arn)}.get(table.source)
+            try:
+                diff = verdicts.judge_table(table, statistics, rows)
+            except UnreadableError:
+                if last:
+                    raise
+            else:
+                if last or not diff.may_settle:
+                    return diff
+            time.sleep(self._poll)
+
+    def judge_exceptions(self, target: "psycopg.Connection[Any]") -> MoverDiff:
+        """Rows in DMS's control tables on the target."""
+        counts = exceptions.count_exceptions(target)
+        return verdicts.exceptions_diff(self._settings.task, counts)
+
+    def _blueprint(self) -> Blueprint:
+        databases = {
+            side: self._databases[side]
+            or provision.database_in_secret(self._api, secret_id(self._settings, side))
+            for side in SIDES
+        }
+        return Blueprint(self._settings, self._mappings, self._task_settings, self._pems, databases)
+
+    def _refuse_reader(self, what: str) -> None:
+        if not self._may_create:
+            raise MoverError(
+                f"this run only reads and so may not {what}; run with --provision to allow it"
+            )
+
+
+def _count(connection: "psycopg.Connection[Any]", name: RelationName) -> int:
+    statement = sql.SQL("select count(*) from {}").format(sql.Identifier(name.schema, name.name))
+    row = connection.execute(statement).fetchone()
+    return int(row[0]) if row else 0

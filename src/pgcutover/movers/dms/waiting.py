@@ -1,0 +1,29 @@
+"""Waiting for AWS with an end; an interrupted wait leaves everything as it is."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from pgcutover.errors import MoverError
+
+T = TypeVar("T")
+
+
+def wait_for(
+    probe: Callable[[], T | None],
+    *,
+    what: str,
+    timeout_seconds: float,
+    poll_seconds: float,
+    hint: str = "nothing is lost; run the same command again and it continues",
+) -> T:
+    """What `probe` answers once it is not None; MoverError when time is up."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        answer = probe()
+        if answer is not None:
+            return answer
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise MoverError(f"{what}: not done after {timeout_seconds:g} s; {hint}")
+        time.sleep(min(poll_seconds, remaining))
