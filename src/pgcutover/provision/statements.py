@@ -15,6 +15,7 @@ _TOKEN = re.compile(
       (?P<skip>\s+|--[^\n]*)
     | (?P<comment>/\*)
     | (?P<quoted>[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*")
+    | (?P<open>[eE]?'|")
     | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
     | (?P<word>[^\W\d][\w$]*)
     | (?P<other>.)
@@ -86,19 +87,14 @@ class _Splitter:
             self.reset()
             return done
         self.start = begin if self.start is None else self.start
+        if kind == "open":
+            raise self.unterminated(begin)
         if kind == "dollar":
             self.at = self.end_of(text, self.at) + len(text)
         elif kind == "word":
             self.word(text.lower())
-        else:
-            self.punctuation(text, begin)
-        return None
-
-    def punctuation(self, text: str, begin: int) -> None:
-        """Counts parentheses; a lone quote is one that never ends."""
         self.parentheses += (text == "(") - (text == ")")
-        if text in ("'", '"'):
-            raise self.unterminated(begin)
+        return None
 
     def word(self, word: str) -> None:
         """Follows `begin atomic … end`, whose semicolons are the function's own."""

@@ -1,0 +1,34 @@
+"""A target to provision, and KGC's databases."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from support.kgc import empty_target, kgc_loaded_template, kgc_source, kgc_template
+from support.servers import Databases
+
+from pgcutover.provision.run import Connection
+
+__all__ = ["empty_target", "kgc_loaded_template", "kgc_source", "kgc_template"]
+
+
+@pytest.fixture
+def target(databases: Databases) -> Iterator[Connection]:
+    """A connection to an empty target database."""
+    with psycopg.connect(databases.target, autocommit=True) as conn:
+        yield conn
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Callable[..., Path]:
+    """folder(**{"01_a.sql": "select 1"}): a scripts folder whose pre-load phase holds these."""
+
+    def write(files: dict[str, str]) -> Path:
+        phase = tmp_path / "pre-load"
+        phase.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (phase / name).write_text(text)
+        return tmp_path
+
+    return write
