@@ -277,24 +277,24 @@ def has_own_index(pip):
 def prepare(env):
     """Install the environment of tox.ini, unless what it is made from has not changed."""
     stamp = TOX / env / "pgcutover-stamp"
-    before, now = stamp.read_text() if stamp.is_file() else "", fingerprint()
-    if before == now and env in SHORT_FORMS:
+    before, files = stamp.read_text() if stamp.is_file() else "", fingerprint_of_files()
+    if before == place() + files and env in SHORT_FORMS:
         return
     say(f"installing what {env} needs into .tox" + ("" if before else " (a minute at first)"))
     # an interrupted installation has no stamp, and a moved one is no good: from nothing then
-    again = ["-r"] if before.split()[:1] != now.split()[:1] and stamp.parent.exists() else []
+    again = [] if before.startswith(place()) or not stamp.parent.exists() else ["-r"]
     stamp.unlink(missing_ok=True)
     LOG.write_bytes(b"")
     command = ["-e", env, "--notest", *again]
     if logged(tox(*command)) != 0 and not prepared_without_uv(command):
         raise CannotStart(explain(f"what {env} needs could not be installed"))
     if stamp.parent.is_dir():
-        stamp.write_text(now)
+        stamp.write_text(place() + files)
 
 
 def prepared_without_uv(command):
     """Whether pip, which knows more settings than uv, succeeds where uv did not."""
-    if NO_UV.exists() or not (VENV / "bin" / "uv").exists():
+    if not uv_is_used():
         return False
     NO_UV.touch()
     if logged(tox(*command)) == 0:
@@ -303,11 +303,20 @@ def prepared_without_uv(command):
     return False
 
 
-def fingerprint():
-    """What an environment depends on: first where and on which Python, then the two files."""
-    place = f"{ROOT}\n{(VENV / 'pyvenv.cfg').read_text()}\n{NO_UV.exists()}"
-    files = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "tox.ini")]
-    return f"{digest(place.encode())}\n{digest(*files)}\n"
+def place():
+    """Where, on which Python and by which installer; another one starts from nothing."""
+    known = f"{ROOT}\n{(VENV / 'pyvenv.cfg').read_text()}\n{uv_is_used()}"
+    return digest(known.encode()) + "\n"
+
+
+def fingerprint_of_files():
+    """What is installed, as far as the project says it."""
+    return digest(*((ROOT / name).read_bytes() for name in ("pyproject.toml", "tox.ini")))
+
+
+def uv_is_used():
+    """Whether tox installs with uv: it does as soon as tox-uv is there."""
+    return (VENV / "bin" / "uv").exists() and not NO_UV.exists()
 
 
 def digest(*parts):
