@@ -1,0 +1,29 @@
+"""How far behind the mover is, measured."""
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Latency:
+    """How far behind the mover is, as seconds, by the clocks of this machine and the source."""
+
+    source: float = 0.0
+    target: float = 0.0
+    oldest_uncommitted: float | None = None
+    asking_since: float | None = None
+    waiting: int = 0
+
+    def gauges(self) -> dict[str, tuple[float, str]]:
+        """The CloudWatch metrics of now."""
+        now = time.time()
+        source, target = self.source, self.target
+        if self.asking_since is not None:
+            source = max(source, now - self.asking_since)
+        if self.oldest_uncommitted is not None:
+            target = max(0.0, now - self.oldest_uncommitted)
+        return {
+            "CDCLatencySource": (source, "Seconds"),
+            "CDCLatencyTarget": (max(target, source), "Seconds"),
+            "CDCIncomingChanges": (float(self.waiting), "Count"),
+        }

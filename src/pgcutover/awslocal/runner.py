@@ -1,0 +1,272 @@
+"""A task's thread: full load, then changes, then the state and reason it ends with."""
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import psycopg
+
+from pgcutover.awslocal import slots
+from pgcutover.awslocal.catalog import SourceTable, source_tables, target_columns
+from pgcutover.awslocal.cloud import Cloud
+from pgcutover.awslocal.database import Connection, EndpointError
+from pgcutover.awslocal.faults import DmsFault
+from pgcutover.awslocal.follower import Progress
+from pgcutover.awslocal.following import Following
+from pgcutover.awslocal.fullload import FullLoad
+from pgcutover.awslocal.job import Job, open_job
+from pgcutover.awslocal.loader import export_snapshot
+from pgcutover.awslocal.plan import plan_table, select_tables
+from pgcutover.awslocal.rules import Name
+from pgcutover.awslocal.service import delay_seconds
+from pgcutover.awslocal.slots import Snapshot
+from pgcutover.awslocal.stats import COMPLETED
+from pgcutover.awslocal.store import Record, Store
+from pgcutover.awslocal.trouble import Stopped, TableFailed, TaskFailed, speakable
+from pgcutover.errors import PgCutoverError
+from pgcutover.pgoutput import format_lsn
+
+RESUME, RELOAD = "resume-processing", "reload-target"
+_FAILURES = (TaskFailed, EndpointError, PgCutoverError, DmsFault, psycopg.Error, OSError)
+
+
+class TaskRunner(threading.Thread):
+    """Runs one task once."""
+
+    def __init__(
+        self, task: Record, mode: str, store: Store, cloud: Cloud, state_dir: Path
+    ) -> None:
+        """`mode` is the StartReplicationTaskType."""
+        super().__init__(name=f"task-{task.identifier}", daemon=True)
+        self.task = task
+        self._mode = mode
+        self._store = store
+        self._cloud = cloud
+        self._state_dir = state_dir
+        self._asked_to_stop = threading.Event()
+        self._job: Job | None = None
+
+    def stop(self) -> None:
+        """Ask the run to end; it does so between two batches."""
+        self._asked_to_stop.set()
+        if self._job:
+            self._job.stop()
+
+    def reload(self, tables: Sequence[Name]) -> None:
+        """Load these tables again between two batches."""
+        for table in tables:
+            if self._job:
+                self._job.reloads.put(table)
+
+    def run(self) -> None:
+        """Do the work; whatever happens, the task ends in a state that says so."""
+        try:
+            reason = self._work()
+        except (Stopped, psycopg.errors.QueryCanceled) as error:
+            if self._asked_to_stop.is_set():
+                self._finish("stopped", "NORMAL", "")
+            else:
+                self._finish("failed", "FATAL_ERROR", speakable(error))
+        except _FAILURES as error:
+            self._finish("failed", "FATAL_ERROR", speakable(error))
+        except Exception as error:
+            # the frames without the message, which may quote a row
+            traceback.print_tb(error.__traceback__, file=sys.stderr)
+            self._finish("failed", "FATAL_ERROR", f"internal error: {type(error).__name__}")
+        else:
+            self._finish("stopped", reason, "")
+
+    def _work(self) -> str:
+        if self._asked_to_stop.wait(delay_seconds()):
+            raise Stopped
+        job = self._job = open_job(self.task, self._store, self._cloud, self._state_dir)
+        if self._asked_to_stop.is_set():
+            raise Stopped
+        return Run(job, self._mode).run()
+
+    def _finish(self, status: str, reason: str, failure: str) -> None:
+        job = self._job
+        if job and failure:
+            job.log.error("TASK_MANAGER", f"Task '{self.task.identifier}' failed: {failure}")
+        elif job:
+            job.log.info("TASK_MANAGER", f"Task '{self.task.identifier}' stopped: {reason}")
+        if job:
+            job.log.close()
+        with self._store.lock:
+            wire = self.task.wire
+            wire["StopReason"] = f"Stop Reason {reason}"
+            wire["ReplicationTaskStats"]["StopDate"] = time.time()
+            if failure:
+                wire["LastFailureMessage"] = (
+                    f"Last Error {failure} Stop Reason {reason} Error Level FATAL"
+                )
+            wire["Status"] = status
+            self._store.save()
+
+
+class Run:
+    """The steps of one run."""
+
+    def __init__(self, job: Job, mode: str) -> None:
+        """Nothing is touched yet."""
+        self._job = job
+        self._anew = mode != RESUME
+        self._reload = mode == RELOAD
+        self._cdc_only = job.task.wire["MigrationType"] == "cdc"
+
+    def run(self) -> str:
+        """The stop reason, without its "Stop Reason"."""
+        job = self._job
+        with job.source_session() as source, job.target_session() as target:
+            tables = self._begin(source, target)
+            if not job.options.follows_changes:
+                return self._only_load(source, target, tables)
+            progress = self._catch_up(source, target, tables)
+        return self._follow(progress)
+
+    def _begin(self, source: Connection, target: Connection) -> list[SourceTable]:
+        job = self._job
+        job.control.create(target)
+        tables = select_tables(source_tables(source), job.routes)
+        if not tables and job.settings.of("ErrorBehavior", "FailOnNoTablesCaptured"):
+            raise TaskFailed("No tables were found at task initialization; see the table mappings")
+        if self._reload:
+            slots.drop(source, job.names)
+        if self._anew:
+            job.control.forget(target)
+        job.statistics.begin(
+            {t.name: t.expected_rows for t in tables}, self._anew, job.control.validates
+        )
+        self._say_running()
+        return tables
+
+    def _say_running(self) -> None:
+        job, now = self._job, time.time()
+        job.note(StartDate=now, **({"FreshStartDate": now} if self._anew else {}))
+        with job.store.lock:
+            wire = job.task.wire
+            for member in ("StopReason", "LastFailureMessage"):
+                wire.pop(member, None)
+            wire["ReplicationTaskStats"].pop("StopDate", None)
+            if self._anew:
+                job.task.hidden["load_done"] = False
+            if wire["Status"] == "starting":
+                wire["Status"] = "running"
+            job.store.save()
+        job.log.info("TASK_MANAGER", f"Task '{job.task.identifier}' is running")
+
+    def _only_load(
+        self, source: Connection, target: Connection, tables: Sequence[SourceTable]
+    ) -> str:
+        _, starts = self._job.control.positions(target)
+        snapshot = export_snapshot(source)
+        self._load(snapshot, [table for table in tables if table.name not in starts])
+        return "FULL_LOAD_ONLY_FINISHED"
+
+    def _load(self, snapshot: Snapshot, tables: Sequence[SourceTable]) -> None:
+        self._job.note(FullLoadStartDate=time.time())
+        FullLoad(self._job, snapshot).run(tables)
+        self._job.note(FullLoadFinishDate=time.time())
+
+    def _catch_up(
+        self, source: Connection, target: Connection, tables: Sequence[SourceTable]
+    ) -> Progress:
+        """Load what is not loaded; afterwards changes alone are missing."""
+        job = self._job
+        slots.publish(source, job.names, tables)
+        position, starts = job.control.positions(target)
+        if not position:
+            self._start_slot(source, target, tables)
+        else:
+            slots.require_slot(source, job.names.slot)
+            missing = [table for table in tables if table.name not in starts]
+            if missing:
+                self._load_late(missing)
+        return self._progress(target, tables)
+
+    def _start_slot(
+        self, source: Connection, target: Connection, tables: Sequence[SourceTable]
+    ) -> None:
+        job = self._job
+        if not job.names.own:
+            self._start_given_slot(source, target, tables)
+            return
+        slots.drop_slot(source, job.names)  # one of a run that died before it began
+        with slots.slot_with_snapshot(job.source, job.names.slot, False, job.opened) as snapshot:
+            self._load_or_skip(snapshot, target, tables)
+            job.control.save_position(target, snapshot.lsn)
+
+    def _start_given_slot(
+        self, source: Connection, target: Connection, tables: Sequence[SourceTable]
+    ) -> None:
+        job = self._job
+        slots.require_slot(source, job.names.slot)
+        lsn = slots.given_position(job.task.wire["CdcStartPosition"])
+        self._load_or_skip(Snapshot("", lsn), target, tables)
+        job.control.save_position(target, lsn)
+
+    def _load_or_skip(
+        self, snapshot: Snapshot, target: Connection, tables: Sequence[SourceTable]
+    ) -> None:
+        if not self._cdc_only:
+            self._load(snapshot, tables)
+            return
+        for table in tables:
+            self._job.control.save_table(target, table.name, snapshot.lsn)
+            self._job.statistics.set(table.name, TableState=COMPLETED)
+
+    def _load_late(self, tables: Sequence[SourceTable]) -> None:
+        job = self._job
+        with slots.temporary_snapshot(job.source, job.names, job.opened) as snapshot:
+            self._load(snapshot, tables)
+
+    def _progress(self, target: Connection, tables: Sequence[SourceTable]) -> Progress:
+        job = self._job
+        position, starts = job.control.positions(target)
+        progress = Progress(position, starts, {}, job.suspended)
+        failed = set(job.statistics.in_state("Table error"))
+        for table in tables:
+            try:
+                if table.name not in starts or f"{table.name[0]}.{table.name[1]}" in failed:
+                    job.suspended.add(table.name)
+                columns = target_columns(target, job.routes.target(table.name))
+                progress.plans[table.name] = plan_table(table, job.routes, columns, job.options)
+            except TableFailed as error:
+                if table.name not in job.suspended:
+                    job.suspend_or_stop(target, table.name, str(error))
+        return progress
+
+    def _follow(self, progress: Progress) -> str:
+        job = self._job
+        following = Following(job, progress, lambda binding, change: None)
+        if not job.task.hidden.get("load_done"):
+            reason = self._after_load(following)
+            job.task.hidden["load_done"] = True
+            if reason:
+                return reason
+        try:
+            following.run(until=None)
+        finally:
+            self._note_checkpoint(progress)
+        return "NORMAL"
+
+    def _after_load(self, following: Following) -> str:
+        """Apply the changes that came during the load, or stop before that if asked to."""
+        job = self._job
+        if job.settings.of("FullLoadSettings", "StopTaskCachedChangesNotApplied"):
+            return "STOPPED_AFTER_FULL_LOAD"
+        with job.source_session() as source:
+            until = slots.flushed_lsn(source)
+        following.run(until)
+        if job.settings.of("FullLoadSettings", "StopTaskCachedChangesApplied"):
+            return "STOPPED_AFTER_CACHED_EVENTS"
+        return ""
+
+    def _note_checkpoint(self, progress: Progress) -> None:
+        with self._job.store.lock:
+            self._job.task.wire["RecoveryCheckpoint"] = (
+                f"checkpoint:V1#{format_lsn(progress.position)}"
+            )
