@@ -251,19 +251,27 @@ def read_verdict(path: Path) -> Document:
 
 def write_verdict(document: Mapping[str, object], path: Path) -> Path:
     """verdict.json at `path`, whole or not at all, readable by everybody (it holds no secret)."""
-    validate(document)
+    return _write_atomically(verdict_bytes(validate(document)), path)
+
+
+def verdict_bytes(document: Document) -> bytes:
+    """What verdict.json holds; the sign-off page prints the SHA-256 of the same bytes."""
     try:
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise PgCutoverError(f"verdict document: cannot be written as JSON: {error}") from error
-    return write_text_atomically(text + "\n", path)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def write_text_atomically(text: str, path: Path) -> Path:
     """The text at `path`; an earlier file stays as it was unless the new one is complete."""
+    return _write_atomically(text.encode("utf-8", "backslashreplace"), path)
+
+
+def _write_atomically(data: bytes, path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text.encode("utf-8", "backslashreplace"))
+        _replace(path, data)
     except OSError as error:
         raise PgCutoverError(f"cannot write {path}: {error.strerror or error}") from error
     return path

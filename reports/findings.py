@@ -109,6 +109,14 @@ def _difference(finding: FindingEntry) -> Difference:
     return Difference(finding["object"], label(finding["kind"]), finding["message"], evidence)
 
 
+def evidence_lines(evidence: Mapping[str, object]) -> Iterator[str]:
+    """The evidence as plain text, a line each."""
+    for piece in _evidence(evidence, 0):
+        rows = ["; ".join(map(" ".join, zip(piece.head, row, strict=True))) for row in piece.rows]
+        more = f" and {piece.hidden:,} more" if piece.hidden else ""
+        yield f"{piece.label}: {', '.join([*piece.values, *rows])}{more}"
+
+
 def _evidence(evidence: Mapping[str, object], depth: int, prefix: str = "") -> Iterator[Evidence]:
     for key, value in evidence.items():
         name = f"{prefix}{label(str(key))}"

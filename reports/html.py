@@ -1,5 +1,6 @@
 """verdict.json as one HTML file that a director can read, print and sign."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,13 @@ from markupsafe import Markup
 
 from pgcutover.ledger import RUN_WIDE
 from pgcutover.reports import findings, matrix, words
-from pgcutover.reports.document import Document, ResultEntry, validate, write_text_atomically
+from pgcutover.reports.document import (
+    Document,
+    ResultEntry,
+    validate,
+    verdict_bytes,
+    write_text_atomically,
+)
 from pgcutover.reports.summary import figures, summarise
 
 TEMPLATES = Path(__file__).parent
@@ -60,6 +67,7 @@ def _context(document: Document) -> dict[str, object]:
     return {
         "doc": document,
         "css": Markup(_stylesheet(document)),  # noqa: S704 - ours but for a cleaned footer
+        "digest": hashlib.sha256(verdict_bytes(document)).hexdigest(),
         "summary": summarise(document),
         "figures": figures(document, passed),
         "found": found,

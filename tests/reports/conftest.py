@@ -155,16 +155,20 @@ def big_document(tables: int = 1_000, findings: int = 5_000) -> Document:
     return document
 
 
-@pytest.fixture
-def make_document() -> Callable[..., Document]:
-    """A builder: `make_document("fail", verdict="PASS")`."""
-    builders = {
+@pytest.fixture(scope="session")
+def documents() -> dict[str, Callable[..., Document]]:
+    return {
         "pass": pass_document,
         "fail": fail_document,
         "unknown": unknown_document,
         "big": big_document,
     }
-    return lambda name, **more: builders[name](**more)
+
+
+@pytest.fixture
+def make_document(documents) -> Callable[..., Document]:
+    """A builder: `make_document("fail", verdict="PASS")`."""
+    return lambda name, **more: documents[name](**more)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The sign-off page: one inert file that never says more than the document proves."""
 
+import hashlib
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -9,7 +10,7 @@ import pytest
 
 from pgcutover.errors import PgCutoverError
 from pgcutover.reports import html
-from pgcutover.reports.document import validate
+from pgcutover.reports.document import validate, write_verdict
 
 DASH = "\N{EN DASH}"
 VOID = {"meta", "br", "col", "use", "path", "circle", "wbr"}
@@ -281,6 +282,13 @@ def test_place_to_sign(make_document):
     words = page_of(make_document("pass")).words
     for who in ("Responsible for the migration", "Approved by"):
         assert f"{who} Name Role Date Signature" in words
+
+
+@pytest.mark.parametrize("kind", ["pass", "fail"])
+def test_paper_is_bound_to_its_verdict_file(make_document, tmp_path, kind):
+    document = make_document(kind, reasons=["größer \ud800"])
+    data = write_verdict(document, tmp_path / "verdict.json").read_bytes()
+    assert f"SHA-256 {hashlib.sha256(data).hexdigest()}" in page_of(document).words
 
 
 def test_row_counts_that_differ_are_both_shown(make_document):
