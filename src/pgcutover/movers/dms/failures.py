@@ -56,9 +56,9 @@ def as_mover_error(error: Exception, call: str, where: str) -> MoverError:
     """The MoverError for a failed call such as `dms:CreateEndpoint`."""
     if isinstance(error, _NO_CREDENTIALS):
         return MoverError(
-            f"{call}: no usable AWS credentials were found; expected a profile, environment "
-            "variables or a role, so set AWS_PROFILE (aws sso login) or AWS_ACCESS_KEY_ID and try "
-            "again"
+            f"{call}: no usable AWS credentials ({public_text(str(error))}); expected a profile, "
+            "environment variables or a role, so set AWS_PROFILE (and run aws sso login) or "
+            "AWS_ACCESS_KEY_ID, then try again"
         )
     if isinstance(error, _NO_ANSWER):
         return MoverError(

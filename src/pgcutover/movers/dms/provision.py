@@ -110,9 +110,12 @@ def provision(
 
 def database_in_secret(api: Api, secret_id: str) -> str:
     """The `dbname` of a secret; nothing else of it is kept."""
-    answer = api.call(
-        "secretsmanager", "get_secret_value", SecretId=secret_id, VersionStage="AWSCURRENT"
-    )
+    try:
+        answer = api.call(
+            "secretsmanager", "get_secret_value", SecretId=secret_id, VersionStage="AWSCURRENT"
+        )
+    except MoverError as error:
+        raise MoverError(f"secret {secret_id!r} cannot be read: {error}") from error
     try:
         name = json.loads(answer.get("SecretString") or "").get("dbname")
     except (ValueError, AttributeError):

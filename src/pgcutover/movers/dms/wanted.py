@@ -100,6 +100,11 @@ def instance(settings: DmsSettings) -> Wanted:
 
 def certificate(identifier: str, pem: str | None) -> Wanted:
     """A CA certificate; without its PEM it can be used where it exists, not imported."""
+    if pem and not pem_blocks(pem):
+        raise MoverError(
+            f"certificate {identifier!r}: the CA file holds no PEM certificate; expected lines "
+            "between BEGIN CERTIFICATE and END CERTIFICATE"
+        )
     parameters = {"CertificateIdentifier": identifier, "CertificatePem": pem}
     return Wanted(objects.CERTIFICATE, identifier, parameters if pem else None)
 
@@ -179,14 +184,8 @@ def _instance_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
 def _certificate_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
     if wanted.parameters is None:
         return
-    mine = pem_blocks(wanted.parameters["CertificatePem"])
-    if not mine:
-        raise MoverError(
-            f"{wanted}: the CA file holds no PEM certificate; expected lines between BEGIN "
-            "CERTIFICATE and END CERTIFICATE"
-        )
     theirs = pem_blocks(found.get("CertificatePem") or "")
-    if mine != theirs:
+    if pem_blocks(wanted.parameters["CertificatePem"]) != theirs:
         yield Difference("content", "the CA file's certificates", "other certificates")
 
 
