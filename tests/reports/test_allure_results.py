@@ -32,6 +32,13 @@ def test_differs(dsn):
     logging.getLogger().warning("row {ROW_VALUE}")
     assert not Diff(), "public.users: 3 rows differ"
 
+@pytest.fixture
+def row():
+    return {ROW_VALUE!r}
+
+def test_traceback_prints_its_arguments(row):
+    assert row is None, "public.users: 1 row differs"
+
 def test_bare(dsn):
     assert not Diff()
 
@@ -154,12 +161,12 @@ def test_secret_in_a_key_is_withheld(tmp_path):
 
 def test_link_out_of_the_folder_is_not_followed(tmp_path):
     outside = tmp_path / "outside.txt"
-    outside.write_text("s3cret")
+    outside.write_text('{"name": "s3cret"}')
     inside = tmp_path / "results"
     inside.mkdir()
     (inside / "a-result.json").symlink_to(outside)
     scrub_results(inside, ["s3cret"])
-    assert outside.read_text() == "s3cret"
+    assert outside.read_text() == '{"name": "s3cret"}'
     assert not list(inside.iterdir())
 
 
