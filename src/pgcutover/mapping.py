@@ -25,7 +25,7 @@ class RelationName:
         return f"{self.schema}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class MappedTable:
     """A table of the source, its name on the target, and (source, target) column names."""
 
@@ -33,6 +33,12 @@ class MappedTable:
     target: RelationName
     columns: tuple[tuple[str, str], ...]
     removed_columns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """The table's name on the target, which is its identity in reports."""
+        return str(self.target)
+
+    __repr__ = __str__
 
     def target_column(self, source_column: str) -> str:
         """The target's name of a source column; KeyError where the rules remove it."""
@@ -90,6 +96,10 @@ class MappingRules:
     def selects(self, name: RelationName) -> bool:
         """Whether a table of the source is in scope."""
         return self._selects(name)
+
+    def mentions(self, name: RelationName) -> bool:
+        """Whether any selection rule, including or excluding, decides about a table."""
+        return any(_matches(s.schema, s.table, name) for s in self.selections)
 
     def _selects(self, name: RelationName) -> bool:
         hits = [s.action for s in self.selections if _matches(s.schema, s.table, name)]

@@ -25,6 +25,8 @@ table_mappings = "mapping.json"
 dsn_env = "PGCUTOVER_SOURCE_DSN"
 [target]
 dsn_env = "PGCUTOVER_TARGET_DSN"
+[budgets]
+settle_seconds = 0
 [tables."public.people"]
 recent_column = "born"
 """

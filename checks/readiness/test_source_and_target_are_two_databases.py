@@ -1,0 +1,15 @@
+"""Source and target are two databases.
+
+Fails when: both DSNs lead to the same database of the same running server, by whatever host name.
+Cannot see: two databases that hold the wrong data; the data checks do.
+Needs: execute on pg_control_system, as everyone has.
+Costs: nothing; the manifest knows it.
+"""
+
+import pytest
+
+
+@pytest.mark.check("READY-DISTINCT")
+def test_source_and_target_are_two_databases(comparer):
+    diff = comparer.distinct()
+    assert not diff, diff.report()

@@ -1,0 +1,16 @@
+"""Every index is on the target with the same definition, and valid.
+
+Fails when: an index of the source or a declared one is missing, renamed, differs in columns, order, operator
+  class, uniqueness, predicate, method or constraint, or is not valid on every partition.
+Cannot see: a corrupt index that the catalog calls valid.
+Needs: nothing beyond the catalogs.
+Costs: nothing; the manifest knows it.
+"""
+
+import pytest
+
+
+@pytest.mark.check("SCHEMA-INDEXES")
+def test_every_index_is_present_and_valid(index, comparer):
+    diff = comparer.index(index)
+    assert not diff, diff.report()

@@ -1,0 +1,98 @@
+"""What is read of each side: relations, columns, indexes, foreign keys. All plain and frozen."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pgcutover.mapping import RelationName
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the catalog describes it; `generated` and `identity` are the catalog's codes."""
+
+    name: str
+    type: str
+    not_null: bool
+    default: str | None
+    generated: str
+    identity: str
+    collation: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table that is not itself a partition; `kind` is 'r' or 'p'."""
+
+    name: RelationName
+    kind: str
+    persistence: str
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column | None:
+        """The column of that name, if there is one."""
+        return next((c for c in self.columns if c.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPart:
+    """One column or expression of an index; `plain` holds the column's name, if it is one."""
+
+    text: str
+    plain: str | None
+    opclass: str
+    collation: str | None
+    options: int
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index with everything that makes it that index; `definition` is pg_get_indexdef's."""
+
+    name: RelationName
+    table: RelationName
+    method: str
+    unique: bool
+    primary: bool
+    constraint: str
+    deferrable: bool
+    deferred: bool
+    nulls_not_distinct: bool
+    usable: bool
+    parts: tuple[IndexPart, ...]
+    included: tuple[str, ...]
+    predicate: str | None
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A foreign key; `enforced` means that none of its triggers is switched off."""
+
+    name: str
+    table: RelationName
+    columns: tuple[str, ...]
+    referenced: RelationName
+    referenced_columns: tuple[str, ...]
+    on_update: str
+    on_delete: str
+    match: str
+    deferrable: bool
+    deferred: bool
+    validated: bool
+    enforced: bool
+    definition: str
+    on_delete_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredDifference:
+    """A difference wanted on purpose: one exact object, never a pattern.
+
+    `added` must be on the target, `dropped` must not, `changed` must be as `definition` says.
+    """
+
+    kind: Literal["index", "foreign_key", "table", "column"]
+    object: str
+    change: Literal["added", "changed", "dropped"]
+    reason: str
+    definition: str | None = None

@@ -1,0 +1,110 @@
+"""Sessions whose answers depend on the data alone: read only, one snapshot, output pinned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from pgcutover.errors import ServerError
+
+# What the text output of a value depends on (PostgreSQL 17, 19.11 "Client Connection Defaults");
+# row_security = off makes the server refuse a filtered answer instead of giving it.
+PINNED = {
+    "default_transaction_read_only": "on",
+    "client_encoding": "UTF8",
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+    "xmlbinary": "base64",
+    "quote_all_identifiers": "off",
+    "standard_conforming_strings": "on",
+    "search_path": "pg_catalog",
+    "row_security": "off",
+    "idle_in_transaction_session_timeout": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """Which server and database answered, in what version, and where its WAL stood."""
+
+    server_version: str
+    server_version_num: int
+    system_identifier: str
+    database: str
+    database_oid: int
+    lsn: str
+    tls: str
+    encoding: str
+    collation: str
+    started_at: str
+
+    @property
+    def identity(self) -> tuple[str, str, int]:
+        """Which database of which running server; a restored copy has another start."""
+        return self.system_identifier, self.started_at, self.database_oid
+
+
+def open_session(
+    dsn: str, *, statement_timeout_seconds: float = 0.0, lock_timeout_seconds: float = 5.0
+) -> psycopg.Connection[Any]:
+    """A read-only repeatable-read session with every output setting pinned and verified.
+
+    psycopg.Error where the server cannot be reached; ServerError where a setting does not hold.
+    """
+    connection = psycopg.connect(dsn, application_name="pgcutover")
+    try:
+        connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        _pin(connection, statement_timeout_seconds, lock_timeout_seconds)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def server_facts(connection: psycopg.Connection[Any]) -> ServerFacts:
+    """Identity, version, TLS and WAL position; the LSN is where the next insert would go."""
+    row = connection.execute(_FACTS).fetchone()
+    if row is None:
+        raise ServerError("the server gave no answer about itself; expected one row")
+    return ServerFacts(*row)
+
+
+_FACTS = """
+select current_setting('server_version'),
+       current_setting('server_version_num')::int,
+       (select system_identifier::text from pg_control_system()),
+       current_database()::text,
+       (select oid::bigint from pg_database where datname = current_database()),
+       (case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+             else pg_current_wal_insert_lsn() end)::text,
+       coalesce((select version from pg_stat_ssl where pid = pg_backend_pid() and ssl), 'none'),
+       pg_encoding_to_char((select encoding from pg_database where datname = current_database())),
+       (select datcollate::text from pg_database where datname = current_database()),
+       pg_postmaster_start_time()::text
+"""
+
+
+def _pin(
+    connection: psycopg.Connection[Any], statement_seconds: float, lock_seconds: float
+) -> None:
+    wanted = {
+        **PINNED,
+        "statement_timeout": f"{int(statement_seconds * 1000)}",
+        "lock_timeout": f"{int(lock_seconds * 1000)}",
+    }
+    for name, value in wanted.items():
+        connection.execute("select set_config(%s, %s, false)", [name, value])
+    connection.commit()
+    for name in PINNED:
+        row = connection.execute("select current_setting(%s)", [name]).fetchone()
+        if row is None or row[0] != PINNED[name]:
+            raise ServerError(
+                f"setting {name} cannot be pinned: expected {PINNED[name]!r}, found "
+                f"{row and row[0]!r}; results would depend on it"
+            )
+    connection.commit()
