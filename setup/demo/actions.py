@@ -29,6 +29,7 @@ class Hand:
         self.metrics = self.number("select max(id) from health_metrics")
         self.images = self.number("select max(id) from motivational_images")
         self.registered: deque[int] = deque(maxlen=500)
+        self.uploads = 0
         self.uploaded: deque[int] = deque(maxlen=100)
 
     def run(self, statement: str, parameters: Sequence[object] | None = None) -> int:
@@ -200,9 +201,9 @@ def prefer(hand: Hand) -> int:
 
 
 def upload_image(hand: Hand) -> int:
-    """Mostly small, one in ten above 32 kB, one in forty above 1 MB."""
-    roll = hand.values.below(40)
-    size = 1_100_000 if roll == 0 else 40_000 if roll % 10 == 1 else 3000
+    """Every third above 32 kB, and of eight one above 1 MB, the second already."""
+    hand.uploads += 1
+    size = 1_100_000 if hand.uploads % 8 == 2 else 40_000 if hand.uploads % 3 == 0 else 3000
     image = hand.number(
         "insert into motivational_images (title, image, uploaded_by) values (%s, %s, %s)"
         " returning id",

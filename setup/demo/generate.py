@@ -35,13 +35,8 @@ def create_source(
     database: str = DATABASE,
 ) -> None:
     """Roles, database and KGC's empty schema on the source; nothing stays where it fails."""
-    with (
-        _empty_database(superuser_dsn, "source", passwords, database),
-        _connect(make_conninfo(superuser_dsn, dbname=database)) as conn,
-    ):
-        for path in sorted((_SETUP / "demo" / "schema").glob("*.sql")):
-            with one_transaction(conn):
-                run_statements(conn, path.read_text(encoding="utf-8"), f"schema/{path.name}")
+    with _empty_database(superuser_dsn, "source", passwords, database):
+        _create_schema(make_conninfo(superuser_dsn, dbname=database))
     progress(f"source: database {database} created with KGC's schema")
 
 

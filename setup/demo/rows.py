@@ -132,7 +132,7 @@ def health_metrics(v: Values, counts: Counts) -> Iterator[Row]:
     total, population = counts.of("health_metrics"), counts.of("users")
     for number in range(1, total + 1):
         metric, unit, low, high, scales = _METRICS[v.below(len(_METRICS))]
-        recorded = v.moment() if v.chance(0.05) else v.moment_at(number / (total + 1))
+        recorded = v.moment() if v.chance(0.2) else v.moment_at(number / (total + 1))
         yield (
             number,
             any_patient(v, population),

@@ -127,9 +127,9 @@ class Values:
     def moment(self) -> datetime:
         """Within the span, with microseconds; now and then a month's end or a clock change."""
         roll = self.rng.random()
-        if roll < 0.02:
-            return _MONTH_ENDS[self.below(len(_MONTH_ENDS))]
         if roll < 0.04:
+            return _MONTH_ENDS[self.below(len(_MONTH_ENDS))]
+        if roll < 0.08:
             return _CLOCK_CHANGES[self.below(len(_CLOCK_CHANGES))]
         return self.moment_at(self.rng.random())
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from support.kgc import empty_target, kgc_loaded_template, kgc_source, kgc_template
-from support.servers import Databases
 
 from pgcutover.provision.run import Connection
 
@@ -14,9 +13,15 @@ __all__ = ["empty_target", "kgc_loaded_template", "kgc_source", "kgc_template"]
 
 
 @pytest.fixture
-def target(databases: Databases) -> Iterator[Connection]:
+def target_dsn(fresh_database: Callable[..., str]) -> str:
+    """The superuser's DSN of an empty target database."""
+    return fresh_database("target")
+
+
+@pytest.fixture
+def target(target_dsn: str) -> Iterator[Connection]:
     """A connection to an empty target database."""
-    with psycopg.connect(databases.target, autocommit=True) as conn:
+    with psycopg.connect(target_dsn, autocommit=True) as conn:
         yield conn
 
 

@@ -2,13 +2,14 @@
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.kgc import quiet
-from support.servers import Databases
+from support.servers import Pair
 
 from pgcutover.errors import ProvisionError
 from pgcutover.provision import dump
@@ -34,11 +35,12 @@ comment on table child is 'a; comment -- with everything ''quoted''';
 
 
 @pytest.fixture
-def source(databases: Databases) -> str:
+def source(fresh_database: Callable[..., str]) -> str:
     """The DSN of a source whose schema is odd."""
-    with psycopg.connect(databases.source) as conn:
+    dsn = fresh_database("source")
+    with psycopg.connect(dsn) as conn:
         conn.execute(_ODD)
-    return databases.source
+    return dsn
 
 
 def test_an_odd_schema_arrives_as_it_was(source: str, target: Connection, tmp_path: Path) -> None:
@@ -111,8 +113,8 @@ def test_the_password_is_never_in_the_arguments(
     assert "PGPASSWORD" not in os.environ
 
 
-def test_a_wrong_password_is_one_sentence_without_it(databases: Databases) -> None:
-    wrong = make_conninfo(databases.source, password="not-it-9f2c")
+def test_a_wrong_password_is_one_sentence_without_it(pair: Pair) -> None:
+    wrong = make_conninfo(pair.source.dsn(), password="not-it-9f2c")
     with pytest.raises(ProvisionError, match="pg_dump could not read the source's schema") as e:
         dump_section(wrong, "pre-data")
     assert "not-it-9f2c" not in str(e.value)

@@ -8,7 +8,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from support.kgc import quiet
-from support.servers import Databases
 
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.journal import journal
@@ -211,12 +210,12 @@ def test_a_constraint_that_speaks_up_at_commit_is_reported(
     assert journal(target) == []
 
 
-def test_two_runs_at_once_apply_each_script_once(databases: Databases, folder: Folder) -> None:
+def test_two_runs_at_once_apply_each_script_once(target_dsn: str, folder: Folder) -> None:
     scripts = folder({"01_a.sql": "create table a (); select pg_sleep(0.3)"})
     done: list[int] = []
 
     def run() -> None:
-        with psycopg.connect(databases.target, autocommit=True) as conn:
+        with psycopg.connect(target_dsn, autocommit=True) as conn:
             done.append(len(apply(conn, scripts, "pre-load", quiet)))
 
     threads = [threading.Thread(target=run) for _ in range(3)]
@@ -227,6 +226,6 @@ def test_two_runs_at_once_apply_each_script_once(databases: Databases, folder: F
     assert sorted(done) == [0, 0, 1]
 
 
-def test_a_connection_in_a_transaction_is_refused(databases: Databases, folder: Folder) -> None:
-    with psycopg.connect(databases.target) as conn, pytest.raises(ValueError, match="autocommit"):
+def test_a_connection_in_a_transaction_is_refused(target_dsn: str, folder: Folder) -> None:
+    with psycopg.connect(target_dsn) as conn, pytest.raises(ValueError, match="autocommit"):
         apply(conn, folder({"01_a.sql": "select 1"}), "pre-load", quiet)

@@ -33,10 +33,7 @@ def quiet(_: str) -> None:
 @pytest.fixture(scope="session")
 def kgc_template(pair: Pair) -> str:
     """The name of a source database with the generated data of scale 1."""
-    name = "kgc_source_template"
-    generate.create_source(pair.source.dsn(), PASSWORDS, quiet, database=name)
-    generate.generate(pair.source.dsn(name), scale=1, seed=11, progress=quiet)
-    return name
+    return _once(pair, "source", _filled_source)
 
 
 @pytest.fixture(scope="session")
@@ -44,20 +41,30 @@ def kgc_loaded_template(
     pair: Pair, kgc_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
     """The name of a target database provisioned, loaded and completed as a rehearsal leaves it."""
-    name = "kgc_target_template"
+    source, evidence = pair.source.dsn(kgc_template), tmp_path_factory.mktemp("evidence")
+    return _once(pair, "target", lambda p, name: _loaded_target(p, name, source, evidence))
+
+
+def _once(pair: Pair, side: str, make: Callable[[Pair, str], None]) -> str:
+    """The template's name; made once a process, however many conftests import the fixture."""
+    name = f"kgc_{side}_template"
+    if (side, "kgc") not in pair.templates:
+        make(pair, name)
+        pair.templates[side, "kgc"] = name
+    return name
+
+
+def _filled_source(pair: Pair, name: str) -> None:
+    generate.create_source(pair.source.dsn(), PASSWORDS, quiet, database=name)
+    generate.generate(pair.source.dsn(name), scale=1, seed=11, progress=quiet)
+
+
+def _loaded_target(pair: Pair, name: str, source: str, evidence: Path) -> None:
     generate.create_target(pair.target.dsn(), PASSWORDS, quiet, database=name)
-    source = pair.source.dsn(kgc_template)
     with psycopg.connect(pair.target.dsn(name), autocommit=True) as conn:
-        prepare_target(
-            conn,
-            source_dsn=source,
-            scripts=SCRIPTS,
-            evidence=tmp_path_factory.mktemp("evidence"),
-            progress=quiet,
-        )
+        prepare_target(conn, source_dsn=source, scripts=SCRIPTS, evidence=evidence, progress=quiet)
         load(source, pair.target.dsn(name))
         finish_target(conn, scripts=SCRIPTS, progress=quiet)
-    return name
 
 
 @pytest.fixture
