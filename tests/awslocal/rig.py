@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ ROLE = "arn:aws:iam::123456789012:role/dms"
 DEADLINE_SECONDS = 30
 
 
+@cache
 def client(url: str, service: str, region: str = REGION) -> Any:
     return boto3.client(
         service,
@@ -162,6 +164,11 @@ class Workshop:
     @property
     def dms(self) -> Any:
         return client(self.url, "dms")
+
+    def databases_run(self, source: str = "", target: str = "") -> None:
+        for dsn, text in ((self.databases.source, source), (self.databases.target, target)):
+            if text:
+                run(dsn, text)
 
     def certificate(self, server: RunningServer) -> str:
         answer = self.dms.import_certificate(

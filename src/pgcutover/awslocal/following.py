@@ -1,7 +1,7 @@
 """The phase that follows changes until it is told to stop, mending what can be mended."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import psycopg
 from psycopg import sql
@@ -18,22 +18,21 @@ from pgcutover.awslocal.slots import Snapshot, require_slot, temporary_snapshot
 from pgcutover.awslocal.stats import COMPLETED, RELOADING
 from pgcutover.awslocal.target import TargetWriter
 from pgcutover.awslocal.trouble import TableFailed, TaskFailed, speakable
+from pgcutover.awslocal.validation import Validator
 from pgcutover.pgoutput import Delete, Insert, Update
 
 POLL_SECONDS = 0.1
 _SAVE_SECONDS = 1.0
 
-Touched = Callable[[Binding, Insert | Update | Delete], None]
-
 
 class Following:
     """Applies changes from where the task stands."""
 
-    def __init__(self, job: Job, progress: Progress, touched: Touched) -> None:
-        """`touched` is told of each change that was handed to the target."""
+    def __init__(self, job: Job, progress: Progress, validator: Validator | None) -> None:
+        """The validator, if there is one, is told of each change and each reload."""
         self._job = job
         self._progress = progress
-        self._touched = touched
+        self._validator = validator
         self._attempts = 0
         self._saved_at = 0.0
 
@@ -83,7 +82,8 @@ class Following:
         writer.ignores_conflicts = ignores_conflicts and bool(
             job.settings.of("ErrorBehavior", "FullLoadIgnoreConflicts")
         )
-        hooks = Hooks(self._applied, self._touched, suspend, replan)
+        touched = self._validator.touched if self._validator else _nobody
+        hooks = Hooks(self._applied, touched, suspend, replan)
         return Follower(
             source,
             writer,
@@ -114,7 +114,7 @@ class Following:
         most = job.settings.of("ErrorBehavior", "RecoverableErrorCount")
         if 0 <= most < self._attempts:
             raise TaskFailed(speakable(error)) from error
-        job.log.error("TASK_MANAGER", f"Task error, will be tried again: {speakable(error)}")
+        job.log.failure("TASK_MANAGER", f"Task error, will be tried again: {speakable(error)}")
         job.wait(job.settings.of("ErrorBehavior", "RecoverableErrorInterval"))
 
     def _reload_tables(self, target: Connection, follower: Follower) -> None:
@@ -147,6 +147,8 @@ class Following:
             FullLoadReloaded=True,
         )
         job.statistics.save()
+        if self._validator:
+            self._validator.again(table)
         job.log.info("TASK_MANAGER", f"Table {dotted(table)} was reloaded, {rows} records")
 
     def _load_again(self, target: Connection, plan: TablePlan, snapshot: Snapshot) -> int:
@@ -161,6 +163,10 @@ class Following:
             with target.transaction():
                 target.execute(sql.SQL("delete from {}").format(quoted(plan.target)))
                 return load_table(source, target, plan, job.control, snapshot, report).rows
+
+
+def _nobody(binding: Binding, change: Insert | Update | Delete) -> None:
+    """Where the task does not validate."""
 
 
 def _table(source: Connection, name: Name) -> SourceTable:

@@ -115,7 +115,7 @@ class Job:
             self.statistics.set(table, ValidationState="Table error")
         self.control.record_suspended(connection, table, reason)
         self.statistics.save()
-        self.log.error(
+        self.log.failure(
             "TASK_MANAGER",
             f"Table '{table[0]}'.'{table[1]}' was errored/suspended (subtask 0 thread 1). {reason}",
         )

@@ -14,6 +14,10 @@ class Latency:
     asking_since: float | None = None
     waiting: int = 0
 
+    def is_idle(self) -> bool:
+        """Whether nothing read is still to be applied."""
+        return self.oldest_uncommitted is None and not self.waiting
+
     def gauges(self) -> dict[str, tuple[float, str]]:
         """The CloudWatch metrics of now."""
         now = time.time()

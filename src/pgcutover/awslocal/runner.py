@@ -26,6 +26,7 @@ from pgcutover.awslocal.slots import Snapshot
 from pgcutover.awslocal.stats import COMPLETED
 from pgcutover.awslocal.store import Record, Store
 from pgcutover.awslocal.trouble import Stopped, TableFailed, TaskFailed, speakable
+from pgcutover.awslocal.validation import Validator
 from pgcutover.errors import PgCutoverError
 from pgcutover.pgoutput import format_lsn
 
@@ -90,7 +91,7 @@ class TaskRunner(threading.Thread):
     def _finish(self, status: str, reason: str, failure: str) -> None:
         job = self._job
         if job and failure:
-            job.log.error("TASK_MANAGER", f"Task '{self.task.identifier}' failed: {failure}")
+            job.log.failure("TASK_MANAGER", f"Task '{self.task.identifier}' failed: {failure}")
         elif job:
             job.log.info("TASK_MANAGER", f"Task '{self.task.identifier}' stopped: {reason}")
         if job:
@@ -164,6 +165,9 @@ class Run:
         _, starts = self._job.control.positions(target)
         snapshot = export_snapshot(source)
         self._load(snapshot, [table for table in tables if table.name not in starts])
+        if self._job.control.validates:
+            plans = self._progress(target, tables).plans
+            Validator(self._job, plans, follows=False).complete()
         return "FULL_LOAD_ONLY_FINISHED"
 
     def _load(self, snapshot: Snapshot, tables: Sequence[SourceTable]) -> None:
@@ -240,17 +244,26 @@ class Run:
         return progress
 
     def _follow(self, progress: Progress) -> str:
-        job = self._job
-        following = Following(job, progress, lambda binding, change: None)
-        if not job.task.hidden.get("load_done"):
+        validator = None
+        if self._job.control.validates:
+            validator = Validator(self._job, progress.plans, follows=True)
+            validator.start()
+        try:
+            return self._follow_validated(progress, validator)
+        finally:
+            if validator:
+                validator.stop()
+            self._note_checkpoint(progress)
+
+    def _follow_validated(self, progress: Progress, validator: Validator | None) -> str:
+        following = Following(self._job, progress, validator)
+        hidden = self._job.task.hidden
+        if not hidden.get("load_done"):
             reason = self._after_load(following)
-            job.task.hidden["load_done"] = True
+            hidden["load_done"] = True
             if reason:
                 return reason
-        try:
-            following.run(until=None)
-        finally:
-            self._note_checkpoint(progress)
+        following.run(until=None)
         return "NORMAL"
 
     def _after_load(self, following: Following) -> str:

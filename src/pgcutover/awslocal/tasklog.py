@@ -62,7 +62,7 @@ class TaskLog:
         """Something will surprise: DMS goes on, but rows or values differ."""
         self._line(component, "W", text)
 
-    def error(self, component: str, text: str) -> None:
+    def failure(self, component: str, text: str) -> None:
         """Something did not work."""
         self._line(component, "E", text)
 
