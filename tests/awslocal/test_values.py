@@ -196,5 +196,8 @@ def test_sequences_and_large_objects_stay_behind(workshop: Workshop) -> None:
     )
     task.start()
     task.loaded()
+    assert task.target("select count(*), count(doc) from public.t") == [(3, 0)]
+    task.source("insert into public.t (doc) values (1)")
+    task.arrives("select count(*) from public.t where doc is null", 4)
     assert task.target("select last_value, is_called from public.t_id_seq") == [(1, False)]
     assert task.target("select count(*) from pg_largeobject_metadata") == [(0,)]

@@ -103,6 +103,11 @@ class FullLoad:
                 f"table {dotted(table.name)}: {count} LOBs of column {column} were truncated to "
                 f"LobMaxSize ({plan.lob_kilobytes} KB)",
             )
+        for column in plan.left_behind:
+            job.log.warning(
+                "SOURCE_UNLOAD",
+                f"table {dotted(table.name)}: column {column} is not migrated, its type is oid",
+            )
         if loaded.cut and job.fail_on_cut:
             raise TaskFailed(f"a LOB of {dotted(table.name)} was truncated")
         if job.options.follows_changes and not (table.key and has_identity(table)):

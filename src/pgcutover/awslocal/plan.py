@@ -40,6 +40,7 @@ class TablePlan:
     target: Name
     columns: tuple[ColumnPlan, ...]
     lob_kilobytes: int | None
+    left_behind: tuple[str, ...] = ()
 
     @property
     def name(self) -> Name:
@@ -87,15 +88,16 @@ def plan_table(
         raise TableFailed(f"table {dotted(name)} does not exist on the target")
     limit = routes.lob_limit(table.name, options.lob_kilobytes)
     columns = []
+    oids = tuple(column.name for column in table.columns if column.base == "oid")
     for column in table.columns:
-        new = routes.column(table.name, column.name)
+        new = routes.column(table.name, column.name) if column.name not in oids else None
         if new is not None and _carried(table, column, new, target, options):
             how = converter(column, target[new].type_name, limit, options.trim_char)
             _require_lob_possible(table, column, target[new], limit)
             columns.append(ColumnPlan(column.name, new, how, is_lob(column), column.base))
     if not columns:
         raise TableFailed(f"no column of {dotted(table.name)} can be carried")
-    return TablePlan(table, name, tuple(columns), limit)
+    return TablePlan(table, name, tuple(columns), limit, oids)
 
 
 def _require_possible(table: SourceTable) -> None:
