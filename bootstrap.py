@@ -85,7 +85,7 @@ class Program:
             start_new_session=self.own_session,
         )
         if self.received:
-            self.interrupt()
+            self.interrupt(self.received)
         code = self.child.wait()
         self.stop_if_interrupted()
         self.child = None
@@ -101,20 +101,22 @@ class Program:
         """Pass an interrupt on; tox and pytest end in good order on ctrl-c only, so any is one."""
         self.received = self.received or number
         if self.child is not None:
-            self.interrupt()
+            self.interrupt(number)
 
-    def interrupt(self):
-        """Interrupt the child and all it started.
+    def interrupt(self, number):
+        """Interrupt the child and all it started, each once: a second breaks pytest's teardown.
 
-        In the foreground the terminal has already told everybody. Then only tox is told, and late:
-        it ignores a second interrupt, whereas a second one breaks off pytest's teardown.
+        Ctrl-c at the terminal has reached everybody already. Then tox alone, which ignores a
+        second one, is told again in case the signal came from elsewhere and was for us only.
         """
         with contextlib.suppress(ProcessLookupError):
             if self.own_session:
                 os.killpg(self.child.pid, signal.SIGINT)
-            else:
+            elif number == signal.SIGINT:
                 time.sleep(1)
                 self.child.send_signal(signal.SIGINT)
+            else:
+                os.killpg(0, signal.SIGINT)
 
     def sweep(self):
         """End what an interrupted child left behind in its session."""

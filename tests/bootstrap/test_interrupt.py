@@ -42,16 +42,22 @@ def test_process_deaf_to_the_interrupt_is_ended(ready: Any, traces: list[Path]) 
     assert not alive(pids)
 
 
-def test_ctrl_c_at_the_terminal_lets_the_teardown_finish(ready: Any, traces: list[Path]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_at_the_terminal_lets_the_teardown_finish(
+    ready: Any, traces: list[Path], number: signal.Signals
+) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(ready.command()[0], ready.command("gate", "--wait"), ready.environment())  # noqa: S606 - no shell is the point
     pids = wait_for_pids(traces[0])
-    os.write(terminal, b"\x03")
+    if number == signal.SIGINT:
+        os.write(terminal, b"\x03")
+    else:
+        os.kill(pid, number)
     with suppress(OSError):  # how Linux says that nobody has the terminal open any more
         while os.read(terminal, 1024):
             pass
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 130
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + number
     assert traces[1].exists()
     assert not alive(pids)
 
