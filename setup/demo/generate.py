@@ -1,7 +1,7 @@
 """The KGC source database: its roles and schema, and deterministic data streamed into it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -85,7 +85,8 @@ def _empty_database(
         try:
             yield
         except BaseException:
-            conn.execute(sql.SQL("drop database {}").format(sql.Identifier(database)))
+            with suppress(psycopg.Error):  # the first error is the one to tell
+                conn.execute(sql.SQL("drop database {}").format(sql.Identifier(database)))
             raise
 
 
@@ -115,8 +116,13 @@ def _connect(dsn: str) -> Iterator[Connection]:
         raise ProvisionError(
             f"the demo's server cannot be reached: {describe_error(error)}"
         ) from error
-    with conn:
-        yield conn
+    try:
+        with conn:
+            yield conn
+    except psycopg.Error as error:  # a full disk, a lost server: a sentence, not a traceback
+        raise ProvisionError(
+            f"the demo's database could not be filled: {describe_error(error)}"
+        ) from error
 
 
 def _refuse_filled(conn: Connection) -> None:

@@ -9,6 +9,7 @@ import pytest
 from support.kgc import MOVED, SCRIPTS
 from support.servers import Pair
 
+from pgcutover.awslocal.settings import parse as settings_of_local_dms
 from pgcutover.mapping import RelationName, parse_rules
 from pgcutover.setup.demo.tables import TABLES
 
@@ -68,7 +69,11 @@ def test_large_columns_are_limited_validated_and_never_dropped_quietly(settings:
     assert settings["ValidationSettings"]["EnableValidation"] is True
     assert settings["ValidationSettings"]["SkipLobColumns"] is False
     assert settings["ValidationSettings"]["ValidationPartialLobSize"] == 0
-    assert settings["ErrorBehavior"]["DataTruncationErrorPolicy"] == "SUSPEND_TABLE"
+    assert settings["ErrorBehavior"]["DataErrorPolicy"] == "SUSPEND_TABLE"
+
+
+def test_the_local_dms_takes_them_as_they_are(settings: Any) -> None:
+    assert settings_of_local_dms(json.dumps(settings)).document["Logging"]["EnableLogging"] is True
 
 
 def test_logs_go_to_cloudwatch_without_a_name_that_create_refuses(settings: Any) -> None:
