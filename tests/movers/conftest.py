@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from support.servers import Pair, fresh_databases
 
 from pgcutover.awslocal.process import AwsEndpoint, aws_endpoint
 from pgcutover.config import DmsSettings
-from pgcutover.connect import open_session
 from pgcutover.context import AwsAccess
 from pgcutover.embedded.server import RunningServer
 from pgcutover.mapping import MappedTable, RelationName
@@ -30,6 +29,7 @@ TASK_SETTINGS = {
     },
     "Logging": {"EnableLogging": True, "CloudWatchLogGroup": None},
     "ValidationSettings": {"EnableValidation": True},
+    "ControlTablesSettings": {"SuspendedTablesTableEnabled": True},
 }
 SOURCE_SQL = """
 create table public.users (
@@ -201,6 +201,14 @@ def stage(local_aws: AwsEndpoint, pair: Pair) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="session")
+def another_stage(
+    local_aws: AwsEndpoint, pair: Pair
+) -> Callable[[], AbstractContextManager[Stage]]:
+    """As `stage`, for fixtures that prepare one for several tests."""
+    return lambda: open_stage(local_aws, pair)
+
+
+@pytest.fixture(scope="session")
 def provisioned(local_aws: AwsEndpoint, pair: Pair) -> Iterator[Stage]:
     """A stage with all DMS objects, for tests that change nothing."""
     with open_stage(local_aws, pair) as opened:
@@ -248,21 +256,6 @@ def _names() -> DmsSettings:
         task=f"task-{tag}",
         task_settings=Path("unused"),
     )
-
-
-@pytest.fixture
-def sessions(stage: Stage) -> Iterator[Callable[[], tuple[Any, Any]]]:
-    """Fresh read-only sessions on both sides, as the checks get them."""
-    opened: list[Any] = []
-
-    def both() -> tuple[Any, Any]:
-        pair = open_session(stage.source_dsn), open_session(stage.target_dsn)
-        opened.extend(pair)
-        return pair
-
-    yield both
-    for session in opened:
-        session.close()
 
 
 def _stop_task(stage: Stage) -> None:

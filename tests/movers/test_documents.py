@@ -4,7 +4,7 @@ import copy
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgcutover.errors import MoverError
@@ -54,6 +54,7 @@ def test_full_lob_mode_cuts_nothing_and_switched_off_lobs_everything():
     assert lob_mode({}).cuts(33 * 1024)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(), json_values))
 def test_settings_never_differ_from_themselves(document):
     assert list(settings_differences(document, document)) == []

@@ -190,10 +190,12 @@ class Dms:
                     return diff
             time.sleep(self._poll)
 
-    def judge_exceptions(self, target: "psycopg.Connection[Any]") -> MoverDiff:
-        """Rows in DMS's control tables on the target."""
+    def judge_exceptions(
+        self, target: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
+    ) -> MoverDiff:
+        """Rows in DMS's control tables on the target; `tables` gives them their target's names."""
         counts = exceptions.count_exceptions(target)
-        return verdicts.exceptions_diff(self._settings.task, counts)
+        return verdicts.judge_exceptions(self._settings.task, counts, tables)
 
     def _blueprint(self) -> Blueprint:
         databases = {

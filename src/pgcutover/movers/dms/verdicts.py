@@ -1,8 +1,7 @@
 """What the checks ask of DMS: the task, each table, and the rows it could not apply."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
@@ -21,8 +20,9 @@ _STOPPED_ON_PURPOSE = LOADED_REASONS | {"NORMAL"}
 _UNSETTLED = {"creating", "modifying", "testing", "moving", "starting", "stopping"}
 NO_KEY = "No primary key"
 _VALIDATED = {"Validated", NO_KEY}
+_DIFFERENT = "rows differ, says the validation of DMS"
 _VALIDATION_FAILED = {
-    "Mismatched records": "rows differ, says the validation of DMS",
+    "Mismatched records": _DIFFERENT,
     "Table error": "the table was not validated because it is in error",
     "Not enabled": "validation is not enabled for this table",
 }
@@ -193,14 +193,17 @@ def _undecided(statistics: TableStatistics) -> str:
     return ""
 
 
-def exceptions_diff(task: str, counts: Mapping[tuple[str, str], int]) -> MoverDiff:
-    """Rows in the control tables, counted by (control table, table)."""
+def judge_exceptions(
+    task: str, counts: Mapping[tuple[str, str], int], tables: Iterable[MappedTable]
+) -> MoverDiff:
+    """Rows in the control tables, which are counted by (control table, table as DMS calls it)."""
+    names = _target_names(tables)
     problems = tuple(
         Finding(
-            table,
+            names.get(table, table),
             control.removeprefix("awsdms_"),
-            f"{count:,} rows about {table} in {control}; "
-            f"{_MEANING.get(control, 'rows differ, says the validation of DMS')}",
+            f"{count:,} row(s) about {names.get(table, table)} in {control}: "
+            f"{_MEANING.get(control, _DIFFERENT)}",
             {"rows": count, "control_table": control},
         )
         for (control, table), count in sorted(counts.items())
@@ -208,7 +211,14 @@ def exceptions_diff(task: str, counts: Mapping[tuple[str, str], int]) -> MoverDi
     return MoverDiff(f"task {task}", problems, {"exception_rows": sum(counts.values())})
 
 
-_MEANING: Mapping[str, Any] = {
+def _target_names(tables: Iterable[MappedTable]) -> dict[str, str]:
+    """Target names by source name, where that is not itself the name of a target table."""
+    known = list(tables)
+    targets = {str(table.target) for table in known}
+    return {str(t.source): str(t.target) for t in known if str(t.source) not in targets}
+
+
+_MEANING: Mapping[str, str] = {
     "awsdms_apply_exceptions": "these changes were not applied",
     "awsdms_suspended_tables": "DMS moves nothing of it any more",
 }

@@ -1,0 +1,138 @@
+"""What DMS's states mean to the gate: PASS, FAIL or UNKNOWN, and never a guess."""
+
+from dataclasses import replace
+
+import pytest
+
+from pgcutover.errors import UnreadableError
+from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.movers.dms import LobColumn, TableStatistics, TaskStatus
+from pgcutover.movers.dms.verdicts import judge_exceptions, judge_table, judge_task
+
+SOURCE = RelationName("public", "users")
+TABLE = MappedTable(SOURCE, RelationName("auth", "users"), (("id", "id"),))
+GOOD = TableStatistics(SOURCE, "Table completed", 7, 0, (0, 0, 0), (0, 0, 0), "Validated", 0, 0, 0)
+WATCHED = {
+    "Logging": {"EnableLogging": True},
+    "ValidationSettings": {"EnableValidation": True},
+    "TargetMetadata": {"LobMaxSize": 64},
+}
+RUNNING = TaskStatus("t", "arn:x:t", "running", "", "", WATCHED, 100, 1, 0, 0, 0, None, None)
+LARGEST = LobColumn(SOURCE, "photo", 64 * 1024)
+
+
+def judged(rows=(7, 7), **changes):
+    return judge_table(TABLE, replace(GOOD, **changes), lambda: rows)
+
+
+def kinds(diff):
+    return [finding.kind for finding in diff.findings()]
+
+
+@pytest.mark.parametrize("state", ["Validated", "No primary key"])
+def test_loaded_table_passes_and_its_validation_is_shown(state):
+    diff = judged(validation_state=state)
+    assert not diff
+    assert diff.facts["dms_validation"] == state
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"state": "Table error"}, "table-error"),
+        ({"state": "Table cancelled"}, "table-error"),
+        ({"state": "Table does not exist"}, "table-error"),
+        ({"state": "Before load"}, "not-loaded"),
+        ({"state": "Full load"}, "not-loaded"),
+        ({"state": "Table is being reloaded"}, "not-loaded"),
+        ({"state": ""}, "not-loaded"),
+        ({"full_load_error_rows": 1}, "load-errors"),
+        ({"validation_state": "Mismatched records", "validation_failed": 2}, "validation"),
+        ({"validation_state": "Table error"}, "validation"),
+        ({"validation_state": "Not enabled"}, "validation"),
+        ({"validation_state": "Pending records", "validation_failed": 1}, "validation"),
+        ({"rows": (8, 7)}, "row-count"),
+        ({"rows": (7, 6)}, "row-count"),
+    ],
+)
+def test_what_fails_a_table(changes, kind):
+    diff = judged(**changes)
+    assert kinds(diff) == [kind]
+    assert diff.report().startswith("auth.users: 1 problem(s): ")
+    assert {f.object for f in diff.findings()} == {"auth.users"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"validation_state": "Pending records"},
+        {"validation_state": "Pending validation"},
+        {"validation_state": "Pending revalidation"},
+        {"validation_state": "Preparing table"},
+        {"validation_state": "Suspended records"},
+        {"validation_state": "Error"},
+        {"validation_state": ""},
+        {"validation_state": "a state of next year"},
+        {"validation_suspended": 3},
+        {"captured": (5, 0, 0), "applied": (4, 0, 0)},
+    ],
+)
+def test_what_leaves_a_table_undecided(changes):
+    with pytest.raises(UnreadableError, match=r"auth\.users"):
+        judged(**changes)
+
+
+def test_rows_are_counted_only_where_no_change_was_seen():
+    def never():
+        pytest.fail("counted")
+
+    statistics = replace(GOOD, captured=(0, 1, 0), applied=(0, 1, 0))
+    assert not judge_table(TABLE, statistics, never)
+    assert not judge_table(TABLE, replace(statistics, applied=None), never)
+
+
+@pytest.mark.parametrize("reason", ["STOPPED_AFTER_CACHED_EVENTS", "NORMAL"])
+def test_task_stopped_on_purpose_passes(reason):
+    assert not judge_task(replace(RUNNING, status="stopped", stop_reason=reason), LARGEST)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"status": "failed", "stop_reason": "FATAL_ERROR"}, "task-state"),
+        ({"status": "stopped", "stop_reason": "STOPPED_DUE_TO_LOW_DISK"}, "task-state"),
+        ({"status": "stopped", "stop_reason": ""}, "task-state"),
+        ({"status": "ready"}, "task-state"),
+        ({"status": "deleting"}, "task-state"),
+        ({"last_failure": "Last Error Table 'public.t' was suspended"}, "task-failure"),
+        ({"settings": WATCHED | {"Logging": {}}}, "task-setting"),
+        ({"settings": WATCHED | {"ValidationSettings": {}}}, "task-setting"),
+        ({"settings": WATCHED | {"TargetMetadata": {"LobMaxSize": 63}}}, "lob-limit"),
+        ({"settings": WATCHED | {"TargetMetadata": {}}}, "lob-limit"),
+        ({"settings": WATCHED | {"TargetMetadata": {"SupportLobs": False}}}, "lob-limit"),
+    ],
+)
+def test_what_fails_the_task(changes, kind):
+    assert kinds(judge_task(replace(RUNNING, **changes), LARGEST)) == [kind]
+
+
+def test_full_lob_mode_and_no_lobs_at_all_have_no_limit():
+    full = WATCHED | {"TargetMetadata": {"FullLobMode": True, "LobMaxSize": 1}}
+    assert not judge_task(replace(RUNNING, settings=full), LARGEST)
+    assert not judge_task(replace(RUNNING, settings=WATCHED | {"TargetMetadata": {}}), None)
+
+
+@pytest.mark.parametrize("status", ["starting", "stopping", "modifying", "testing", "moving"])
+def test_task_on_its_way_is_undecided(status):
+    with pytest.raises(UnreadableError, match=status):
+        judge_task(replace(RUNNING, status=status), LARGEST)
+
+
+def test_control_rows_are_told_under_the_name_on_the_target():
+    counts = {("awsdms_apply_exceptions", "public.users"): 2}
+    assert [f.object for f in judge_exceptions("t", counts, [TABLE]).findings()] == ["auth.users"]
+    taken = MappedTable(RelationName("old", "users"), SOURCE, (("id", "id"),))
+    assert [f.object for f in judge_exceptions("t", counts, [TABLE, taken]).findings()] == [
+        "public.users"
+    ]
+    assert not judge_exceptions("t", {}, [TABLE])
