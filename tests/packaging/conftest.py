@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tomllib
 import venv
 from collections.abc import Callable, Iterator
@@ -72,8 +71,7 @@ def wheel(tree: Path) -> Path:
 @pytest.fixture(scope="session")
 def wheel_of_sdist(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     unpacked = tmp_path_factory.mktemp("sdist")
-    with tarfile.open(_build(tree, "sdist")) as archive:
-        archive.extractall(unpacked, filter="data")
+    shutil.unpack_archive(_build(tree, "sdist"), unpacked)
     (source,) = unpacked.iterdir()
     return _build(source, "wheel")
 
