@@ -3,6 +3,7 @@
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class Verdict(enum.IntEnum):
@@ -30,7 +31,7 @@ class Finding:
     object: str
     kind: str
     message: str
-    evidence: Mapping[str, object] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Result:
     verdict: Verdict
     message: str = ""
     findings: tuple[Finding, ...] = ()
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     duration_seconds: float = 0.0
     worker: str = "main"
 

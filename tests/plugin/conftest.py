@@ -85,8 +85,10 @@ class SmallMigration:
         with psycopg.connect(self.databases.source) as connection:
             connection.execute(statement)
 
-    def conftest(self, text: str):
-        self.folder.joinpath("conftest.py").write_text(text)
+    def plugin(self, text: str):
+        """Load a plugin of the user's into every process of the run."""
+        self.folder.joinpath("users_plugin.py").write_text(text)
+        self.environment |= {"PYTHONPATH": str(self.folder), "PYTEST_PLUGINS": "users_plugin"}
 
     def gate(
         self,
@@ -98,7 +100,7 @@ class SmallMigration:
         command = [sys.executable, *python, "-m", "pytest", "--pyargs", *checks]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
         done = subprocess.run(
-            [*command, "-p", "no:cacheprovider", "--out", str(out), "-q", *arguments],
+            [*command, "--out", str(out), "-q", *arguments],
             cwd=self.folder,
             env={**environment, **self.environment},
             capture_output=True,

@@ -26,7 +26,7 @@ def cells(
 ) -> dict[bytes, tuple[Cell, ...]]:
     """The cells of the rows with those key digests; a key that is there twice is left out."""
     found: dict[bytes, list[tuple[Cell, ...]]] = {}
-    for key, *parts in connection.execute(_query(table, where), [list(keys)]):
+    for key, *parts in connection.execute(_query(table, where, keys)):
         row = tuple(Cell(*parts[i : i + 3]) for i in range(0, len(parts), 3))
         found.setdefault(key, []).append(row)
     return {key: rows[0] for key, rows in found.items() if len(rows) == 1}
@@ -46,10 +46,13 @@ def diagnosed_columns(
     return {name: diagnose(found) for name, found in sorted(pairs.items())}
 
 
-def _query(table: SideTable, where: sql.Composable) -> sql.Composed:
+def _query(table: SideTable, where: sql.Composable, keys: Sequence[bytes]) -> sql.Composed:
     key = digest_of(text_of(table.key or table.columns))
-    return sql.SQL("select {key}, {cells} from {table} r where {where} and {key} = any (%s)").format(
+    return sql.SQL(
+        "select {key}, {cells} from {table} r where {where} and {key} = any ({keys})"
+    ).format(
         key=key,
+        keys=sql.Literal(list(keys)),
         cells=sql.SQL(", ").join([_cell(column) for column in table.columns]),
         table=table.identifier,
         where=where,
