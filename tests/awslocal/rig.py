@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -123,6 +124,12 @@ class Task:
         )
         wait_until(lambda: self.describe()["Status"] != "modifying", "the end of the change")
 
+    def map(self, *rules: dict[str, Any]) -> None:
+        self.dms.modify_replication_task(
+            ReplicationTaskArn=self.arn, TableMappings=json.dumps({"rules": rules})
+        )
+        wait_until(lambda: self.describe()["Status"] != "modifying", "the end of the change")
+
     def statistics(self, table: str, schema: str = "public") -> dict[str, Any]:
         rows = self.dms.describe_table_statistics(ReplicationTaskArn=self.arn)["TableStatistics"]
         return next(r for r in rows if (r["SchemaName"], r["TableName"]) == (schema, table))
@@ -169,6 +176,14 @@ class Workshop:
         for dsn, text in ((self.databases.source, source), (self.databases.target, target)):
             if text:
                 run(dsn, text)
+
+    @contextmanager
+    def locked(self, side: str, table: str) -> Iterator[None]:
+        """Nobody else can write the table while the block runs."""
+        dsn = getattr(self.databases, side)
+        with psycopg.connect(dsn) as conn:
+            conn.execute(f"lock table {table} in exclusive mode")
+            yield
 
     def certificate(self, server: RunningServer) -> str:
         answer = self.dms.import_certificate(

@@ -200,8 +200,8 @@ class Run:
             return
         slots.drop_slot(source, job.names)  # one of a run that died before it began
         with slots.slot_with_snapshot(job.source, job.names.slot, False, job.opened) as snapshot:
-            self._load_or_skip(snapshot, target, tables)
             job.control.save_position(target, snapshot.lsn)
+            self._load_or_skip(snapshot, target, tables)
 
     def _start_given_slot(
         self, source: Connection, target: Connection, tables: Sequence[SourceTable]
@@ -209,8 +209,8 @@ class Run:
         job = self._job
         slots.require_slot(source, job.names.slot)
         lsn = slots.given_position(job.task.wire["CdcStartPosition"])
-        self._load_or_skip(Snapshot("", lsn), target, tables)
         job.control.save_position(target, lsn)
+        self._load_or_skip(Snapshot("", lsn), target, tables)
 
     def _load_or_skip(
         self, snapshot: Snapshot, target: Connection, tables: Sequence[SourceTable]
