@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -167,6 +167,7 @@ class Workshop:
     url: str
     instance: str
     databases: Databases
+    secrets: dict[str, str] = field(default_factory=dict)
 
     @property
     def dms(self) -> Any:
@@ -200,10 +201,13 @@ class Workshop:
             **changed,
         }
         name = f"kgc/{uuid4().hex[:8]}"
-        client(self.url, "secretsmanager").create_secret(
-            Name=name, SecretString=json.dumps(document)
-        )
+        self.secrets[name] = json.dumps(document)
+        client(self.url, "secretsmanager").create_secret(Name=name, SecretString=self.secrets[name])
         return name
+
+    def put_back_secrets(self) -> None:
+        for name, text in self.secrets.items():
+            client(self.url, "secretsmanager").create_secret(Name=name, SecretString=text)
 
     def endpoint(
         self,
