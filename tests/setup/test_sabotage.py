@@ -28,6 +28,7 @@ BREAKS = {
     "index-dropped": {"indexes"},
     "index-not-unique": {"indexes"},
     "foreign-key-dropped": {"constraints"},
+    "improvements-missing": {"indexes", "constraints"},
     "foreign-key-not-validated": {"constraints"},
     "orphans": {"auth.users"},
     "foreign-key-disabled": {"triggers", "public.recommendations"},

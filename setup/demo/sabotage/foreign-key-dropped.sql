@@ -1,2 +1,3 @@
--- the foreign key fk_cpd_doctor is missing
-alter table health.care_plan_directives drop constraint fk_cpd_doctor;
+-- a foreign key of public.content_interactions is missing
+alter table public.content_interactions
+    drop constraint content_interactions_image_id_fkey;

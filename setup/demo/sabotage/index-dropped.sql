@@ -1,2 +1,2 @@
--- the index idx_health_metrics_date is missing
-drop index health.idx_health_metrics_date;
+-- the index chat_memory_conversation_idx of public.chat_memory is missing
+drop index public.chat_memory_conversation_idx;
