@@ -7,6 +7,7 @@ import pytest
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.movers.dms import LobColumn, TableStatistics, TaskStatus
+from pgcutover.movers.dms.settling import Patience, judge_settled_table
 from pgcutover.movers.dms.verdicts import judge_exceptions, judge_table, judge_task
 
 SOURCE = RelationName("public", "users")
@@ -120,6 +121,49 @@ def test_full_lob_mode_and_no_lobs_at_all_have_no_limit():
     full = WATCHED | {"TargetMetadata": {"FullLobMode": True, "LobMaxSize": 1}}
     assert not judge_task(replace(RUNNING, settings=full), LARGEST)
     assert not judge_task(replace(RUNNING, settings=WATCHED | {"TargetMetadata": {}}), None)
+
+
+PENDING = replace(GOOD, validation_state="Pending records", validation_pending=9)
+OTHER = replace(PENDING, table=RelationName("public", "other"))
+
+
+def settled(*answers):
+    """Judge TABLE, of which DMS says one answer after the other, a second each."""
+    queue, now = list(answers), [0.0]
+
+    def read():
+        now[0] += 1.0
+        return queue.pop(0) if len(queue) > 1 else queue[0]
+
+    patience = Patience(6.0, clock=lambda: now[0])
+    return judge_settled_table(TABLE, read, lambda: (7, 7), patience, 0), now[0]
+
+
+def test_validation_is_waited_for_while_it_gets_on_with_any_table():
+    backlog = [(PENDING, replace(OTHER, validation_pending=n)) for n in (9, 9, 9, 9, 5, 5, 5, 5, 2)]
+    diff, seconds = settled(*backlog, (GOOD, OTHER))
+    assert not diff
+    assert seconds == 10.0
+
+
+def test_validation_that_does_not_get_on_is_undecided():
+    with pytest.raises(UnreadableError, match="Pending records"):
+        settled((PENDING, OTHER))
+
+
+def test_waiting_for_a_validation_of_hours_ends():
+    endless = [(replace(PENDING, validation_pending=n),) for n in range(10_000, 0, -1)]
+    with pytest.raises(UnreadableError, match="Pending records"):
+        settled(*endless)
+
+
+def test_changes_still_under_way_explain_a_count_that_does_not_match():
+    short = replace(GOOD, full_load_rows=6)
+    diff, _ = settled((short,), (replace(short, captured=(1, 0, 0), applied=(1, 0, 0)),))
+    assert not diff
+    diff, seconds = settled((short,))
+    assert kinds(diff) == ["row-count", "row-count"]
+    assert seconds == 2.0
 
 
 @pytest.mark.parametrize("status", ["starting", "stopping", "modifying", "testing", "moving"])

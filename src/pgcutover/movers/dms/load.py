@@ -143,10 +143,16 @@ class LoadMeter:
 
     def finish(self, summary: LoadSummary) -> None:
         """Tell what was loaded, and what was not."""
-        waited = self.clock() - self._first[0] if self._first else 0.0
-        self.say(f"load: {summary.rows:,} rows in {summary.tables} tables, waited {waited:.1f} s")
+        begun, first_rows, _ = self._first or (self.clock(), summary.rows, 0)
+        waited = self.clock() - begun
+        line = f"load: {summary.rows:,} rows in {summary.tables} tables, waited {waited:.1f} s"
+        self.say(line + _speed(summary.rows - first_rows, waited))
         if summary.errored:
             self.say(f"load: in error: {', '.join(summary.errored)}")
+
+
+def _speed(rows: int, seconds: float) -> str:
+    return f", {rows / seconds:,.0f} rows/s" if rows > 0 and seconds > 0 else ""
 
 
 def load_line(
@@ -159,9 +165,7 @@ def load_line(
     """One line: tables done, rows, rows/s, time to go."""
     done = sum(t.state == COMPLETED for t in tables)
     rows = sum(t.full_load_rows for t in tables)
-    line = f"load: {done} of {len(tables)} tables, {rows:,} rows"
-    if seconds > 0 and new_rows > 0:
-        line += f", {new_rows / seconds:,.0f} rows/s"
+    line = f"load: {done} of {len(tables)} tables, {rows:,} rows{_speed(new_rows, seconds)}"
     if task.load_finished_at is not None or task.percent_loaded >= 100:
         return line + ", applying the changes made meanwhile"
     if seconds > 0 and new_percent > 0:

@@ -1,16 +1,14 @@
 """AWS DMS as a mover: provisioned, started, watched, drained and judged through boto3."""
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import sql
 
 from pgcutover.config import DmsSettings
-from pgcutover.errors import MoverError, UnreadableError
-from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.errors import MoverError
+from pgcutover.mapping import MappedTable
 from pgcutover.movers.dms import drain, exceptions, load, provision, teardown, verdicts
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.drain import Drained, Lag
@@ -18,6 +16,7 @@ from pgcutover.movers.dms.load import LoadSummary
 from pgcutover.movers.dms.lob import largest_lob
 from pgcutover.movers.dms.objects import INSTANCE, find
 from pgcutover.movers.dms.provision import SIDES, Blueprint, PlannedStep
+from pgcutover.movers.dms.settling import Patience, judge_settled_table, row_counter
 from pgcutover.movers.dms.task import TableStatistics, TaskStatus, read_tables, read_task
 from pgcutover.movers.dms.teardown import TornDown
 from pgcutover.movers.dms.verdicts import MoverDiff
@@ -60,7 +59,7 @@ class Dms:
         target_database: str = "",
         may_create: bool = False,
         progress: Callable[[str], None] = lambda _: None,
-        settle_seconds: float = 10.0,
+        settle_seconds: float = 30.0,
     ) -> None:
         """Keep what is wanted; nothing is called yet.
 
@@ -167,28 +166,15 @@ class Dms:
         source: "psycopg.Connection[Any]",
         target: "psycopg.Connection[Any]",
     ) -> MoverDiff:
-        """What DMS says of one table; waits a little where changes are under way."""
+        """What DMS says of one table; waits while its validation gets on, or changes come in."""
         arn = self.status().arn
-        counted: list[tuple[int, int]] = []
-
-        def rows() -> tuple[int, int]:
-            if not counted:
-                counted.append((_count(source, table.source), _count(target, table.target)))
-            return counted[0]
-
-        deadline = time.monotonic() + self._settle_seconds
-        while True:
-            last = time.monotonic() >= deadline
-            statistics = {t.table: t for t in read_tables(self._api, arn)}.get(table.source)
-            try:
-                diff = verdicts.judge_table(table, statistics, rows)
-            except UnreadableError:
-                if last:
-                    raise
-            else:
-                if last or not diff.may_settle:
-                    return diff
-            time.sleep(self._poll)
+        return judge_settled_table(
+            table,
+            lambda: read_tables(self._api, arn),
+            row_counter(table, source, target),
+            Patience(self._settle_seconds),
+            self._poll,
+        )
 
     def judge_exceptions(
         self, target: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
@@ -210,9 +196,3 @@ class Dms:
             raise MoverError(
                 f"this run only reads and so may not {what}; run with --provision to allow it"
             )
-
-
-def _count(connection: "psycopg.Connection[Any]", name: RelationName) -> int:
-    statement = sql.SQL("select count(*) from {}").format(sql.Identifier(name.schema, name.name))
-    row = connection.execute(statement).fetchone()
-    return int(row[0]) if row else 0

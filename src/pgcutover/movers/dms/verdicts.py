@@ -91,9 +91,14 @@ def judge_table(
     if not problems and not any(statistics.captured):
         problems += _counted(name, statistics, rows())
     facts = table_facts(statistics)
-    if not problems and (undecided := _undecided(statistics)):
-        raise UnreadableError(f"{name}: {undecided}")
+    if not problems and (reason := _undecided(statistics)):
+        raise UnreadableError(f"{name}: {reason}")
     return MoverDiff(name, tuple(problems), facts)
+
+
+def undecided(statistics: TableStatistics) -> bool:
+    """Whether DMS has yet to say if the table is valid, or to apply what it captured."""
+    return bool(_undecided(statistics))
 
 
 def table_facts(statistics: TableStatistics) -> dict[str, object]:
