@@ -34,7 +34,7 @@ def writing(databases: Databases) -> Iterator[None]:
     def write() -> None:
         with psycopg.connect(databases.source, autocommit=True) as conn:
             n = 1000
-            while not enough.is_set():
+            while not enough.wait(0.005):
                 n += 1
                 with conn.transaction():
                     conn.execute("insert into public.keyed values (%s, %s)", (n, n))

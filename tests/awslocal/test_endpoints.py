@@ -1,0 +1,164 @@
+"""Connections are tested for real, and no password appears anywhere."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from awslocal.rig import ROLE, Workshop, both, client, make_instance
+from botocore.exceptions import ClientError
+from support.servers import Databases
+
+from pgcutover.awslocal.process import AwsEndpoint
+
+WRONG = "hunter2-wrong"
+
+
+def failure(workshop: Workshop, endpoint: str) -> str:
+    found = workshop.test(endpoint)
+    assert found["Status"] == "failed"
+    return str(found["LastFailureMessage"])
+
+
+def test_a_right_endpoint_connects(workshop: Workshop) -> None:
+    assert workshop.test(workshop.endpoint("source"))["Status"] == "successful"
+
+
+def test_a_wrong_password_is_named_and_not_shown(workshop: Workshop) -> None:
+    message = failure(workshop, workshop.endpoint("source", password=WRONG))
+    assert "password authentication failed" in message
+    assert WRONG not in message
+
+
+def test_a_foreign_authority_is_refused(workshop: Workshop) -> None:
+    stranger = workshop.dms.import_certificate(
+        CertificateIdentifier="stranger", CertificatePem=trustme.CA().cert_pem.bytes().decode()
+    )
+    arn = stranger["Certificate"]["CertificateArn"]
+    message = failure(workshop, workshop.endpoint("source", certificate=arn))
+    assert "certificate verify failed" in message
+
+
+def test_a_server_that_is_not_there(workshop: Workshop) -> None:
+    assert "refused" in failure(workshop, workshop.endpoint("source", port="1"))
+
+
+def test_a_database_that_does_not_exist(workshop: Workshop) -> None:
+    endpoint = workshop.endpoint("source")
+    workshop.dms.modify_endpoint(EndpointArn=endpoint, DatabaseName="nowhere")
+    assert 'database "nowhere" does not exist' in failure(workshop, endpoint)
+
+
+def test_a_secret_that_does_not_exist_or_does_not_fit(workshop: Workshop) -> None:
+    endpoint = workshop.endpoint("source")
+    settings = {"SecretsManagerSecretId": "no/such"}
+    workshop.dms.modify_endpoint(EndpointArn=endpoint, PostgreSQLSettings=settings)
+    assert "no/such: ResourceNotFoundException" in failure(workshop, endpoint)
+    client(workshop.url, "secretsmanager").put_secret_value(
+        SecretId=workshop.secret(workshop.databases.servers.source),
+        SecretString="not json",
+    )
+    name = list(workshop.secrets)[-1]
+    settings = {"SecretsManagerSecretId": name}
+    workshop.dms.modify_endpoint(EndpointArn=endpoint, PostgreSQLSettings=settings)
+    assert "is not a JSON object" in failure(workshop, endpoint)
+
+
+def test_clear_text_credentials_and_every_ssl_mode(workshop: Workshop) -> None:
+    server = workshop.databases.servers.source
+    for mode, fits in (("none", False), ("require", True), ("verify-ca", True)):
+        answer = workshop.dms.create_endpoint(
+            EndpointIdentifier=f"clear-{mode}",
+            EndpointType="source",
+            EngineName="postgres",
+            ServerName=server.host,
+            Port=server.port,
+            Username=server.superuser,
+            Password=server.password,
+            DatabaseName=workshop.databases.name,
+            SslMode=mode,
+            CertificateArn=workshop.certificate(server),
+        )
+        found = workshop.test(answer["Endpoint"]["EndpointArn"])
+        assert (found["Status"] == "successful") is fits, found
+        assert server.password not in json.dumps(answer, default=str)
+
+
+def test_a_task_starts_only_behind_tested_connections(workshop: Workshop) -> None:
+    both(workshop.databases, "create table public.t (id int primary key)")
+    task = workshop.task()
+    source = task.describe()["SourceEndpointArn"]
+    workshop.dms.delete_connection(ReplicationInstanceArn=workshop.instance, EndpointArn=source)
+    with pytest.raises(ClientError, match="Test connection for replication instance and endpoint"):
+        task.start()
+    assert workshop.test(source)["Status"] == "successful"
+    task.start()
+    task.loaded()
+
+
+def test_a_password_that_changes_after_the_test_fails_the_task(workshop: Workshop) -> None:
+    both(workshop.databases, "create table public.t (id int primary key)")
+    task = workshop.task()
+    name, text = list(workshop.secrets.items())[-1]
+    client(workshop.url, "secretsmanager").put_secret_value(
+        SecretId=name, SecretString=json.dumps({**json.loads(text), "password": WRONG})
+    )
+    task.start()
+    message = task.ended("failed")["LastFailureMessage"]
+    assert "password authentication failed" in message
+    assert WRONG not in message
+
+
+def test_the_after_connect_script_runs_on_the_target(workshop: Workshop) -> None:
+    endpoint = workshop.endpoint("target", settings={"AfterConnectScript": "select 1/0"})
+    assert "division by zero" in failure(workshop, endpoint)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"EngineName": "mysql"}, "moves postgres"),
+        ({"Username": "u"}, "exclude each other"),
+        ({"SslMode": "verify-full", "CertificateArn": ""}, "requires a CertificateArn"),
+        ({"ExtraConnectionAttributes": "babel=1"}, "'babel' is not implemented"),
+        ({"EndpointIdentifier": "-bad-"}, "must begin with a letter"),
+        ({"SslMode": "sometimes"}, "SslMode must be one of none"),
+        ({"S3Settings": {"BucketName": "b"}}, "S3Settings: not for a PostgreSQL endpoint"),
+        ({"PostgreSQLSettings": {"SecretsManagerSecretId": "x"}}, "AccessRoleArn"),
+        ({"PostgreSQLSettings": {}}, "ServerName, Port, Username, Password is required"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_endpoints_that_cannot_be(dms: Any, changed: dict[str, object], reason: str) -> None:
+    request = {
+        "EndpointIdentifier": "e",
+        "EndpointType": "source",
+        "EngineName": "postgres",
+        "DatabaseName": "d",
+        "PostgreSQLSettings": {
+            "SecretsManagerSecretId": "x",
+            "SecretsManagerAccessRoleArn": ROLE,
+        },
+    } | changed
+    with pytest.raises(ClientError, match=reason):
+        dms.create_endpoint(**request)
+
+
+def test_no_password_in_any_file_or_answer(
+    own_aws: AwsEndpoint, databases: Databases, tmp_path: Path
+) -> None:
+    workshop = Workshop(own_aws.url, "", databases)
+    workshop.instance = make_instance(workshop.dms)
+    both(databases, "create table public.t (id int primary key)")
+    failure(workshop, workshop.endpoint("source", password=WRONG))
+    task = workshop.task(Logging={"EnableLogging": True})
+    task.start()
+    task.loaded()
+    task.stop()
+    shown = json.dumps([workshop.dms.describe_endpoints(), task.describe()], default=str)
+    files = "".join(file.read_text() for file in tmp_path.rglob("*") if file.is_file())
+    for password in (WRONG, databases.servers.source.password, databases.servers.target.password):
+        assert password not in shown
+        assert password not in files
+    task.dms.delete_replication_task(ReplicationTaskArn=task.arn)
