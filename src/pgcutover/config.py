@@ -148,7 +148,9 @@ def load_settings(path: Path) -> Settings:
 
 def load_rules(settings: Settings) -> MappingRules:
     """The table-mapping rules that the settings name."""
-    return parse_rules(read_json(settings.resolve(settings.table_mappings)), settings.table_mappings.name)
+    return parse_rules(
+        read_json(settings.resolve(settings.table_mappings)), settings.table_mappings.name
+    )
 
 
 def read_json(path: Path) -> Any:
@@ -181,5 +183,3 @@ def _bytes_of(path: Path, where: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{where} names {path.name}: {error.strerror}") from error
-
-

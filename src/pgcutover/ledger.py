@@ -37,7 +37,7 @@ class Judgement:
 def expectations(
     checks: Iterable[Check], objects: Mapping[str, Sequence[str]]
 ) -> tuple[Expectation, ...]:
-    """Checks × objects of the kind each asks for; a check that asks for no kind runs once."""
+    """Checks times objects of the kind each asks for; a check that asks for no kind runs once."""
     wanted: list[Expectation] = []
     for check in checks:
         kinds = [a for a in check.arguments if a in objects]

@@ -83,9 +83,7 @@ class MappingRules:
     selections: tuple[_Selection, ...]
     transformations: tuple[_Transformation, ...]
 
-    def resolve(
-        self, tables: Mapping[RelationName, Sequence[str]]
-    ) -> tuple[MappedTable, ...]:
+    def resolve(self, tables: Mapping[RelationName, Sequence[str]]) -> tuple[MappedTable, ...]:
         """The selected tables, sorted by target name; ConfigError where a rule has no effect."""
         selected = [name for name in sorted(tables) if self._selects(name)]
         self._refuse_idle(tables, selected)

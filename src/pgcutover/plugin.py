@@ -28,7 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--scale", metavar="N", type=int, help="rehearsal only: size of the source")
     group.addoption(
-        "--keep", action="store_true", help="rehearsal only: keep the servers and say how to connect"
+        "--keep",
+        action="store_true",
+        help="rehearsal only: keep the servers and say how to connect",
     )
     group.addoption("--out", metavar="DIR", type=Path, help="folder for verdict and reports")
 

@@ -22,7 +22,9 @@ def build(cls: type, raw: Mapping[str, Any], where: str, forbidden: tuple[str, .
     for name, spec in known.items():
         if spec.default is MISSING and spec.default_factory is MISSING and name not in raw:
             raise ConfigError(f"{where}: {name!r} is missing; add {name} = {_shape(hints[name])}")
-    return cls(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in raw.items()})
+    return cls(
+        **{key: _convert(hints[key], value, f"{where}: {key}") for key, value in raw.items()}
+    )
 
 
 def _unknown(key: str, known: list[str], where: str) -> str:
@@ -68,7 +70,9 @@ def _expect(kind: type, words: str, value: Any, where: str) -> Any:
 
 def _one_of(allowed: tuple[Any, ...], value: Any, where: str) -> Any:
     if value not in allowed:
-        raise ConfigError(f"{where}: expected one of {', '.join(map(repr, allowed))}, found {value!r}")
+        raise ConfigError(
+            f"{where}: expected one of {', '.join(map(repr, allowed))}, found {value!r}"
+        )
     return value
 
 

@@ -82,9 +82,7 @@ def test_exclude_wins_over_include():
 )
 def test_each_action_renames(action, value, old, name, expected):
     tables = {RelationName("public", name): ("id",)}
-    mapped = resolve(
-        selection(), change("table", action, value, old, table=name), tables=tables
-    )
+    mapped = resolve(selection(), change("table", action, value, old, table=name), tables=tables)
     assert mapped[f"public.{name}"].target.name == expected
 
 

@@ -30,8 +30,12 @@ def test_a_difference_fails_and_is_named(migration, workers):
     assert (outcome.code, outcome.verdict) == (FAIL, "FAIL")
     assert outcome.verdicts("DATA-ROWS")["public.people"] == "FAIL"
     assert outcome.verdicts("DATA-ROWS")["public.visits"] == "PASS"
-    (finding,) = [f for r in outcome.document["results"] if r["check_id"] == "DATA-ROWS"
-                  for f in r["findings"]]
+    (finding,) = [
+        f
+        for r in outcome.document["results"]
+        if r["check_id"] == "DATA-ROWS"
+        for f in r["findings"]
+    ]
     assert "name" in str(finding)
     assert "name 7" not in outcome.text
 
