@@ -122,6 +122,7 @@ def test_the_after_connect_script_runs_on_the_target(workshop: Workshop) -> None
         ({"Username": "u"}, "exclude each other"),
         ({"SslMode": "verify-full", "CertificateArn": ""}, "requires a CertificateArn"),
         ({"ExtraConnectionAttributes": "babel=1"}, "'babel' is not implemented"),
+        ({"ExtraConnectionAttributes": "slotName=mine"}, "SlotName is not implemented"),
         ({"EndpointIdentifier": "-bad-"}, "must begin with a letter"),
         ({"SslMode": "sometimes"}, "SslMode must be one of none"),
         ({"S3Settings": {"BucketName": "b"}}, "S3Settings: not for a PostgreSQL endpoint"),

@@ -13,7 +13,8 @@ _OTHER_SETTINGS = ("DmsTransferSettings", "ServiceAccessRoleArn", "ExternalTable
 _CLEAR = ("ServerName", "Port", "Username", "Password")
 _SECRET = ("SecretsManagerSecretId", "SecretsManagerAccessRoleArn")
 _PLACE = (*_CLEAR, "DatabaseName")
-_UNSUPPORTED = ("BabelfishDatabaseName", "ServiceAccessRoleArn")
+# a slot made before our publications cannot be decoded through them
+_UNSUPPORTED = ("BabelfishDatabaseName", "ServiceAccessRoleArn", "SlotName")
 _ATTRIBUTES = {
     "afterconnectscript": ("AfterConnectScript", str),
     "captureddls": ("CaptureDdls", bool),

@@ -160,7 +160,7 @@ def open_job(task: Record, store: Store, cloud: Cloud, state_dir: Path) -> Job:
         ),
         source=place_of(source, store, cloud, state_dir),
         target=place_of(target, store, cloud, state_dir),
-        names=SlotNames.of_task(task.resource_id, source.hidden["settings"].get("SlotName", "")),
+        names=SlotNames.of_task(task.resource_id),
         control=_control_tables(task, instance, chosen),
         log=TaskLog(cloud, place, latency.gauges),
         statistics=TaskStatistics(store, task),

@@ -195,22 +195,10 @@ class Run:
         self, source: Connection, target: Connection, tables: Sequence[SourceTable]
     ) -> None:
         job = self._job
-        if not job.names.own:
-            self._start_given_slot(source, target, tables)
-            return
         slots.drop_slot(source, job.names)  # one of a run that died before it began
         with slots.slot_with_snapshot(job.source, job.names.slot, False, job.opened) as snapshot:
             job.control.save_position(target, snapshot.lsn)
             self._load_or_skip(snapshot, target, tables)
-
-    def _start_given_slot(
-        self, source: Connection, target: Connection, tables: Sequence[SourceTable]
-    ) -> None:
-        job = self._job
-        slots.require_slot(source, job.names.slot)
-        lsn = slots.given_position(job.task.wire["CdcStartPosition"])
-        job.control.save_position(target, lsn)
-        self._load_or_skip(Snapshot("", lsn), target, tables)
 
     def _load_or_skip(
         self, snapshot: Snapshot, target: Connection, tables: Sequence[SourceTable]

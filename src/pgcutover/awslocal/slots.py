@@ -20,13 +20,12 @@ class SlotNames:
     slot: str
     changes: str
     inserts: str
-    own: bool
 
     @classmethod
-    def of_task(cls, resource_id: str, given_slot: str = "") -> "SlotNames":
-        """Names that belong to this task alone; a slot the user gave stays the user's."""
+    def of_task(cls, resource_id: str) -> "SlotNames":
+        """Names that belong to this task alone."""
         base = f"awsdms_{resource_id.lower().replace('-', '_')}"
-        return cls(given_slot or base, f"{base}_changes", f"{base}_inserts", not given_slot)
+        return cls(base, f"{base}_changes", f"{base}_inserts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +129,12 @@ def temporary_snapshot(
     return slot_with_snapshot(place, f"{names.slot[:54]}_load", True, opened)
 
 
-def given_position(text: str) -> int:
-    """The CdcStartPosition as a position."""
-    try:
-        return parse_lsn(text)
-    except ValueError:
-        raise TaskFailed(f"CdcStartPosition {text!r} is not a position such as 0/16B3748") from None
-
-
 def drop_slot(connection: Connection, names: SlotNames) -> None:
-    """Remove the slot if the task made it."""
-    if names.own:
-        connection.execute(
-            "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
-            " where slot_name = %s",
-            (names.slot,),
-        )
+    """Remove the task's slot, if it is there."""
+    connection.execute(
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s",
+        (names.slot,),
+    )
 
 
 def drop(connection: Connection, names: SlotNames) -> None:

@@ -24,7 +24,7 @@ def create_task(context: Context, request: Request) -> dict[str, Any]:
     if instance.wire["ReplicationInstanceStatus"] != "available":
         raise wrong_state(f"Replication Instance {instance.identifier} is not available.")
     _require_ends(context, request)
-    _require_positions(context, request)
+    _require_positions(request)
     rules.parse(request["TableMappings"])
     arn = new_arn("task", context.region, naming.resource_id(request.get("ResourceIdentifier")))
     record = Record("task", arn, name, {}, {"tables": {}}, naming.tags(request.get("Tags")))
@@ -42,16 +42,10 @@ def _require_ends(context: Context, request: Request) -> None:
             raise invalid(f"Endpoint {endpoint.identifier} is not a {kind} endpoint.")
 
 
-def _require_positions(context: Context, request: Request) -> None:
-    for member in ("CdcStartTime", "CdcStopPosition", "TaskData"):
+def _require_positions(request: Request) -> None:
+    for member in ("CdcStartTime", "CdcStartPosition", "CdcStopPosition", "TaskData"):
         if request.get(member) is not None:
-            raise invalid(f"{member} is not supported for a PostgreSQL source here.")
-    source = context.store.get("endpoint", request["SourceEndpointArn"])
-    slot = source.hidden["settings"].get("SlotName")
-    if bool(slot) != bool(request.get("CdcStartPosition")):
-        raise conflicting("CdcStartPosition and the source endpoint's SlotName need each other.")
-    if slot and request["MigrationType"] != "cdc":
-        raise conflicting("A SlotName is for tasks of type cdc only.")
+            raise invalid(f"{member} is not implemented here.")
 
 
 def _with_log_place(
@@ -73,7 +67,6 @@ def _wire(record: Record, request: Request, chosen: settings.TaskSettings) -> di
         "ReplicationInstanceArn",
         "MigrationType",
         "TableMappings",
-        "CdcStartPosition",
     )
     return {
         "ReplicationTaskIdentifier": record.identifier,
@@ -91,7 +84,7 @@ def modify_task(context: Context, request: Request) -> dict[str, Any]:
     if request.get("MigrationType", record.wire["MigrationType"]) != record.wire["MigrationType"]:
         raise conflicting("The migration type of a task cannot be changed.")
     changed = {**record.wire, **request}
-    _require_positions(context, changed)
+    _require_positions(request)
     rules.parse(changed["TableMappings"])
     base = json.loads(record.wire["ReplicationTaskSettings"])
     chosen = settings.parse(request.get("ReplicationTaskSettings"), base)
@@ -171,9 +164,7 @@ def _elapsed(stats: dict[str, Any]) -> int:
 def start_task(context: Context, request: Request) -> dict[str, Any]:
     """A task that is starting; it needs both of its connections tested successfully."""
     record = _idle(context, request["ReplicationTaskArn"], "started")
-    for member in ("CdcStartTime", "CdcStartPosition", "CdcStopPosition"):
-        if request.get(member) is not None:
-            raise invalid(f"{member} is not supported here when a task starts.")
+    _require_positions(request)
     mode, ran = request["StartReplicationTaskType"], "ReplicationTaskStartDate" in record.wire
     if ran and mode == "start-replication":
         raise conflicting(
