@@ -137,8 +137,8 @@ def decode(data: bytes) -> Message:
             f"expected a pgoutput message of protocol version 1, found kind {data[:1]!r}; "
             "read the slot with proto_version 1 and without messages"
         ) from None
-    except (struct.error, IndexError, ValueError) as error:
-        raise UnreadableError(f"a pgoutput message of kind {data[:1]!r} is cut short") from error
+    except (struct.error, IndexError, ValueError, OverflowError) as error:
+        raise UnreadableError(f"a pgoutput message of kind {data[:1]!r} is malformed") from error
     if not reader.at_end():
         raise UnreadableError(f"a pgoutput message of kind {data[:1]!r} has bytes left over")
     return message

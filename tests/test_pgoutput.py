@@ -1,0 +1,227 @@
+"""The decoder reads what PostgreSQL really sends, and refuses everything else."""
+
+import struct
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgcutover.errors import UnreadableError
+from pgcutover.pgoutput import (
+    UNCHANGED,
+    Begin,
+    Commit,
+    Delete,
+    Insert,
+    Message,
+    Origin,
+    Relation,
+    Truncate,
+    Type,
+    Update,
+    decode,
+    format_lsn,
+    parse_lsn,
+)
+
+Connection = psycopg.Connection[tuple[object, ...]]
+
+
+class Slot:
+    """A slot on a database of its own; `changes` gives what happened since it last did."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self.name = f"slot_{uuid4().hex[:8]}"
+        conn.execute("create publication p for all tables")
+        conn.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", (self.name,))
+
+    def changes(self) -> list[Message]:
+        rows = self.conn.execute(
+            "select data from pg_logical_slot_get_binary_changes(%s, null, null,"
+            " 'proto_version', '1', 'publication_names', 'p')",
+            (self.name,),
+            binary=True,
+        )
+        return [decode(bytes(data)) for (data,) in rows]  # type: ignore[arg-type]
+
+    def rows(self) -> list[Message]:
+        return [m for m in self.changes() if isinstance(m, Insert | Update | Delete | Truncate)]
+
+
+@pytest.fixture(params=["source", "target"])
+def slot(request: pytest.FixtureRequest, fresh_database: Callable[..., str]) -> Iterator[Slot]:
+    with psycopg.connect(fresh_database(request.param), autocommit=True) as conn:
+        yield Slot(conn)
+        conn.execute(
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+            " where database = current_database()"
+        )
+
+
+def test_a_transaction_as_postgresql_sends_it(slot: Slot) -> None:
+    slot.conn.execute("create type public.mood as enum ('ok')")
+    slot.conn.execute("create table public.t (id int primary key, v text, m public.mood)")
+    slot.changes()
+    before = datetime.now(UTC)
+    slot.conn.execute("insert into public.t values (1, 'é', 'ok'), (2, null, null)")
+    begin, *middle, commit = slot.changes()
+    assert isinstance(begin, Begin)
+    assert isinstance(commit, Commit)
+    assert begin.final_lsn == commit.commit_lsn < commit.end_lsn
+    assert before - timedelta(seconds=1) < begin.committed_at == commit.committed_at
+    kind, relation, *rows = middle
+    assert isinstance(kind, Type)
+    assert (kind.schema, kind.name) == ("public", "mood")
+    assert isinstance(relation, Relation)
+    assert (relation.schema, relation.name, relation.replica_identity) == ("public", "t", "d")
+    assert [(c.name, c.key) for c in relation.columns] == [("id", True), ("v", False), ("m", False)]
+    oid = relation.oid
+    assert rows == [Insert(oid, ("1", "é", "ok")), Insert(oid, ("2", None, None))]
+
+
+def test_updates_and_deletes_under_each_replica_identity(slot: Slot) -> None:
+    run = slot.conn.execute
+    run("create table public.t (id int primary key, u int not null unique, v text)")
+    run("insert into public.t values (1, 10, 'a')")
+    slot.changes()
+    oid = run("select 'public.t'::regclass::oid::int").fetchone()[0]  # type: ignore[index]
+    run("update public.t set v = 'b'")
+    run("update public.t set id = 2")
+    run("delete from public.t")
+    assert slot.rows() == [
+        Update(oid, None, False, ("1", "10", "b")),
+        Update(oid, ("1", None, None), True, ("2", "10", "b")),
+        Delete(oid, ("2", None, None), True),
+    ]
+    run("alter table public.t replica identity using index t_u_key")
+    run("insert into public.t values (3, 30, 'c')")
+    run("update public.t set u = 31")
+    run("delete from public.t")
+    assert slot.rows()[1:] == [
+        Update(oid, (None, "30", None), True, ("3", "31", "c")),
+        Delete(oid, (None, "31", None), True),
+    ]
+    run("alter table public.t replica identity full")
+    run("insert into public.t values (4, 40, 'd')")
+    run("update public.t set v = 'e'")
+    run("delete from public.t")
+    assert slot.rows()[1:] == [
+        Update(oid, ("4", "40", "d"), False, ("4", "40", "e")),
+        Delete(oid, ("4", "40", "e"), False),
+    ]
+
+
+def test_a_toasted_value_that_did_not_change_is_marked(slot: Slot) -> None:
+    slot.conn.execute("create table public.t (id int primary key, n int, big text)")
+    slot.conn.execute("alter table public.t alter big set storage external")
+    slot.conn.execute("insert into public.t values (1, 1, repeat('x', 9000))")
+    slot.changes()
+    slot.conn.execute("update public.t set n = 2")
+    (update,) = slot.rows()
+    assert isinstance(update, Update)
+    assert update.new == ("1", "2", UNCHANGED)
+
+
+def test_truncate_with_its_options(slot: Slot) -> None:
+    slot.conn.execute("create table public.a (id serial primary key)")
+    slot.conn.execute("create table public.b (id int references public.a)")
+    slot.changes()
+    slot.conn.execute("truncate public.a restart identity cascade")
+    slot.conn.execute("truncate public.b")
+    first, second = slot.rows()
+    assert isinstance(first, Truncate)
+    assert (len(first.relation_oids), first.cascade, first.restart_identity) == (2, True, True)
+    assert isinstance(second, Truncate)
+    assert (len(second.relation_oids), second.cascade, second.restart_identity) == (1, False, False)
+
+
+def test_a_transaction_from_elsewhere_names_its_origin(slot: Slot) -> None:
+    run = slot.conn.execute
+    run("create table public.t (id int primary key)")
+    slot.changes()
+    origin = f"origin_{uuid4().hex[:8]}"
+    run("select pg_replication_origin_create(%s)", (origin,))
+    run("select pg_replication_origin_session_setup(%s)", (origin,))
+    with slot.conn.transaction():
+        run("select pg_replication_origin_xact_setup('0/ABC', now())")
+        run("insert into public.t values (1)")
+    run("select pg_replication_origin_session_reset()")
+    found = [m for m in slot.changes() if isinstance(m, Origin)]
+    run("select pg_replication_origin_drop(%s)", (origin,))
+    assert [m.name for m in found] == [origin]
+
+
+def test_what_is_no_message_is_refused() -> None:
+    relation = b"R" + struct.pack("!I", 7) + b"public\0t\0d" + struct.pack("!H", 0)
+    assert decode(relation) == Relation(7, "public", "t", "d", ())
+    insert = b"I" + struct.pack("!I", 7) + b"N" + struct.pack("!H", 1)
+    refused = {
+        b"": "kind b''",
+        b"?": "kind b'?'",
+        b"S" + bytes(5): "kind b'S'",
+        relation[:-1]: "is malformed",
+        relation + b"x": "left over",
+        insert + b"b" + struct.pack("!I", 1) + b"x": "without binary",
+        insert + b"t" + struct.pack("!I", 5) + b"x": "is malformed",
+        insert + b"t" + struct.pack("!I", 1) + b"\xff": "is malformed",
+        insert.replace(b"N", b"K"): "expected part 'N'",
+        b"D" + struct.pack("!I", 7) + b"N": "key or row of a delete",
+        b"U" + struct.pack("!I", 7) + b"x": "row of an update",
+    }
+    for data, reason in refused.items():
+        with pytest.raises(UnreadableError, match=reason):
+            decode(data)
+
+
+@given(st.binary(max_size=60))
+def test_noise_is_decoded_or_refused_and_nothing_else(noise: bytes) -> None:
+    for kind in b"BCORYIUDT":
+        try:
+            decode(bytes([kind]) + noise)
+        except UnreadableError:
+            continue
+
+
+TUPLE = st.lists(st.none() | st.just(UNCHANGED) | st.text(st.characters(exclude_categories=["Cs"])))
+
+
+def encode(row: list[object]) -> bytes:
+    parts = [struct.pack("!H", len(row))]
+    for value in row:
+        if value is None or value is UNCHANGED:
+            parts.append(b"n" if value is None else b"u")
+        else:
+            text = str(value).encode()
+            parts.append(b"t" + struct.pack("!I", len(text)) + text)
+    return b"".join(parts)
+
+
+@given(st.integers(0, 2**32 - 1), TUPLE, st.none() | TUPLE, st.booleans())
+def test_rows_come_back_as_they_were(
+    oid: int, new: list[object], old: list[object] | None, key: bool
+) -> None:
+    head = struct.pack("!I", oid)
+    assert decode(b"I" + head + b"N" + encode(new)) == Insert(oid, tuple(new))  # type: ignore[arg-type]
+    before = (b"K" if key else b"O") + encode(old) if old is not None else b""
+    expected = Update(
+        oid,
+        None if old is None else tuple(old),  # type: ignore[arg-type]
+        key and old is not None,
+        tuple(new),  # type: ignore[arg-type]
+    )
+    assert decode(b"U" + head + before + b"N" + encode(new)) == expected
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_positions_come_back_as_they_were(lsn: int) -> None:
+    assert parse_lsn(format_lsn(lsn)) == lsn
+
+
+def test_positions_are_written_as_postgresql_writes_them() -> None:
+    assert parse_lsn("16/B374D848") == 0x16B374D848
+    assert format_lsn(0x16B374D848) == "16/B374D848"
