@@ -1,12 +1,14 @@
 """Every expectation that may be asked: green where the data is right, red where it is not."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
+from support.servers import create_database, drop_database
 
 from pgcutover.expectations.suite import _FORMS
 
-from .rig import expect
+from .rig import FILL, Clinic, build, expect
 
 
 class Fault(NamedTuple):
@@ -168,6 +170,23 @@ FAULTS = (
         ONE,
     ),
 )
+
+
+@pytest.fixture(scope="module")
+def shared(pair, tmp_path_factory) -> Iterator[Clinic]:
+    """One database for all faults: they differ in rows only."""
+    name = create_database(pair.target)
+    build(pair.target.dsn(name))
+    yield Clinic(pair.target.dsn(name), tmp_path_factory.mktemp("suites"))
+    drop_database(pair.target, name)
+
+
+@pytest.fixture
+def clinic(shared) -> Clinic:
+    """The table with its rows as they should be."""
+    shared.run('truncate clinic."dayVisits"')
+    shared.run(FILL)
+    return shared
 
 
 def test_every_expectation_that_may_be_asked_has_a_fault() -> None:
