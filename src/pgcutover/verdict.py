@@ -47,6 +47,7 @@ class Result:
     facts: Mapping[str, Any] = field(default_factory=dict)
     duration_seconds: float = 0.0
     worker: str = "main"
+    table: str = ""
 
     @property
     def identity(self) -> str:
