@@ -1,4 +1,4 @@
-"""The command line: servers, checks. The gate itself is `pytest --pyargs pgcutover.checks`."""
+"""The command line: servers and pages. The gate itself is `pytest --pyargs pgcutover.checks`."""
 
 import argparse
 import sys
@@ -30,12 +30,21 @@ def _parser() -> argparse.ArgumentParser:
     servers = commands.add_parser("servers", help="start two PostgreSQL servers and wait")
     command.add_arguments(servers)
     servers.set_defaults(run=command.run)
-    commands.add_parser("checks", help="print what is checked").set_defaults(run=_print_checks)
+    pages = commands.add_parser("pages", help="print a page of docs/ that the code writes")
+    pages.add_argument("page", choices=("checks", "keys", "options"))
+    pages.set_defaults(run=_print_page)
     return parser
 
 
-def _print_checks(arguments: argparse.Namespace) -> int:
-    from pgcutover.checklist import markdown, packaged_checks
-
-    sys.stdout.write(markdown(packaged_checks()))
+def _print_page(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(page(arguments.page))
     return 0
+
+
+def page(name: str) -> str:
+    """The text of docs/checks.md, docs/migration-toml.md or docs/options.md."""
+    from pgcutover import pages
+
+    if name == "checks":
+        return pages.checks_page(pages.packaged_checks())
+    return pages.keys_page() if name == "keys" else pages.options_page()

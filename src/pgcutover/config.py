@@ -15,8 +15,15 @@ from pgcutover.typed import build
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """How one database is reached: names of environment variables, never a password."""
+class Source:
+    """The environment variable that holds the DSN of a role that reads the source."""
+
+    dsn_env: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The variables of a role that reads the target, and of its owner for --provision."""
 
     dsn_env: str
     provision_dsn_env: str = ""
@@ -82,10 +89,8 @@ class TableSettings:
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Limits the run must keep."""
+    """How long a lagging mover is waited for, and a statement may take."""
 
-    freeze_seconds: float = 30.0
-    lag_seconds: float = 10.0
     settle_seconds: float = 5.0
     statement_timeout_seconds: float = 3_600.0
 
@@ -112,12 +117,12 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A whole migration.toml; `base` is the folder its relative paths start from."""
+    """What migrates; the keys of a table are named as on the target."""
 
     name: str
     table_mappings: Path
-    source: Side
-    target: Side
+    source: Source
+    target: Target
     schema: Schema = Schema()
     mover: Mover = Mover()
     expectations: Path | None = None

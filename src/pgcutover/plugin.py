@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--provision",
         action="store_true",
-        help="allow creating schema, DMS objects and rows' transport where no server is embedded",
+        help="allow creating schema and DMS objects on servers that are not embedded",
     )
     group.addoption(
         "--sabotage",

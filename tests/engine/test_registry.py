@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pgcutover.checklist import markdown, packaged_checks
+from pgcutover.cli import page
 from pgcutover.errors import PgCutoverError
+from pgcutover.pages import packaged_checks
 from pgcutover.registry import HEADINGS, STAGES, find_checks
 
 CHECK = '''"""Rows match.
@@ -72,8 +73,10 @@ def test_every_check_says_what_it_sees_and_costs():
         assert all(texts), f"{check.id} lacks one of {HEADINGS}"
 
 
-def test_the_documented_list_is_that_of_the_code(pytestconfig):
-    page = pytestconfig.rootpath / "docs" / "checks.md"
-    assert page.read_text("utf-8") == markdown(packaged_checks()), (
-        "docs/checks.md is behind; run: pgcutover checks > docs/checks.md"
-    )
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("checks", "checks.md"), ("keys", "migration-toml.md"), ("options", "options.md")],
+)
+def test_documented_lists_are_those_of_the_code(pytestconfig, name, file):
+    written = (pytestconfig.rootpath / "docs" / file).read_text("utf-8")
+    assert written == page(name), f"docs/{file} is behind; run: pgcutover pages {name}"
