@@ -1,7 +1,7 @@
 """No row of the target points at a row that is not there.
 
-Fails when: an anti-join over the foreign key finds orphans, or MATCH FULL is violated, whatever the
-  constraint claims.
+Fails when: an anti-join over the foreign key finds orphans, or MATCH FULL is violated, whatever
+  the constraint claims.
 Cannot see: references that no foreign key states.
 Needs: select on both tables of the target.
 Costs: one anti-join on the target.

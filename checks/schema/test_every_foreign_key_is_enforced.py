@@ -1,7 +1,7 @@
 """Every foreign key is on the target, validated and enforced.
 
-Fails when: a foreign key of the source or a declared one is missing, renamed, differs in columns, referenced
-  table, actions, MATCH or deferrability, is NOT VALID, or has its triggers switched off.
+Fails when: a foreign key of the source or a declared one is missing, renamed, differs in columns,
+  referenced table, actions, MATCH or deferrability, is NOT VALID, or has its triggers switched off.
 Cannot see: rows written while it was off; DATA-ORPHANS looks for these.
 Needs: nothing beyond the catalogs.
 Costs: nothing; the manifest knows it.

@@ -1,8 +1,8 @@
 """Every table of both sides is explained.
 
-Fails when: a table of the source is neither included nor excluded by a selection rule, or a table of the
-  target's mapped schemas comes from nowhere.
-Cannot see: tables in schemas of the target to which nothing is mapped.
+Fails when: a table of the source is neither included nor excluded by a selection rule, or a table
+  of the target comes from nowhere, in a schema that tables move into or have left.
+Cannot see: tables in other schemas of the target.
 Needs: nothing beyond the catalogs.
 Costs: nothing; the manifest knows it.
 """

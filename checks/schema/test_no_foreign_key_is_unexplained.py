@@ -1,6 +1,7 @@
 """No foreign key of the target comes from nowhere.
 
-Fails when: a table of the target has a foreign key that neither the source nor migration.toml explains.
+Fails when: a table of the target has a foreign key that neither the source nor migration.toml
+  explains.
 Cannot see: why it was made.
 Needs: nothing beyond the catalogs.
 Costs: nothing; the manifest knows it.

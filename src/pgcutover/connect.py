@@ -41,11 +41,24 @@ class ServerFacts:
     encoding: str
     collation: str
     started_at: str
+    in_recovery: bool = False
 
     @property
     def identity(self) -> tuple[str, str, int]:
         """Which database of which running server; a restored copy has another start."""
         return self.system_identifier, self.started_at, self.database_oid
+
+    def is_same_database(self, other: "ServerFacts") -> bool:
+        """Whether both are one database, or one is a physical standby that repeats the other.
+
+        A copy restored from a backup keeps system identifier and oid, but lives its own life.
+        """
+        alike = (self.system_identifier, self.database_oid) == (
+            other.system_identifier,
+            other.database_oid,
+        )
+        repeats = self.in_recovery or other.in_recovery
+        return alike and (repeats or self.started_at == other.started_at)
 
 
 def open_session(
@@ -85,8 +98,28 @@ select current_setting('server_version'),
        coalesce((select version from pg_stat_ssl where pid = pg_backend_pid() and ssl), 'none'),
        pg_encoding_to_char((select encoding from pg_database where datname = current_database())),
        (select datcollate::text from pg_database where datname = current_database()),
-       pg_postmaster_start_time()::text
+       pg_postmaster_start_time()::text,
+       pg_is_in_recovery()
 """
+
+
+def verify_pinned(connection: psycopg.Connection[Any]) -> None:
+    """ServerError where a pinned setting does not hold in the current transaction.
+
+    A pooler may give each transaction another session of the server, without our settings.
+    """
+    row = connection.execute(_SETTINGS, [list(PINNED)]).fetchone()
+    found = dict(row[0]) if row else {}
+    for name, value in PINNED.items():
+        if found.get(name) != value:
+            raise ServerError(
+                f"setting {name} cannot be pinned: expected {value!r}, found {found.get(name)!r}; "
+                "results would depend on it; connect to the server itself, not through a pooler "
+                "that shares sessions"
+            )
+
+
+_SETTINGS = "select json_object_agg(n, current_setting(n)) from unnest(%s::text[]) n"
 
 
 def _pin(
@@ -100,11 +133,5 @@ def _pin(
     for name, value in wanted.items():
         connection.execute("select set_config(%s, %s, false)", [name, value])
     connection.commit()
-    for name in PINNED:
-        row = connection.execute("select current_setting(%s)", [name]).fetchone()
-        if row is None or row[0] != PINNED[name]:
-            raise ServerError(
-                f"setting {name} cannot be pinned: expected {PINNED[name]!r}, found "
-                f"{row and row[0]!r}; results would depend on it"
-            )
+    verify_pinned(connection)
     connection.commit()

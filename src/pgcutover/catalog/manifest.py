@@ -15,10 +15,13 @@ from pgcutover.mapping import MappedTable, MappingRules, RelationName
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExpectedIndex:
-    """An index that the target must have, under the name it must have there."""
+    """An index that the target must have, under the name it must have there.
+
+    `source` is None for a declared addition, and `table` too where the target lacks the index.
+    """
 
     name: str
-    table: MappedTable
+    table: MappedTable | None
     source: Index | None
 
     def __str__(self) -> str:
@@ -33,7 +36,7 @@ class ExpectedForeignKey:
     """A foreign key that the target must have, as `schema.table.constraint`."""
 
     name: str
-    table: MappedTable
+    table: MappedTable | None
     source: ForeignKey | None
 
     def __str__(self) -> str:
@@ -106,7 +109,9 @@ class Manifest:
         manifest: Manifest = _restore(cls, json.loads(text))
         return manifest
 
-    def _added(self, kind: str, known: Sequence[object]) -> list[tuple[str, MappedTable, None]]:
+    def _added(
+        self, kind: str, known: Sequence[object]
+    ) -> list[tuple[str, MappedTable | None, None]]:
         names = {str(k) for k in known}
         return [
             (d.object, self._table_of(d), None)
@@ -114,11 +119,10 @@ class Manifest:
             if d.kind == kind and d.change == "added" and d.object not in names
         ]
 
-    def _table_of(self, difference: DeclaredDifference) -> MappedTable:
+    def _table_of(self, difference: DeclaredDifference) -> MappedTable | None:
         names = [difference.object.rpartition(".")[0]]
         names += [str(i.table) for i in self.target_catalog.indexes if _is(i, difference)]
-        found = [t for n in names if (t := self.target_table(n)) is not None]
-        return found[0] if found else self.tables[0]
+        return next((t for n in names if (t := self.target_table(n)) is not None), None)
 
 
 def read_manifest(
@@ -140,7 +144,11 @@ def read_manifest(
         tables,
         of_source,
         of_target,
-        tuple(r.name for r in of_source.relations if not rules.mentions(r.name)),
+        tuple(
+            r.name
+            for r in of_source.relations
+            if not rules.mentions(r.name) and not is_movers_own(r.name)
+        ),
         tuple(declared),
         tuple(sorted(recent.items())),
     )
@@ -151,8 +159,14 @@ def mapped_tables(rules: MappingRules, source: Connection) -> tuple[MappedTable,
     return _resolve(rules, read_side(source, "source"))
 
 
+def is_movers_own(name: RelationName) -> bool:
+    """Whether a table is one that DMS keeps for itself: a control table, or captured DDL."""
+    return name.name.startswith("awsdms_")
+
+
 def _resolve(rules: MappingRules, source: SideCatalog) -> tuple[MappedTable, ...]:
-    tables = rules.resolve({r.name: [c.name for c in r.columns] for r in source.relations})
+    relations = [r for r in source.relations if not is_movers_own(r.name)]
+    tables = rules.resolve({r.name: [c.name for c in r.columns] for r in relations})
     if not tables:
         raise ConfigError("the mapping rules select no table of the source; nothing to judge")
     return tables
@@ -186,4 +200,3 @@ def _restore(hint: Any, value: Any) -> Any:
         kinds = [args[0]] * len(value) if args[-1] is ... else list(args)
         return tuple(_restore(k, v) for k, v in zip(kinds, value, strict=True))
     return value
-

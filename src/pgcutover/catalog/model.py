@@ -8,7 +8,11 @@ from pgcutover.mapping import RelationName
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the catalog describes it; `generated` and `identity` are the catalog's codes."""
+    """A column as the catalog describes it; `generated` and `identity` are the catalog's codes.
+
+    `default` holds the generating expression alone: other defaults are no matter of the rows.
+    `readable` is the privilege of the role that took the manifest.
+    """
 
     name: str
     type: str
@@ -17,16 +21,23 @@ class Column:
     generated: str
     identity: str
     collation: str | None
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table that is not itself a partition; `kind` is 'r' or 'p'."""
+    """A table that is not itself a partition; `kind` is 'r' or 'p'.
+
+    `reachable` is usage of its schema; `filtered` says that row-level security hides rows.
+    """
 
     name: RelationName
     kind: str
     persistence: str
     columns: tuple[Column, ...]
+    reachable: bool = True
+    filtered: bool = False
+    inherits: tuple[RelationName, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of that name, if there is one."""
@@ -46,7 +57,10 @@ class IndexPart:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index with everything that makes it that index; `definition` is pg_get_indexdef's."""
+    """An index with everything that makes it that index; `definition` is pg_get_indexdef's.
+
+    `usable` is valid, ready and live; of a partitioned index, on every partition.
+    """
 
     name: RelationName
     table: RelationName
@@ -66,7 +80,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key; `enforced` means that none of its triggers is switched off."""
+    """A foreign key; `enforced` means that none of its triggers is switched off.
+
+    `operators` compare a row with the one it points at: (schema, name) for each column.
+    """
 
     name: str
     table: RelationName
@@ -82,13 +99,15 @@ class ForeignKey:
     enforced: bool
     definition: str
     on_delete_columns: tuple[str, ...] = ()
+    operators: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredDifference:
     """A difference wanted on purpose: one exact object, never a pattern.
 
-    `added` must be on the target, `dropped` must not, `changed` must be as `definition` says.
+    `added` must be on the target, `dropped` must not, `changed` must be as `definition` says:
+    an index or foreign key as PostgreSQL prints it, a column's type and properties as we do.
     """
 
     kind: Literal["index", "foreign_key", "table", "column"]

@@ -14,19 +14,25 @@ from pgcutover.redact import describe_error
 Connection = psycopg.Connection[Any]
 
 # temporary and system schemas hold nothing that migrates
-_OURS = (
-    "n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and n.nspname <> 'pgcutover'"
-)
+_OURS = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and n.nspname <> 'pgcutover'"
 
+# columns that a supported version lacks are read through to_jsonb: NULL there, no error
 _RELATIONS = f"""
 select n.nspname, c.relname, c.relkind::text, c.relpersistence::text,
+       has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
+       (select coalesce(
+            array_agg(array[pn.nspname::text, p.relname::text] order by h.inhseqno), '{{}}')
+        from pg_inherits h join pg_class p on p.oid = h.inhparent
+        join pg_namespace pn on pn.oid = p.relnamespace where h.inhrelid = c.oid),
        a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-       case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
-       a.attgenerated::text, a.attidentity::text,
-       case when a.attcollation <> t.typcollation then k.nspname || '.' || o.collname end
+       case when v.generated <> '' then pg_get_expr(d.adbin, d.adrelid) end,
+       v.generated, a.attidentity::text,
+       case when a.attcollation <> t.typcollation then k.nspname || '.' || o.collname end,
+       has_column_privilege(c.oid, a.attnum, 'select')
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join lateral (select coalesce(to_jsonb(a) ->> 'attgenerated', '')) v (generated) on true
 left join pg_type t on t.oid = a.atttypid
 left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 left join pg_collation o on o.oid = a.attcollation
@@ -35,13 +41,34 @@ where c.relkind in ('r', 'p') and not c.relispartition and {_OURS}
 order by n.nspname, c.relname, a.attnum
 """  # noqa: S608 - a constant
 
+# a partitioned index counts as usable when every partition, at every level, has its part of it
+# and each part is valid: an index made with ON ONLY, or a part that failed to build, is not
 _INDEXES = f"""
+with recursive
+partitions (root, relation) as (
+    select oid, oid from pg_class where relkind = 'p' and not relispartition
+    union all
+    select p.root, h.inhrelid from partitions p
+    join pg_inherits h on h.inhparent = p.relation
+    join pg_class c on c.oid = h.inhrelid and c.relkind in ('r', 'p')
+),
+index_parts (root, index) as (
+    select x.oid, x.oid from pg_class x where x.relkind = 'I' and not x.relispartition
+    union all
+    select p.root, h.inhrelid from index_parts p join pg_inherits h on h.inhparent = p.index
+),
+complete (index, parts, usable) as (
+    select p.root, count(*), bool_and(i.indisvalid and i.indisready and i.indislive)
+    from index_parts p join pg_index i on i.indexrelid = p.index group by 1
+)
 select i.indexrelid::bigint, n.nspname, x.relname, tn.nspname, c.relname, m.amname, i.indisunique,
        i.indisprimary, coalesce(k.contype::text, ''), coalesce(k.condeferrable, false),
        coalesce(k.condeferred, false),
        coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
-       i.indisvalid and i.indisready and i.indislive, i.indnkeyatts, i.indnatts,
-       pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(i.indexrelid)
+       i.indisvalid and i.indisready and i.indislive and (x.relkind <> 'I' or coalesce((
+           select w.usable and w.parts = (select count(*) from partitions p where p.root = c.oid)
+           from complete w where w.index = x.oid), false)),
+       i.indnkeyatts, pg_get_expr(i.indpred, i.indrelid), pg_get_indexdef(i.indexrelid)
 from pg_index i
 join pg_class x on x.oid = i.indexrelid
 join pg_namespace n on n.oid = x.relnamespace
@@ -54,9 +81,9 @@ order by 2, 3
 """  # noqa: S608 - a constant
 
 _INDEX_PARTS = f"""
-select i.indexrelid::bigint, g.n, pg_get_indexdef(i.indexrelid, g.n, false), a.attname,
-       q.opcname, case when i.indcollation[g.n - 1] <> coalesce(t.typcollation, 0)
-                       then o.collname end,
+select i.indexrelid::bigint, pg_get_indexdef(i.indexrelid, g.n, false), a.attname,
+       q.opcname || coalesce(' ' || own.attoptions::text, ''),
+       case when i.indcollation[g.n - 1] <> coalesce(t.typcollation, 0) then o.collname end,
        i.indoption[g.n - 1]
 from pg_index i
 join pg_class c on c.oid = i.indrelid
@@ -68,12 +95,13 @@ left join pg_type t on t.oid = own.atttypid
 left join pg_opclass q on g.n <= i.indnkeyatts and q.oid = i.indclass[g.n - 1]
 left join pg_collation o on g.n <= i.indnkeyatts and o.oid = i.indcollation[g.n - 1]
 where c.relkind in ('r', 'p') and not c.relispartition and {_OURS}
-order by 1, 2
+order by 1, g.n
 """  # noqa: S608 - a constant
 
 _FOREIGN_KEYS = f"""
 select k.conname, n.nspname, c.relname, rn.nspname, r.relname,
-       (select array_agg(a.attname::text order by u.i) from unnest(k.conkey) with ordinality u (c, i)
+       (select array_agg(a.attname::text order by u.i)
+        from unnest(k.conkey) with ordinality u (c, i)
         join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.c),
        (select array_agg(a.attname::text order by u.i)
         from unnest(k.confkey) with ordinality u (c, i)
@@ -90,7 +118,10 @@ select k.conname, n.nspname, c.relname, rn.nspname, r.relname,
        pg_get_constraintdef(k.oid),
        (select coalesce(array_agg(a.attname::text order by a.attname), '{{}}') from pg_attribute a
         where a.attrelid = k.conrelid
-          and to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(a.attnum::int))
+          and to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(a.attnum::int)),
+       (select array_agg(array[s.nspname::text, o.oprname::text] order by u.i)
+        from unnest(k.conpfeqop) with ordinality u (op, i)
+        join pg_operator o on o.oid = u.op join pg_namespace s on s.oid = o.oprnamespace)
 from pg_constraint k
 join pg_class c on c.oid = k.conrelid
 join pg_namespace n on n.oid = c.relnamespace
@@ -99,6 +130,8 @@ join pg_namespace rn on rn.oid = r.relnamespace
 where k.contype = 'f' and k.conparentid = 0 and {_OURS}
 order by 2, 3, 1
 """  # noqa: S608 - a constant
+
+_FIRST_COLUMN = 7  # of what _RELATIONS selects
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,46 +160,35 @@ def read_side(connection: Connection, side: str) -> SideCatalog:
 
 
 def _relations(connection: Connection) -> Iterable[Relation]:
-    heads: dict[RelationName, tuple[str, str]] = {}
+    heads: dict[RelationName, list[Any]] = {}
     columns: dict[RelationName, list[Column]] = {}
-    for schema, name, kind, persistence, *column in connection.execute(_RELATIONS.encode()):
-        relation = RelationName(schema, name)
-        heads[relation] = (kind, persistence)
+    for row in connection.execute(_RELATIONS.encode()):
+        relation, column = RelationName(*row[:2]), row[_FIRST_COLUMN:]
+        heads[relation] = row[2:_FIRST_COLUMN]
         found = columns.setdefault(relation, [])
         if column[0] is not None:
             found.append(Column(*column))
-    for relation, head in heads.items():
-        yield Relation(relation, *head, tuple(columns[relation]))
+    for relation, (kind, persistence, reachable, filtered, parents) in heads.items():
+        own = tuple(columns[relation])
+        inherits = tuple(RelationName(*parent) for parent in parents)
+        yield Relation(relation, kind, persistence, own, reachable, filtered, inherits)
 
 
 def _indexes(connection: Connection) -> Iterable[Index]:
     parts: dict[int, list[IndexPart]] = {}
-    for oid, _, *part in connection.execute(_INDEX_PARTS.encode()):
+    for oid, *part in connection.execute(_INDEX_PARTS.encode()):
         parts.setdefault(oid, []).append(IndexPart(*part))
     for row in connection.execute(_INDEXES.encode()):
-        oid, schema, name, table_schema, table, *middle, keys, _all, predicate, definition = row
+        oid, schema, name, table_schema, table, *plain, keys, predicate, definition = row
         own = parts[oid]
-        yield Index(
-            RelationName(schema, name),
-            RelationName(table_schema, table),
-            *middle,
-            parts=tuple(own[:keys]),
-            included=tuple(part.text for part in own[keys:]),
-            predicate=predicate,
-            definition=definition,
-        )
+        included = tuple(part.plain or part.text for part in own[keys:])
+        plain += [tuple(own[:keys]), included, predicate, definition]
+        yield Index(RelationName(schema, name), RelationName(table_schema, table), *plain)
 
 
 def _keys(connection: Connection) -> Iterable[ForeignKey]:
     for row in connection.execute(_FOREIGN_KEYS.encode()):
-        name, schema, table, ref_schema, ref_table, columns, ref_columns, *rest = row
-        *rest, set_columns = rest
-        yield ForeignKey(
-            name,
-            RelationName(schema, table),
-            tuple(columns),
-            RelationName(ref_schema, ref_table),
-            tuple(ref_columns),
-            *rest,
-            on_delete_columns=tuple(set_columns),
-        )
+        name, schema, table, ref_schema, ref_table, columns, ref_columns, *plain = row
+        plain[-2:] = [tuple(plain[-2]), tuple((s, o) for s, o in plain[-1])]
+        own, referenced = RelationName(schema, table), RelationName(ref_schema, ref_table)
+        yield ForeignKey(name, own, tuple(columns), referenced, tuple(ref_columns), *plain)

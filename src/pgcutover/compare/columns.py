@@ -1,21 +1,20 @@
-"""Comparing which tables and columns there are, and how columns are typed. Pure."""
+"""Comparing which tables and columns there are, how columns are typed, who may read. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from pgcutover.catalog import Manifest
-from pgcutover.catalog.model import Column
+from pgcutover.catalog.manifest import is_movers_own
+from pgcutover.catalog.model import Column, Relation
+from pgcutover.compare.declared import needless
 from pgcutover.compare.diffs import Diff, finding
+from pgcutover.compare.sqltext import Likeness, Names, alike, same_definition
+from pgcutover.compare.structure import names_of
+from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.verdict import Finding
 
-_WORDS = {
-    "type": "type",
-    "not_null": "NOT NULL",
-    "generated": "being generated",
-    "identity": "identity",
-    "collation": "collation",
-}
-_MOVER_TABLES = "awsdms_"
+_WORDS = {"not_null": "NOT NULL", "generated": "being generated", "identity": "identity"}
 
 
 def column_diff(manifest: Manifest, table: MappedTable) -> Diff:
@@ -25,66 +24,162 @@ def column_diff(manifest: Manifest, table: MappedTable) -> Diff:
     if source is None or target is None:
         message = f"table {table} is missing on the target"
         return Diff(str(table), (finding(table, "table missing", message),))
-    problems: list[Finding] = []
+    names = names_of(manifest, table)
+    problems = list(_table_problems(manifest, table, source, target))
     for name, mapped in table.columns:
         one, other = source.column(name), target.column(mapped)
-        problems += _problems(manifest, f"{table}.{mapped}", one, other)
-    known = {mapped for _, mapped in table.columns}
-    problems += [
-        finding(f"{table}.{c.name}", "column extra", f"column {table}.{c.name} is on the target "
-                "alone; declare it in migration.toml or drop it")
-        for c in target.columns
-        if c.name not in known and not _is_declared(manifest, f"{table}.{c.name}", "added")
-    ]
-    if source.persistence != target.persistence:
-        message = f"table {table} is logged on one side and unlogged on the other"
-        problems.append(finding(table, "persistence differs", message))
+        if one is not None:
+            problems += _column_problems(manifest, f"{table}.{mapped}", one, other, names)
+    problems += _extra_columns(manifest, table, target)
     return Diff(str(table), tuple(problems), {"columns": len(table.columns)})
 
 
 def scope_diff(manifest: Manifest) -> Diff:
     """Tables of the source that no rule decides about, and tables of the target from nowhere."""
     problems = [
-        finding(name, "table undecided", f"table {name} of the source is neither included nor "
-                "excluded by any selection rule; decide about it")
+        finding(
+            name,
+            "table undecided",
+            f"table {name} of the source is neither included nor excluded by any selection rule; "
+            "decide about it",
+        )
         for name in manifest.undecided_tables
     ]
     explained = {t.target for t in manifest.tables}
-    schemas = {t.target.schema for t in manifest.tables}
+    # a copy left where a moved table used to be shadows it through search_path
+    schemas = {name.schema for t in manifest.tables for name in (t.source, t.target)}
     problems += [
-        finding(r.name, "table extra", f"table {r.name} is on the target alone; declare it in "
-                "migration.toml or drop it")
+        finding(
+            r.name,
+            "table extra",
+            f"table {r.name} is on the target alone; declare it in migration.toml or drop it",
+        )
         for r in manifest.target_catalog.relations
         if r.name.schema in schemas and r.name not in explained and _is_stray(manifest, r.name)
     ]
     return Diff("*", tuple(problems), {"tables": len(manifest.tables)})
 
 
-def _problems(
-    manifest: Manifest, name: str, source: Column | None, target: Column | None
+def readable_diff(manifest: Manifest, table: MappedTable, excluded: Collection[str]) -> Diff:
+    """Nothing where the gate's roles may read the table; else UnreadableError says what to grant.
+
+    Columns that are not compared, on the target called `excluded`, need not be readable.
+    """
+    left_out = {s for s, t in table.columns if t in excluded} | set(table.removed_columns)
+    source = manifest.source_catalog.relation(table.source)
+    _refuse_unreadable(table, "source", table.source, source, left_out)
+    target = manifest.target_catalog.relation(table.target)
+    _refuse_unreadable(table, "target", table.target, target, excluded)
+    return Diff(str(table), (), {"columns": len(table.columns)})
+
+
+def _refuse_unreadable(
+    table: MappedTable,
+    side: str,
+    name: RelationName,
+    relation: Relation | None,
+    left_out: Collection[str],
+) -> None:
+    if relation is None:
+        raise UnreadableError(f"{table}: the {side} has no table {name}; see SCHEMA-COLUMNS")
+    if not relation.reachable:
+        raise UnreadableError(
+            f"{table}: the {side}'s role may not look into schema {name.schema}; "
+            f"grant usage on schema {name.schema}"
+        )
+    hidden = [c.name for c in relation.columns if not (c.readable or c.name in left_out)]
+    if hidden:
+        raise UnreadableError(
+            f"{table}: the {side}'s role may not read {name} ({', '.join(hidden)}); "
+            f"grant select on {name}"
+        )
+    if relation.filtered:
+        raise UnreadableError(
+            f"{table}: row-level security hides rows of {name} from the {side}'s role; "
+            "give that role bypassrls"
+        )
+
+
+def _table_problems(
+    manifest: Manifest, table: MappedTable, source: Relation, target: Relation
+) -> Iterator[Finding]:
+    if source.persistence != target.persistence:
+        words = {"p": "logged", "u": "unlogged"}
+        one, other = (words.get(r.persistence, r.persistence) for r in (source, target))
+        message = f"table {table} is {one} on the source and {other} on the target"
+        yield finding(table, "persistence differs", message)
+    moved = {t.source: t.target for t in manifest.tables}
+    parents = [moved.get(parent, parent) for parent in source.inherits]
+    if parents != list(target.inherits):
+        one, other = (", ".join(map(str, p)) or "nothing" for p in (parents, target.inherits))
+        message = f"table {table} inherits from {other} on the target, expected {one}"
+        yield finding(table, "inheritance differs", message)
+
+
+def _extra_columns(manifest: Manifest, table: MappedTable, target: Relation) -> Iterator[Finding]:
+    known = {mapped for _, mapped in table.columns}
+    for column in target.columns:
+        name = f"{table}.{column.name}"
+        declared = manifest.difference("column", name)
+        if column.name in known:
+            continue
+        if declared is None or declared.change != "added":
+            message = f"column {name} is on the target alone; declare it or drop it"
+            yield finding(name, "column extra", message)
+        elif declared.definition and not same_definition(declared.definition, column.type):
+            message = f"column {name} is declared as {declared.definition}, found {column.type}"
+            yield finding(name, "column differs", message)
+
+
+def _column_problems(
+    manifest: Manifest, name: str, source: Column, target: Column | None, names: Names
 ) -> Iterator[Finding]:
     declared = manifest.difference("column", name)
-    if source is None or target is None:
-        yield finding(name, "column missing", f"column {name} is missing on the target")
+    dropped = declared is not None and declared.change == "dropped"
+    if target is None:
+        if not dropped:
+            yield finding(name, "column missing", f"column {name} is missing on the target")
         return
-    differing = [w for n, w in _WORDS.items() if getattr(source, n) != getattr(target, n)]
-    if source.generated and source.generated == target.generated:
-        differing += ["generated expression"] if source.default != target.default else []
+    if dropped:
+        message = f"column {name} is declared dropped but is on the target"
+        yield finding(name, "column not dropped", message)
+    likeness, differing = _column_likeness(source, target, names)
+    if declared is not None and declared.change == "added":
+        yield needless(declared, "the source has it")
     if declared is not None and declared.change == "changed":
-        if not differing:
-            yield finding(name, "declaration not needed", f"column {name} is declared changed, "
-                          "but source and target agree; remove the declaration")
-        elif declared.definition != target.type:
-            yield finding(name, "column differs", f"column {name} is declared as "
-                          f"{declared.definition}, found {target.type}")
-        return
-    if differing:
+        if likeness is Likeness.SAME:
+            yield needless(declared, "source and target agree")
+        elif not same_definition(declared.definition or "", _shown(target)):
+            message = f"column {name} is declared as {declared.definition}, found {_shown(target)}"
+            yield finding(name, "column differs", message)
+    elif likeness is Likeness.UNDECIDED:
+        raise UnreadableError(
+            f"column {name}: cannot be judged, because {_shown(source)} and {_shown(target)} "
+            "differ in a schema that no mapping rule speaks of; declare it in migration.toml"
+        )
+    elif differing:
         yield finding(
             name,
             "column differs",
             f"column {name} differs in {', '.join(differing)}; expected {_shown(source)}, "
             f"found {_shown(target)}",
         )
+
+
+def _column_likeness(source: Column, target: Column, names: Names) -> tuple[Likeness, list[str]]:
+    types = replace(names, columns={})
+    found = {
+        "type": alike(source.type, target.type, types),
+        "collation": alike(source.collation, target.collation, types),
+    }
+    if source.generated == target.generated:
+        found["generated expression"] = alike(source.default, target.default, names)
+    differing = [what for what, likeness in found.items() if likeness is Likeness.DIFFERENT]
+    differing += [w for n, w in _WORDS.items() if getattr(source, n) != getattr(target, n)]
+    if differing:
+        return Likeness.DIFFERENT, differing
+    undecided = Likeness.UNDECIDED in found.values()
+    return Likeness.UNDECIDED if undecided else Likeness.SAME, []
 
 
 def _shown(column: Column) -> str:
@@ -96,13 +191,6 @@ def _shown(column: Column) -> str:
     return " ".join(word for word in words if word)
 
 
-def _is_declared(manifest: Manifest, name: str, change: str) -> bool:
-    declared = manifest.difference("column", name)
-    return declared is not None and declared.change == change
-
-
 def _is_stray(manifest: Manifest, name: RelationName) -> bool:
     declared = manifest.difference("table", str(name))
-    return not name.name.startswith(_MOVER_TABLES) and (
-        declared is None or declared.change != "added"
-    )
+    return not is_movers_own(name) and (declared is None or declared.change != "added")

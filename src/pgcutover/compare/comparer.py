@@ -2,28 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import sleep
 
 from psycopg import sql
 
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
 from pgcutover.catalog.model import ForeignKey
-from pgcutover.compare import columns, structure
+from pgcutover.compare import columns, declared, structure
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.orphans import orphan_diff
-from pgcutover.compare.rows import EVERYTHING, Folded, Question, fold, row_diff
-from pgcutover.compare.scope import TableOptions, sides
+from pgcutover.compare.rows import EVERYTHING, Question, Scan, Side, row_diff, scan, settled
+from pgcutover.compare.scope import TableOptions, dropped_columns, sides
 from pgcutover.compare.sessions import SideSession, saying
-from pgcutover.connect import server_facts
+from pgcutover.compare.transport import tls_problem
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
+from pgcutover.verdict import Finding
 
 SETTLE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
-    """How to compare; `settle_seconds` is how long a lagging mover is waited for, 0 when still."""
+    """How to compare; `settle_seconds` is how long a lagging mover is waited for, 0 when still.
+
+    `tables` is keyed by the name on the target.
+    """
 
     salt: str = field(repr=False)
     window_hours: float = 24.0
@@ -33,16 +36,21 @@ class CompareOptions:
 
 
 class Comparer:
-    """Answers questions about both sides; every answer is a Diff, every doubt an error."""
+    """Answers questions about both sides; every answer is a Diff, every doubt an error.
+
+    Sessions are opened when first needed and replaced when lost, so that an error about one table
+    leaves the others decidable.
+    """
 
     def __init__(
         self, source_dsn: str, target_dsn: str, manifest: Manifest, options: CompareOptions
     ) -> None:
+        """Nothing is opened yet."""
         timeout = options.statement_timeout_seconds
         self._source = SideSession("source", source_dsn, timeout)
         self._target = SideSession("target", target_dsn, timeout)
         self._manifest, self._options = manifest, options
-        self._scanned: tuple[str, Question, Folded] | None = None
+        self._scanned: tuple[str, Scan] | None = None
 
     def close(self) -> None:
         """End both sessions."""
@@ -51,32 +59,37 @@ class Comparer:
 
     def distinct(self) -> Diff:
         """Whether the DSNs lead to two databases."""
-        facts = {"source": self._manifest.source.database, "target": self._manifest.target.database}
-        if self._manifest.source.identity != self._manifest.target.identity:
+        source, target = self._manifest.source, self._manifest.target
+        facts = {"source": source.database, "target": target.database}
+        if not source.is_same_database(target):
             return Diff("*", (), facts)
-        message = "source and target are the same database of the same server; correct a DSN"
+        message = (
+            "source and target are the same database of the same server, or a standby of it; "
+            "correct a DSN"
+        )
         return Diff("*", (finding("*", "same database", message),), facts)
 
     def tls(self) -> Diff:
         """Whether both sides are reached over TLS whose certificate and host name are verified."""
         self._scanned = None
-        problems = []
+        problems: list[Finding] = []
         for session in (self._source, self._target):
             with saying(session.side, "TLS"):
-                connection = session.snapshot()
-                mode = connection.info.get_parameters().get("sslmode", "prefer")
-                tls = server_facts(connection).tls
-            if tls == "none" or mode != "verify-full":
-                message = (
-                    f"{session.side}: TLS {tls}, sslmode {mode}; expected verify-full with "
-                    "sslrootcert, since only that checks the server's name"
-                )
-                problems.append(finding(session.side, "TLS not verified", message))
+                problems += tls_problem(session.side, session.snapshot())
         return Diff("*", tuple(problems))
+
+    def readable(self, table: MappedTable) -> Diff:
+        """Whether this gate's roles may read the whole table; UnreadableError where not."""
+        excluded = self._table_options(table).excluded_columns
+        return columns.readable_diff(self._manifest, table, excluded)
 
     def scope(self) -> Diff:
         """Tables that no rule and no declaration explains, on either side."""
         return columns.scope_diff(self._manifest)
+
+    def declarations(self) -> Diff:
+        """Declared differences that no object ever meets."""
+        return declared.declarations_diff(self._manifest)
 
     def columns(self, table: MappedTable) -> Diff:
         """The table's columns."""
@@ -100,86 +113,99 @@ class Comparer:
 
     def counts(self, table: MappedTable) -> Diff:
         """The numbers of rows, from the scan that `rows` shares."""
-        _, folds = self._scan(table)
-        one, other = folds.counts
-        facts = {"rows_source": one, "rows_target": other}
+        found = self._scan(table)
+        one, other = found.rows_source, found.rows_target
         if one == other:
-            return Diff(str(table), (), facts)
+            return Diff(str(table), (), found.facts)
         message = f"{table}: {one} rows on the source, {other} on the target ({other - one:+d})"
-        return Diff(str(table), (finding(table, "count differs", message, **facts),), facts)
+        evidence = {"rows_source": one, "rows_target": other}
+        return Diff(
+            str(table), (finding(table, "count differs", message, **evidence),), found.facts
+        )
 
     def rows(self, table: MappedTable) -> Diff:
         """Every row, compared by its representation; excluded columns are left out."""
-        question, folds = self._scan(table)
-        return row_diff(question, folds, self._options.salt)
+        return self._explained(self._scan(table))
 
     def recent(self, table: MappedTable) -> Diff:
         """The rows of the last hours before the newest one of the source."""
-        question = self._ask(table, *self._since(table))
-        return row_diff(question, fold(question), self._options.salt, "recent rows")
+        self._scanned = None  # new snapshots end the shared scan
+        where = self._since(table)
+        return self._explained(self._settled(table, *where), "recent rows")
 
     def orphans(self, key: ExpectedForeignKey) -> Diff:
         """Rows of the target that point at nothing."""
-        name = str(key)
+        name, catalog = str(key), self._manifest.target_catalog
         if (looked_at := self._key_to_look_at(key)) is None:
             raise UnreadableError(f"{name}: neither side has this foreign key; see SCHEMA-FKS")
         self._scanned = None  # a new snapshot ends the shared scan
-        return orphan_diff(self._target.snapshot(), name, looked_at, self._options.salt)
+        connection = self._target.snapshot()
+        return orphan_diff(connection, name, looked_at, catalog, self._options.salt)
 
     def _key_to_look_at(self, key: ExpectedForeignKey) -> ForeignKey | None:
         if key.source is not None:
             return structure.mapped_key(self._manifest, key)
         return structure.target_key(self._manifest, str(key))
 
-    def _scan(self, table: MappedTable) -> tuple[Question, Folded]:
+    def _scan(self, table: MappedTable) -> Scan:
         """The table's scan, kept until another table is asked about."""
         if self._scanned is None or self._scanned[0] != str(table):
             self._scanned = None
-            self._scanned = (str(table), *self._settled(table))
-        return self._scanned[1], self._scanned[2]
+            self._scanned = (str(table), self._settled(table))
+        return self._scanned[1]
 
-    def _settled(self, table: MappedTable) -> tuple[Question, Folded]:
-        for _ in range(SETTLE_TRIES):
-            question = self._ask(table)
-            folds = fold(question)
-            if not folds.suspects or not self._options.settle_seconds:
-                break
-            sleep(self._options.settle_seconds)
-        return question, folds
+    def _explained(self, found: Scan, what: str = "rows") -> Diff:
+        try:
+            return row_diff(found, self._options.salt, what)
+        except BaseException:
+            self._scanned = None  # its snapshots may be gone; the next question scans anew
+            raise
 
-    def _ask(
+    def _settled(
         self,
         table: MappedTable,
         where_source: sql.Composable = EVERYTHING,
         where_target: sql.Composable = EVERYTHING,
+    ) -> Scan:
+        def ask() -> Question:
+            return self._ask(table, where_source, where_target)
+
+        return settled(scan(ask()), ask, self._options.settle_seconds, SETTLE_TRIES)
+
+    def _ask(
+        self, table: MappedTable, where_source: sql.Composable, where_target: sql.Composable
     ) -> Question:
-        options = self._options.tables.get(str(table), TableOptions())
+        options = self._table_options(table)
         one, other = sides(self._manifest, table, options)
-        connections = (self._source.snapshot(), self._target.snapshot())
-        return Question(str(table), one, other, connections, where_source, where_target)
+        return Question(
+            str(table),
+            Side("source", one, self._source.snapshot(), where_source),
+            Side("target", other, self._target.snapshot(), where_target),
+            (*options.excluded_columns, *dropped_columns(self._manifest, table)),
+        )
+
+    def _table_options(self, table: MappedTable) -> TableOptions:
+        return self._options.tables.get(str(table), TableOptions())
 
     def _since(self, table: MappedTable) -> tuple[sql.Composed, sql.Composed]:
         """Conditions for both sides; the bound is the source's, so that both ask the same."""
-        self._scanned = None  # new snapshots end the shared scan
         column = dict(self._manifest.recent_columns)[str(table)]
-        relation = self._manifest.source_catalog.relation(table.source)
-        kind = relation.column(column) if relation else None
-        if kind is None:
-            raise UnreadableError(f"{table}: the source has no column {column!r}")
-        bound = sql.SQL(
-            "((select max(r.{c}) filter (where isfinite(r.{c}))::timestamp - {w} * interval '1 hour'"
-            " from {t} r)::text)"
+        newest = sql.SQL(
+            "select (max(r.{c}) filter (where isfinite(r.{c}))::timestamp"
+            " - {w} * interval '1 hour')::text from {t} r"
         ).format(
             c=sql.Identifier(column),
             w=sql.Literal(self._options.window_hours),
             t=sql.Identifier(table.source.schema, table.source.name),
         )
         with saying("source", str(table)):
-            row = self._source.snapshot().execute(sql.SQL("select {}").format(bound)).fetchone()
-        since = sql.Literal(row[0] if row else None)
-        return tuple(  # type: ignore[return-value]
-            sql.SQL("({b}::timestamp is null or r.{c}::timestamp >= {b}::timestamp)").format(
-                b=since, c=sql.Identifier(name)
+            row = self._source.snapshot().execute(newest).fetchone()
+        bound = sql.Literal(row[0] if row else None)
+        source, target = (
+            # both sides run in UTC; the column stays bare, so that its index serves
+            sql.SQL("({b}::timestamp is null or r.{c} >= {b}::timestamp)").format(
+                b=bound, c=sql.Identifier(name)
             )
             for name in (column, table.target_column(column))
         )
+        return source, target

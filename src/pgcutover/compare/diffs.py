@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pgcutover.verdict import Finding
 
@@ -12,7 +13,7 @@ class Diff:
 
     object: str
     differences: tuple[Finding, ...] = ()
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether source and target differ."""

@@ -1,25 +1,38 @@
 """Rows on the target whose foreign key points nowhere, whatever the constraint claims."""
 
+import re
 from collections.abc import Sequence
 
 from psycopg import sql
 
 from pgcutover.catalog.model import ForeignKey
+from pgcutover.catalog.read import SideCatalog
 from pgcutover.compare.diffs import Diff, finding
-from pgcutover.compare.rowtext import digest_of, text_of
+from pgcutover.compare.rowtext import SideTable, digest_of, text_of
+from pgcutover.compare.scope import is_plain
 from pgcutover.compare.sessions import Connection, saying
+from pgcutover.errors import UnreadableError
 from pgcutover.redact import keyed_hash
 
 _SAMPLE_LIMIT = 20
 
 
-def orphan_diff(connection: Connection, name: str, key: ForeignKey, salt: str) -> Diff:
+def orphan_diff(
+    connection: Connection, name: str, key: ForeignKey, catalog: SideCatalog, salt: str
+) -> Diff:
     """Counts orphans exactly, and rows that MATCH FULL forbids; samples their keys, hashed."""
+    child, parent = (
+        SideTable(table, key.columns, (), is_plain(catalog, table)).relation
+        for table in (key.table, key.referenced)
+    )
+    broken = sql.SQL("from {} r where {}").format(child, _broken(key, parent))
     with saying("target", name):
-        (count,) = connection.execute(_query("count(*)", key)).fetchone() or (0,)
+        (count,) = connection.execute(sql.SQL("select count(*) {}").format(broken)).fetchone() or (
+            0,
+        )
         if not count:
             return Diff(name, (), {"orphans": 0})
-        sample = connection.execute(_query("sample", key)).fetchall()
+        sample = connection.execute(_sample(key, broken)).fetchall()
     keys = [keyed_hash(salt, digest.hex()) for (digest,) in sample]
     message = (
         f"{name}: {count} rows of {key.table} point at rows that {key.referenced} does not have, "
@@ -28,20 +41,15 @@ def orphan_diff(connection: Connection, name: str, key: ForeignKey, salt: str) -
     return Diff(name, (finding(name, "orphans", message, count=count, key_hashes=keys),))
 
 
-def _query(what: str, key: ForeignKey) -> sql.Composed:
-    if what == "sample":
-        head = sql.SQL("select distinct {} as k from").format(digest_of(text_of(key.columns)))
-        tail = sql.SQL(" order by k limit {}").format(sql.Literal(_SAMPLE_LIMIT))
-    else:
-        head, tail = sql.SQL("select count(*) from"), sql.SQL("")
-    return sql.SQL("{head} {child} r where {broken}{tail}").format(
-        head=head, child=_table(key, "child"), broken=_broken(key), tail=tail
+def _sample(key: ForeignKey, broken: sql.Composable) -> sql.Composed:
+    return sql.SQL("select distinct {} as k {} order by k limit {}").format(
+        digest_of(text_of(key.columns)), broken, sql.Literal(_SAMPLE_LIMIT)
     )
 
 
-def _broken(key: ForeignKey) -> sql.Composed:
+def _broken(key: ForeignKey, parent: sql.Composable) -> sql.Composed:
     lost = sql.SQL("({} and not exists (select from {} p where {}))").format(
-        _all_set(key.columns), _table(key, "parent"), _joined(key)
+        _all_set(key.columns), parent, _joined(key)
     )
     if key.match != "f":
         return lost
@@ -58,15 +66,24 @@ def _is_set(column: str) -> sql.Composed:
 
 
 def _joined(key: ForeignKey) -> sql.Composed:
-    pairs = zip(key.columns, key.referenced_columns, strict=True)
+    """The key's own operators: under our search_path, citext would be compared as text."""
+    operators = key.operators or (("pg_catalog", "="),) * len(key.columns)
+    parts = zip(key.columns, key.referenced_columns, operators, strict=True)
     return sql.SQL(" and ").join(
         [
-            sql.SQL("p.{} = r.{}").format(sql.Identifier(parent), sql.Identifier(child))
-            for child, parent in pairs
+            sql.SQL("p.{} operator({}.{}) r.{}").format(
+                sql.Identifier(parent),
+                sql.Identifier(schema),
+                sql.SQL(_symbol(name)),
+                sql.Identifier(child),
+            )
+            for child, parent, (schema, name) in parts
         ]
     )
 
 
-def _table(key: ForeignKey, which: str) -> sql.Identifier:
-    name = key.table if which == "child" else key.referenced
-    return sql.Identifier(name.schema, name.name)
+def _symbol(operator: str) -> str:
+    """The operator's name, which SQL takes unquoted; UnreadableError where it is none."""
+    if not re.fullmatch(r"[-+*/<>=~!@#%^&|`?]+", operator):
+        raise UnreadableError(f"a foreign key compares with {operator!r}, which is no operator")
+    return operator

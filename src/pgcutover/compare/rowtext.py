@@ -17,16 +17,21 @@ BUCKETS = 4096
 
 @dataclass(frozen=True, slots=True)
 class SideTable:
-    """A table on one side: columns in the common order, and how many of them lead as the key."""
+    """A table on one side: its columns in the common order, and those of them that are the key.
+
+    `alone` leaves tables that inherit from it out; they are compared as tables of their own.
+    """
 
     name: RelationName
     columns: tuple[str, ...]
     key: tuple[str, ...]
+    alone: bool = False
 
     @property
-    def identifier(self) -> sql.Identifier:
-        """The quoted name."""
-        return sql.Identifier(self.name.schema, self.name.name)
+    def relation(self) -> sql.Composed:
+        """What stands after FROM."""
+        name = sql.Identifier(self.name.schema, self.name.name)
+        return sql.SQL("only {}" if self.alone else "{}").format(name)
 
 
 def text_of(columns: Sequence[str]) -> sql.Composed:
@@ -44,13 +49,9 @@ def digest_of(text: sql.Composable) -> sql.Composed:
     return sql.SQL("sha256(convert_to({}, 'UTF8'))").format(text)
 
 
-def hashed_rows(table: SideTable, where: sql.Composable) -> sql.Composed:
-    """A query of (key digest `k`, row digest `h`); without a key the row is its own key."""
-    row = digest_of(text_of(table.columns))
-    key = digest_of(text_of(table.key)) if table.key else row
-    return sql.SQL("select {} as k, {} as h from {} r where {}").format(
-        key, row, table.identifier, where
-    )
+def key_digest(table: SideTable) -> sql.Composed:
+    """The digest by which rows of both sides find each other; the whole row where no key is."""
+    return digest_of(text_of(table.key or table.columns))
 
 
 def folded(table: SideTable, where: sql.Composable) -> sql.Composed:
@@ -58,16 +59,37 @@ def folded(table: SideTable, where: sql.Composable) -> sql.Composed:
     return sql.SQL(
         "select (get_byte(k, 0) * 256 + get_byte(k, 1)) % {} as bucket, count(*), sum({}), sum({})"
         " from ({}) q group by 1 order by 1"
-    ).format(sql.Literal(BUCKETS), _number("h", 1), _number("h", 9), hashed_rows(table, where))
+    ).format(sql.Literal(BUCKETS), _number("h", 1), _number("h", 9), _hashed(table, where))
 
 
-def in_buckets(table: SideTable, where: sql.Composable, buckets: Sequence[int]) -> sql.Composed:
-    """A query of (key digest, row digest, how many), ordered by bytes, of some buckets."""
+def in_buckets(
+    table: SideTable, where: sql.Composable, buckets: Sequence[int], keys: Sequence[bytes] | None
+) -> sql.Composed:
+    """A query of (key digest, row digest, how many), ordered by bytes, of some buckets.
+
+    `keys` restricts it further to those key digests.
+    """
     return sql.SQL(
-        "select k, h, count(*) from ({}) q"
-        " where (get_byte(k, 0) * 256 + get_byte(k, 1)) % {} = any ({})"
+        "select k, h, count(*) from ({hashed}) q"
+        " where (get_byte(k, 0) * 256 + get_byte(k, 1)) % {n} = any ({buckets}){only_keys}"
         " group by k, h order by k, h"
-    ).format(hashed_rows(table, where), sql.Literal(BUCKETS), sql.Literal(list(buckets)))
+    ).format(
+        hashed=_hashed(table, where),
+        n=sql.Literal(BUCKETS),
+        buckets=sql.Literal(list(buckets)),
+        only_keys=among(sql.Identifier("k"), keys) if keys is not None else sql.SQL(""),
+    )
+
+
+def among(key: sql.Composable, keys: Sequence[bytes]) -> sql.Composed:
+    """A condition that a key digest is one of `keys`, to follow another condition."""
+    return sql.SQL(" and {} = any ({}::bytea[])").format(key, sql.Literal(list(keys)))
+
+
+def _hashed(table: SideTable, where: sql.Composable) -> sql.Composed:
+    return sql.SQL("select {} as k, {} as h from {} r where {}").format(
+        key_digest(table), digest_of(text_of(table.columns)), table.relation, where
+    )
 
 
 def _piece(column: str) -> sql.Composed:

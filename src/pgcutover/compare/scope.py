@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgcutover.catalog import Manifest
-from pgcutover.catalog.model import Index
+from pgcutover.catalog.model import Column, Index
+from pgcutover.catalog.read import SideCatalog
 from pgcutover.compare.rowtext import SideTable
-from pgcutover.errors import UnreadableError
-from pgcutover.mapping import MappedTable
+from pgcutover.errors import ConfigError, UnreadableError
+from pgcutover.mapping import MappedTable, RelationName
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,43 @@ def sides(
     manifest: Manifest, table: MappedTable, options: TableOptions
 ) -> tuple[SideTable, SideTable]:
     """Both sides of a table in one column order; UnreadableError where the target lacks some."""
-    pairs = [p for p in table.columns if p[1] not in options.excluded_columns]
+    _refuse_unknown(table, "exclude", options.excluded_columns)
+    _refuse_unknown(table, "key", options.key)
+    left_out = {*options.excluded_columns, *dropped_columns(manifest, table)}
+    pairs = [p for p in table.columns if p[1] not in left_out]
     _refuse_missing(manifest, table, [target for _, target in pairs])
     if not pairs:
         raise UnreadableError(f"{table}: it has no column to compare, so nothing can be proven")
     key = key_columns(manifest, table, options)
     source_key = tuple(s for s, t in pairs if t in key)
     target_key = tuple(t for _, t in pairs if t in key)
+    source, target = manifest.source_catalog, manifest.target_catalog
     return (
-        SideTable(table.source, tuple(s for s, _ in pairs), source_key),
-        SideTable(table.target, tuple(t for _, t in pairs), target_key),
+        SideTable(
+            table.source,
+            tuple(s for s, _ in pairs),
+            source_key,
+            is_plain(source, table.source),
+        ),
+        SideTable(
+            table.target,
+            tuple(t for _, t in pairs),
+            target_key,
+            is_plain(target, table.target),
+        ),
     )
+
+
+def dropped_columns(manifest: Manifest, table: MappedTable) -> tuple[str, ...]:
+    """The target's names of columns that are declared to be dropped on the way."""
+    declared = ((t, manifest.difference("column", f"{table}.{t}")) for _, t in table.columns)
+    return tuple(name for name, d in declared if d is not None and d.change == "dropped")
+
+
+def is_plain(catalog: SideCatalog, name: RelationName) -> bool:
+    """Whether a table's own rows are its alone, so that ONLY leaves none of them out."""
+    relation = catalog.relation(name)
+    return relation is not None and relation.kind == "r"
 
 
 def key_columns(manifest: Manifest, table: MappedTable, options: TableOptions) -> tuple[str, ...]:
@@ -58,8 +85,18 @@ def _identifies(manifest: Manifest, table: MappedTable, index: Index) -> bool:
     )
 
 
-def _is_not_null(column: object) -> bool:
-    return bool(getattr(column, "not_null", False))
+def _is_not_null(column: Column | None) -> bool:
+    return column is not None and column.not_null
+
+
+def _refuse_unknown(table: MappedTable, option: str, names: Sequence[str]) -> None:
+    known = {target for _, target in table.columns}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"tables.{str(table)!r}: {option} names {', '.join(unknown)}, which is no column of it "
+            f"on the target; its columns are {', '.join(sorted(known))}"
+        )
 
 
 def _refuse_missing(manifest: Manifest, table: MappedTable, wanted: Sequence[str]) -> None:

@@ -1,14 +1,14 @@
 """Sessions of the comparing engine: opened when needed, replaced when lost."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psycopg
 
-from pgcutover.connect import open_session
+from pgcutover.connect import open_session, verify_pinned
 from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.redact import describe_error
 
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(slots=True)
 class SideSession:
-    """One side's session; `snapshot` starts anew on each object, on a live connection."""
+    """One side's session; each `snapshot` is a new one, on a connection known to live."""
 
     side: str
     dsn: str = field(repr=False)
@@ -26,26 +26,29 @@ class SideSession:
     _connection: Connection | None = field(default=None, repr=False)
 
     def snapshot(self) -> Connection:
-        """A connection at the start of a new snapshot."""
-        if self._connection is not None and self._connection.closed:
-            self._connection = None
-        if self._connection is None:
-            self._connection = self._open()
-        self._connection.rollback()
-        return self._connection
+        """A connection at the start of a new snapshot; a lost one is replaced once."""
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                return _begun(self._connection)
+            self._connection.close()
+        try:
+            self._connection = open_session(
+                self.dsn, statement_timeout_seconds=self.statement_timeout_seconds
+            )
+            return _begun(self._connection)
+        except psycopg.Error as error:
+            raise ServerError(f"{self.side}: cannot connect: {describe_error(error)}") from error
 
     def close(self) -> None:
         """Close the connection, if there is one."""
         if self._connection is not None:
             self._connection.close()
 
-    def _open(self) -> Connection:
-        try:
-            return open_session(
-                self.dsn, statement_timeout_seconds=self.statement_timeout_seconds
-            )
-        except psycopg.Error as error:
-            raise ServerError(f"{self.side}: cannot connect: {describe_error(error)}") from error
+
+def _begun(connection: Connection) -> Connection:
+    connection.rollback()
+    verify_pinned(connection)  # the first query of the transaction takes its snapshot
+    return connection
 
 
 @contextmanager
@@ -58,6 +61,11 @@ def saying(side: str, what: str) -> Iterator[None]:
             f"{what}: the {side} refuses to let this role read it; grant select on the table, "
             "usage on its schema, and bypassrls where row-level security applies"
         ) from error
+    except psycopg.errors.QueryCanceled as error:
+        raise UnreadableError(
+            f"{what}: reading the {side} was cancelled, by statement_timeout_seconds or by hand; "
+            "raise the limit in [budgets] or run when the server is quieter"
+        ) from error
     except psycopg.Error as error:
         raise UnreadableError(
             f"{what}: the {side} could not be read: {describe_error(error)}"
@@ -65,10 +73,30 @@ def saying(side: str, what: str) -> Iterator[None]:
 
 
 def both(
-    source: Callable[[], Answer], target: Callable[[], Answer]
+    source: Callable[[], Answer],
+    target: Callable[[], Answer],
+    connections: Sequence[Connection],
 ) -> tuple[Answer, Answer]:
-    """Both answers, asked at the same time; the first error wins once both have ended."""
+    """Both answers, asked at the same time; the first error cancels the other side and wins."""
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(source), pool.submit(target)]
+        try:
+            ended = wait(asked, return_when=FIRST_EXCEPTION).done
+            failed = _error_of(ended)
+        except BaseException:
+            _cancel(connections)
+            raise
+        if failed is not None:
+            _cancel(connections)
+            raise failed
         return asked[0].result(), asked[1].result()
 
+
+def _error_of(ended: set[Future[Answer]]) -> BaseException | None:
+    return next((error for future in ended if (error := future.exception()) is not None), None)
+
+
+def _cancel(connections: Sequence[Connection]) -> None:
+    for connection in connections:
+        with suppress(psycopg.Error):
+            connection.cancel_safe(timeout=5)

@@ -1,12 +1,15 @@
-"""Comparing indexes, foreign keys and columns of the manifest, with names mapped. Pure."""
+"""Comparing indexes and foreign keys of the manifest, with names mapped. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
-from pgcutover.catalog.model import DeclaredDifference, ForeignKey, Index, IndexPart
+from pgcutover.catalog.model import ForeignKey, Index, IndexPart
+from pgcutover.compare.declared import against_declaration
 from pgcutover.compare.diffs import Diff, finding
-from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.compare.sqltext import Likeness, Names, alike
+from pgcutover.errors import UnreadableError
+from pgcutover.mapping import MappedTable
 from pgcutover.verdict import Finding
 
 _INDEX_WORDS = {
@@ -17,9 +20,6 @@ _INDEX_WORDS = {
     "deferrable": "deferrability",
     "deferred": "being initially deferred",
     "nulls_not_distinct": "NULLS NOT DISTINCT",
-    "parts": "columns, order or operator classes",
-    "included": "included columns",
-    "predicate": "the predicate",
 }
 _KEY_WORDS = {
     "columns": "columns",
@@ -34,32 +34,57 @@ _KEY_WORDS = {
 }
 
 
+def names_of(manifest: Manifest, table: MappedTable | None) -> Names:
+    """How the mapping renames a table's columns, and where it moves each schema's things."""
+    schemas: dict[str, set[str]] = {}
+    for each in manifest.tables:
+        schemas.setdefault(each.source.schema, set()).add(each.target.schema)
+    return Names(
+        {s: t for s, t in table.columns if s != t} if table else {},
+        {source: frozenset(targets) for source, targets in schemas.items()},
+    )
+
+
 def index_diff(manifest: Manifest, expected: ExpectedIndex) -> Diff:
-    """What is wrong with one index on the target."""
-    found = _index(manifest, expected.name)
-    declared = manifest.difference("index", expected.name)
-    mapped = _mapped_index(manifest, expected) if expected.source else None
-    same = bool(mapped and found and not _unequal(mapped, found, _INDEX_WORDS))
-    problems = list(_declared(expected.name, "index", declared, found, mapped is not None, same))
-    if declared is None and mapped is not None:
-        problems += _index_problems(manifest, expected, mapped, found)
+    """What is wrong with one index; UnreadableError where its definition cannot be judged."""
+    name, source = expected.name, expected.source
+    found = next((i for i in manifest.target_catalog.indexes if str(i.name) == name), None)
+    declared = manifest.difference("index", name)
+    likeness, differing = Likeness.DIFFERENT, list[str]()
+    if source is not None and found is not None:
+        likeness, differing = _index_likeness(manifest, expected.table, source, found)
+    problems: list[Finding] = []
+    if declared is not None:
+        same = likeness is Likeness.SAME
+        problems += against_declaration("index", declared, source, found, same)
+    elif source is not None and found is None:
+        problems.append(_index_missing(manifest, expected, source))
+    elif source is not None and found is not None:
+        problems += _index_problems(name, likeness, differing, source, found)
     if found is not None and not found.usable:
-        problems.append(_index_unusable(expected.name))
-    return Diff(expected.name, tuple(problems))
+        problems.append(_index_unusable(name))
+    return Diff(name, tuple(problems))
 
 
 def foreign_key_diff(manifest: Manifest, expected: ExpectedForeignKey) -> Diff:
     """What is wrong with one foreign key on the target."""
-    name = expected.name
+    name, source = expected.name, expected.source
     found = target_key(manifest, name)
     declared = manifest.difference("foreign_key", name)
-    mapped = mapped_key(manifest, expected) if expected.source else None
-    same = bool(mapped and found and not _unequal(mapped, found, _KEY_WORDS))
-    problems = list(_declared(name, "foreign key", declared, found, mapped is not None, same))
-    if declared is None and mapped is not None:
-        problems += _key_problems(manifest, name, mapped, found)
-    if found is not None and (expected.source is None or expected.source.validated):
-        problems += _key_unusable(name, found)
+    mapped = mapped_key(manifest, expected) if source else None
+    differing = _key_differs(mapped, found) if mapped and found else []
+    problems: list[Finding] = []
+    if declared is not None:
+        same = bool(mapped and found) and not differing
+        problems += against_declaration("foreign key", declared, source, found, same)
+    elif mapped is not None and found is None:
+        problems.append(_key_missing(manifest, name, mapped))
+    elif mapped is not None and found is not None and differing:
+        problems.append(
+            _differs("foreign key", name, differing, mapped.definition, found.definition)
+        )
+    if found is not None:
+        problems += _key_unusable(name, source, found)
     return Diff(name, tuple(problems))
 
 
@@ -90,17 +115,17 @@ def extra_foreign_keys(manifest: Manifest, table: MappedTable) -> Diff:
 
 def mapped_key(manifest: Manifest, expected: ExpectedForeignKey) -> ForeignKey:
     """The source's foreign key under the target's names."""
-    key = expected.source
-    if key is None:
+    key, table = expected.source, expected.table
+    if key is None or table is None:
         raise ValueError(f"{expected} is not of the source")
     parent = next((t for t in manifest.tables if t.source == key.referenced), None)
     return replace(
         key,
-        table=expected.table.target,
-        columns=_mapped_columns(expected.table, key.columns),
+        table=table.target,
+        columns=_mapped_columns(table, key.columns),
         referenced=parent.target if parent else key.referenced,
         referenced_columns=_mapped_columns(parent, key.referenced_columns),
-        on_delete_columns=_mapped_columns(expected.table, key.on_delete_columns),
+        on_delete_columns=tuple(sorted(_mapped_columns(table, key.on_delete_columns))),
     )
 
 
@@ -110,85 +135,89 @@ def target_key(manifest: Manifest, name: str) -> ForeignKey | None:
     return next((k for k in keys if f"{k.table}.{k.name}" == name), None)
 
 
-def _index(manifest: Manifest, name: str) -> Index | None:
-    return next((i for i in manifest.target_catalog.indexes if str(i.name) == name), None)
-
-
-def _mapped_index(manifest: Manifest, expected: ExpectedIndex) -> Index | None:
-    index, table = expected.source, expected.table
-    if index is None:
-        return None
-    renames = {s: t for s, t in table.columns if s != t}
-    return replace(
-        index,
-        name=RelationName(table.target.schema, index.name.name),
-        table=table.target,
-        parts=tuple(_mapped_part(part, renames) for part in index.parts),
-        included=_mapped_columns(table, index.included),
-        predicate=index.predicate,
-    )
-
-
-def _mapped_part(part: IndexPart, renames: dict[str, str]) -> IndexPart:
-    if part.plain is None or part.plain not in renames:
-        return part
-    return replace(part, plain=renames[part.plain], text=renames[part.plain])
-
-
 def _mapped_columns(table: MappedTable | None, columns: Sequence[str]) -> tuple[str, ...]:
     names = dict(table.columns) if table else {}
     return tuple(names.get(c, c) for c in columns)
 
 
-def _unequal(one: object, other: object, words: dict[str, str]) -> list[str]:
-    return [w for name, w in words.items() if _comparable(one, name) != _comparable(other, name)]
-
-
-def _comparable(item: object, name: str) -> object:
-    value = getattr(item, name)
-    if name == "parts":  # a plain column's text may be quoted, its name is not
-        return tuple(replace(part, text=part.plain or part.text) for part in value)
-    return value
+def _key_differs(mapped: ForeignKey, found: ForeignKey) -> list[str]:
+    return [w for n, w in _KEY_WORDS.items() if getattr(mapped, n) != getattr(found, n)]
 
 
 def _index_problems(
-    manifest: Manifest, expected: ExpectedIndex, mapped: Index, found: Index | None
+    name: str, likeness: Likeness, differing: Sequence[str], source: Index, found: Index
 ) -> Iterator[Finding]:
-    name = expected.name
-    if found is None:
-        of_table = [i for i in manifest.target_catalog.indexes if i.table == mapped.table]
-        alike = [i for i in of_table if not _unequal(mapped, i, _INDEX_WORDS)]
-        yield _missing("index", name, mapped.definition, [str(i.name) for i in alike])
-    elif found.table != mapped.table:
-        yield finding(name, "index differs", f"index {name} is on {found.table} on the target")
-    elif differing := _unequal(mapped, found, _INDEX_WORDS):
-        yield _differs("index", name, differing, mapped.definition, found.definition)
+    if likeness is Likeness.UNDECIDED:
+        raise UnreadableError(
+            f"index {name}: cannot be judged, because the source's {source.definition} and the "
+            f"target's {found.definition} differ in a schema that no mapping rule speaks of; "
+            'declare the difference in migration.toml (change = "changed")'
+        )
+    if likeness is Likeness.DIFFERENT:
+        yield _differs("index", name, differing, source.definition, found.definition)
 
 
-def _key_problems(
-    manifest: Manifest, name: str, mapped: ForeignKey, found: ForeignKey | None
-) -> Iterator[Finding]:
-    if found is None:
-        of_table = [k for k in manifest.target_catalog.foreign_keys if k.table == mapped.table]
-        alike = [k.name for k in of_table if not _unequal(mapped, k, _KEY_WORDS)]
-        yield _missing("foreign key", name, mapped.definition, alike)
-    elif differing := _unequal(mapped, found, _KEY_WORDS):
-        yield _differs("foreign key", name, differing, mapped.definition, found.definition)
+def _index_likeness(
+    manifest: Manifest, table: MappedTable | None, source: Index, found: Index
+) -> tuple[Likeness, list[str]]:
+    names = names_of(manifest, table)
+    differing = [w for n, w in _INDEX_WORDS.items() if getattr(source, n) != getattr(found, n)]
+    if table is None or found.table != table.target:
+        differing.append(f"the table it is on, {found.table}")
+    if _mapped_columns(table, source.included) != found.included:
+        differing.append("included columns")
+    predicate = alike(source.predicate, found.predicate, names)
+    parts = [_part_alike(a, b, names) for a, b in zip(source.parts, found.parts, strict=False)]
+    if len(source.parts) != len(found.parts) or Likeness.DIFFERENT in parts:
+        differing.append("columns, order or operator classes")
+    if predicate is Likeness.DIFFERENT:
+        differing.append("the predicate")
+    if differing:
+        return Likeness.DIFFERENT, differing
+    undecided = Likeness.UNDECIDED in (predicate, *parts)
+    return Likeness.UNDECIDED if undecided else Likeness.SAME, []
 
 
-def _key_unusable(name: str, key: ForeignKey) -> Iterator[Finding]:
-    if not key.validated:
+def _part_alike(source: IndexPart, target: IndexPart, names: Names) -> Likeness:
+    plain = ("opclass", "collation", "options")
+    if any(getattr(source, name) != getattr(target, name) for name in plain):
+        return Likeness.DIFFERENT
+    if source.plain is None or target.plain is None:
+        is_expression = source.plain is None and target.plain is None
+        return alike(source.text, target.text, names) if is_expression else Likeness.DIFFERENT
+    same = names.columns.get(source.plain, source.plain) == target.plain
+    return Likeness.SAME if same else Likeness.DIFFERENT
+
+
+def _index_missing(manifest: Manifest, expected: ExpectedIndex, source: Index) -> Finding:
+    table = expected.table
+    alike_there = [
+        str(i.name)
+        for i in manifest.target_catalog.indexes
+        if _index_likeness(manifest, table, source, i)[0] is Likeness.SAME
+    ]
+    return _missing("index", expected.name, source.definition, alike_there)
+
+
+def _key_missing(manifest: Manifest, name: str, mapped: ForeignKey) -> Finding:
+    of_table = [k for k in manifest.target_catalog.foreign_keys if k.table == mapped.table]
+    alike_there = [k.name for k in of_table if not _key_differs(mapped, k)]
+    return _missing("foreign key", name, mapped.definition, alike_there)
+
+
+def _key_unusable(name: str, source: ForeignKey | None, key: ForeignKey) -> Iterator[Finding]:
+    if not key.validated and (source is None or source.validated):
         yield finding(
             name,
             "foreign key not validated",
             f"foreign key {name} is NOT VALID on the target; validate the constraint",
         )
-    if not key.enforced:
+    if not key.enforced and (source is None or source.enforced):
         yield finding(
             name,
             "foreign key not enforced",
-            f"foreign key {name} is switched off on the target: its triggers are disabled; "
-            "alter table ... enable trigger all",
+            f"foreign key {name} is not enforced on the target: its triggers are disabled, or it "
+            "is marked so; alter table ... enable trigger all",
         )
 
 
@@ -201,48 +230,12 @@ def _index_unusable(name: str) -> Finding:
     )
 
 
-def _declared(
-    name: str,
-    what: str,
-    declared: DeclaredDifference | None,
-    found: Index | ForeignKey | None,
-    on_source: bool,
-    same: bool,
-) -> Iterator[Finding]:
-    if declared is None:
-        return
-    if (declared.change == "added" and on_source) or (declared.change == "changed" and same):
-        yield _needless(name, what, declared)
-    if declared.change == "dropped":
-        if found is not None:
-            yield finding(name, f"{what} not dropped", f"{what} {name} is declared dropped but "
-                          f"is on the target: {found.definition}")
-    elif found is None:
-        yield finding(name, f"{what} missing", f"{what} {name} is declared {declared.change} but "
-                      "is not on the target")
-    elif declared.definition is not None and declared.definition != found.definition:
-        yield _differs(what, name, ["the declared definition"], declared.definition,
-                       found.definition)
-    elif declared.change == "changed" and declared.definition is None:
-        yield finding(name, "declaration incomplete", f"{what} {name} is declared changed without "
-                      "saying into what; add its definition")
-
-
-def _needless(name: str, what: str, declared: DeclaredDifference) -> Finding:
-    return finding(
-        name,
-        "declaration not needed",
-        f"{what} {name} is declared {declared.change}, but source and target agree; remove the "
-        "declaration from migration.toml",
-    )
-
-
-def _missing(what: str, name: str, definition: str, alike: Sequence[str]) -> Finding:
-    if alike:
+def _missing(what: str, name: str, definition: str, alike_there: Sequence[str]) -> Finding:
+    if alike_there:
         return finding(
             name,
             f"{what} renamed",
-            f"{what} {name} is called {', '.join(alike)} on the target; rename it, because "
+            f"{what} {name} is called {', '.join(alike_there)} on the target; rename it, because "
             "ON CONFLICT and error handling may name it",
         )
     return finding(
@@ -256,14 +249,15 @@ def _differs(what: str, name: str, differing: Sequence[str], one: str, other: st
     return finding(
         name,
         f"{what} differs",
-        f"{what} {name} differs in {', '.join(differing)}; expected {one}, found {other}",
+        f"{what} {name} differs in {', '.join(differing)}; the source has: {one}, "
+        f"the target: {other}",
     )
 
 
 def _extra(kind: str, name: str, definition: str) -> Finding:
     return finding(
         name,
-        f"{kind} extra",
+        f"{kind.replace('_', ' ')} extra",
         f"{name} is on the target alone: {definition}; declare it in migration.toml "
         f'([[differences]] kind = "{kind}", change = "added") or drop it',
     )

@@ -9,12 +9,17 @@ from itertools import groupby
 Row = tuple[bytes, bytes, int]
 """Key digest, row digest, and how many rows have both."""
 
+SAMPLE_LIMIT = 20
+SUSPECT_LIMIT = 10_000
+
 
 @dataclass(slots=True)
 class Tally:
-    """How many rows are missing, extra or changed, and the first keys of each kind."""
+    """How many rows are missing, extra or changed, and the first keys of each kind.
 
-    sample_limit: int
+    `suspects` holds every differing key while there are few enough to ask for them again.
+    """
+
     missing: int = 0
     extra: int = 0
     changed: int = 0
@@ -22,22 +27,31 @@ class Tally:
     sampled: dict[str, list[bytes]] = field(
         default_factory=lambda: {"missing": [], "extra": [], "changed": []}
     )
+    suspects: list[bytes] | None = field(default_factory=list)
 
     @property
     def total(self) -> int:
         """All differing rows."""
         return self.missing + self.extra + self.changed
 
+    @property
+    def surplus(self) -> int:
+        """How many more rows the target has."""
+        return self.extra - self.missing
+
     def add(self, kind: str, key: bytes, count: int) -> None:
         """Count differing rows of a key and keep the key while there is room."""
         setattr(self, kind, getattr(self, kind) + count)
-        if len(self.sampled[kind]) < self.sample_limit:
+        if len(self.sampled[kind]) < SAMPLE_LIMIT:
             self.sampled[kind].append(key)
+        if self.suspects is not None:
+            self.suspects.append(key)
+            self.suspects = self.suspects if len(self.suspects) <= SUSPECT_LIMIT else None
 
 
-def tally(source: Iterable[Row], target: Iterable[Row], sample_limit: int) -> Tally:
+def tally(source: Iterable[Row], target: Iterable[Row]) -> Tally:
     """Merge both streams, each ordered by key digest; memory does not grow with the rows."""
-    result = Tally(sample_limit)
+    result = Tally()
     for key, rows in groupby(_merged(source, target), key=lambda item: item[0]):
         _judge(result, key, rows)
     return result
@@ -46,9 +60,7 @@ def tally(source: Iterable[Row], target: Iterable[Row], sample_limit: int) -> Ta
 def _merged(
     source: Iterable[Row], target: Iterable[Row]
 ) -> Iterator[tuple[bytes, int, bytes, int]]:
-    return heapq.merge(
-        ((k, 0, h, n) for k, h, n in source), ((k, 1, h, n) for k, h, n in target)
-    )
+    return heapq.merge(((k, 0, h, n) for k, h, n in source), ((k, 1, h, n) for k, h, n in target))
 
 
 def _judge(result: Tally, key: bytes, rows: Iterable[tuple[bytes, int, bytes, int]]) -> None:
