@@ -17,6 +17,7 @@ _COUNTING = {
     "expect_column_unique_value_count_to_be_between",
     "expect_column_proportion_of_unique_values_to_be_between",
 }
+_SHOWN = 3
 
 
 class TargetExpectations:
@@ -44,10 +45,16 @@ def _diff(suite: Suite, evaluation: Evaluation) -> ExpectationDiff:
     outcomes = evaluation.outcomes
     broken = tuple(_broken(o) for o in outcomes if o.met is False)
     undecided = tuple(_undecided(o) for o in outcomes if o.met is None or _is_idle(o))
-    doubts = (*undecided, *evaluation.troubles)
-    if doubts and not broken:
-        raise UnreadableError(f"{suite.table} cannot be judged: {listed(doubts)}")
+    if (undecided or evaluation.troubles) and not broken:
+        raise UnreadableError(_doubt(suite, undecided, evaluation.troubles))
     return ExpectationDiff(suite.table, len(outcomes), broken, undecided)
+
+
+def _doubt(suite: Suite, undecided: Sequence[str], troubles: Sequence[str]) -> str:
+    shown = list(undecided[:_SHOWN])
+    if len(undecided) > _SHOWN:
+        shown.append(f"{len(undecided) - _SHOWN} more of {len(suite.expected)} likewise")
+    return f"{suite.table} cannot be judged: {listed([*shown, *troubles])}"
 
 
 def _is_idle(outcome: Outcome) -> bool:
