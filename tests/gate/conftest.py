@@ -12,6 +12,7 @@ from pathlib import Path
 import boto3
 import psycopg
 import pytest
+from psycopg import sql
 from support.kgc import PASSWORDS, empty_target, kgc_source, kgc_template, quiet
 from support.servers import Pair
 
@@ -100,6 +101,9 @@ class OwnMigration:
 @pytest.fixture
 def own_migration(pair: Pair, kgc_source, empty_target, reachable_folder) -> Iterator[OwnMigration]:
     """Both databases exist, the DSNs are set, secrets lie in Secrets Manager; no more."""
+    with psycopg.connect(kgc_source, autocommit=True) as connection:
+        name = sql.Identifier(connection.info.dbname)  # a copy belongs to who copied it
+        connection.execute(sql.SQL("alter database {} owner to kgc_owner").format(name))
     with aws_endpoint(reachable_folder / "aws", progress=quiet) as endpoint:
         own = _own_migration(pair, kgc_source, empty_target(), reachable_folder, endpoint.url)
         yield own

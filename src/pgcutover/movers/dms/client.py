@@ -1,7 +1,9 @@
 """Calls of AWS through boto3; every failure leaves here as a MoverError."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pgcutover.errors import MoverError
 
@@ -26,8 +28,9 @@ class Api:
 
     def __init__(self, region: str, access: "AwsAccess") -> None:
         """Keep how AWS is reached; nothing is called yet."""
-        self.region, self.local = region, access.endpoint_url is not None
-        self._access = access
+        self.region, self._access = region, access
+        # boto3 itself reads AWS_ENDPOINT_URL; what answers on this machine need not be polled slowly
+        self.local = _is_loopback(access.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", ""))
         self._clients: dict[str, Any] = {}
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
@@ -87,6 +90,10 @@ class Api:
 
     def _where(self, service: str) -> str:
         return self._access.endpoint_url or f"{service} in region {self.region}"
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
 
 
 _SPECIAL: dict[str, type[MoverError]] = {
