@@ -1,10 +1,14 @@
 """A lab a test; `lab` shares the source, `own_lab` may write there too."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from compare.lab import Lab, laboratory
 from support.servers import Pair
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

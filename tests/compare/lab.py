@@ -12,10 +12,13 @@ from support.servers import Pair, create_database, drop_database
 import pgcutover.checks
 from pgcutover.catalog import DeclaredDifference, Manifest, read_manifest
 from pgcutover.compare import CompareOptions, Comparer, TableOptions
+from pgcutover.compare.diffs import Diff
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError
+from pgcutover.ledger import RUN_WIDE
 from pgcutover.mapping import MappingRules, parse_rules
-from pgcutover.registry import Check, find_checks
+from pgcutover.registry import STAGES, Check, find_checks
+from pgcutover.verdict import Finding
 
 HERE = Path(__file__).parent
 SALT = "salt of the tests"
@@ -67,8 +70,8 @@ def build_target(dsn: str) -> None:
     run(dsn, (HERE / "moved.sql").read_text("utf-8"))
 
 
-def run(dsn: str, *statements: str) -> None:
-    with psycopg.connect(dsn) as connection:
+def run(dsn: str, *statements: str, autocommit: bool = False) -> None:
+    with psycopg.connect(dsn, autocommit=autocommit) as connection:
         for statement in statements:
             connection.execute(statement.encode())
 
@@ -91,9 +94,9 @@ class Lab:
             )
 
     @contextmanager
-    def comparer(self, **options: object) -> Iterator[Comparer]:
+    def comparer(self, manifest: Manifest | None = None, **options: object) -> Iterator[Comparer]:
         wanted = CompareOptions(salt=SALT, **{**self.options, **options})
-        comparer = Comparer(self.source, self.target, self.manifest(), wanted)
+        comparer = Comparer(self.source, self.target, manifest or self.manifest(), wanted)
         try:
             yield comparer
         finally:
@@ -107,33 +110,46 @@ class Lab:
 
     def judge(self) -> "Judged":
         """Every check of the gate that needs no mover, over every object, as the plugin does."""
-        judged = Judged()
-        objects = self.manifest().kinds()
-        with self.comparer() as comparer:
-            for check in CHECKS:
-                judged.ask(check, objects, comparer)
+        judged, manifest = Judged(), self.manifest()
+        questions = [
+            (check, kind, value)
+            for check in CHECKS
+            for kind, values in asked_of(check, manifest).items()
+            for value in values
+        ]
+        with self.comparer(manifest) as comparer:
+            for check, kind, value in sorted(questions, key=_as_the_plugin_orders):
+                judged.ask(check, {kind: value} if kind else {}, str(value), comparer)
         return judged
+
+
+def asked_of(check: Check, manifest: Manifest) -> dict[str, tuple[object, ...]]:
+    """The kind of object that a check asks for, and all of these; no kind is run-wide."""
+    kinds = manifest.kinds()
+    (kind,) = [a for a in check.arguments if a in kinds] or [""]
+    return {kind: kinds[kind] if kind else (RUN_WIDE,)}
+
+
+def _as_the_plugin_orders(question: tuple[Check, str, object]) -> tuple[int, str]:
+    check, _, value = question
+    return STAGES.index(check.stage), str(value)
 
 
 @dataclass
 class Judged:
-    """What every check said: its message, where it is not green."""
+    """What every check said: its message where it is not green, and what it found."""
 
     red: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     green: set[str] = field(default_factory=set)
+    findings: list[Finding] = field(default_factory=list)
 
-    def ask(self, check: Check, objects: dict[str, tuple[object, ...]], comparer: Comparer) -> None:
-        (kind,) = [a for a in check.arguments if a != "comparer"] or ["*"]
-        for value in objects.get(kind, ("*",)):
-            arguments = {kind: value} if kind != "*" else {}
-            self._answer(
-                f"{check.id}[{value}]", lambda: FUNCTIONS[check.id](**arguments, comparer=comparer)
-            )
-
-    def _answer(self, identity: str, ask: Callable[[], None]) -> None:
+    def ask(
+        self, check: Check, arguments: dict[str, object], name: str, comparer: Comparer
+    ) -> None:
+        identity = f"{check.id}[{name}]"
         try:
-            ask()
+            FUNCTIONS[check.id](**arguments, comparer=_Kept(comparer, self.findings))
         except AssertionError as error:
             self.red[identity] = str(error)
         except PgCutoverError as error:
@@ -143,7 +159,23 @@ class Judged:
 
     @property
     def text(self) -> str:
-        return "\n".join([*self.red.values(), *self.unknown.values()])
+        """Everything that would be written anywhere."""
+        return "\n".join([*self.red.values(), *self.unknown.values(), *map(repr, self.findings)])
+
+
+class _Kept:
+    """Stands before the engine, as the plugin's recorder does, and keeps what it finds."""
+
+    def __init__(self, engine: Comparer, findings: list[Finding]) -> None:
+        self._engine, self._findings = engine, findings
+
+    def __getattr__(self, name: str) -> Callable[..., Diff]:
+        def asked(*arguments: object) -> Diff:
+            diff: Diff = getattr(self._engine, name)(*arguments)
+            self._findings.extend(diff.findings())
+            return diff
+
+        return asked
 
 
 def _function(path: Path) -> Callable[..., None]:
@@ -153,10 +185,7 @@ def _function(path: Path) -> Callable[..., None]:
 
 
 _FOLDER = Path(pgcutover.checks.__path__[0])
-CHECKS = tuple(
-    c for c in find_checks(_FOLDER)
-    if "comparer" in c.arguments and "expectation" not in " ".join(c.arguments)
-)  # fmt: skip
+CHECKS = tuple(c for c in find_checks(_FOLDER) if "comparer" in c.arguments)
 FUNCTIONS = {
     next(m for m in function.pytestmark if m.name == "check").args[0]: function
     for path in sorted(_FOLDER.glob("*/test_*.py"))
