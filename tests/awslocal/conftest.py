@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from awslocal.rig import Workshop, client, make_instance, remove
+from awslocal.rig import Workshop, client, hang_up, make_instance, remove
 from support.servers import Databases
 
 from pgcutover.awslocal.process import AwsEndpoint, aws_endpoint
@@ -12,7 +12,7 @@ from pgcutover.awslocal.process import AwsEndpoint, aws_endpoint
 @pytest.fixture(scope="session")
 def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PGCUTOVER_AWSLOCAL_DELAY_SECONDS", "0.05")
+        patch.setenv("PGCUTOVER_AWSLOCAL_DELAY_SECONDS", "0.02")
         patch.setenv("PGCUTOVER_AWSLOCAL_METRIC_SECONDS", "0.3")
         yield
 
@@ -44,5 +44,6 @@ def instance(dms: Any) -> str:
 def workshop(aws: AwsEndpoint, instance: str, databases: Databases) -> Iterator[Workshop]:
     made = Workshop(aws.url, instance, databases)
     yield made
+    hang_up(databases)
     for task in made.dms.describe_replication_tasks()["ReplicationTasks"]:
         remove(made.dms, task["ReplicationTaskArn"])

@@ -39,7 +39,7 @@ def wait_until(happens: Callable[[], Any], what: str, seconds: float = DEADLINE_
     while time.monotonic() < deadline:
         if found := happens():
             return found
-        time.sleep(0.03)
+        time.sleep(0.04)
     pytest.fail(f"{what} did not happen within {seconds} s")
 
 
@@ -153,11 +153,21 @@ class Task:
         wait_until(lambda: self.target(text) == [(expected,)], f"{text} = {expected!r}")
 
 
+_sessions: dict[str, psycopg.Connection[Any]] = {}
+
+
 def run(dsn: str, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    with psycopg.connect(dsn, autocommit=True) as conn:
-        conn.execute("set timezone to 'UTC'; set extra_float_digits to 3")
-        cursor = conn.execute(text, parameters or None)  # type: ignore[arg-type]
-        return cursor.fetchall() if cursor.description else []
+    if dsn not in _sessions or _sessions[dsn].closed:
+        _sessions[dsn] = psycopg.connect(dsn, autocommit=True)
+        _sessions[dsn].execute("set timezone to 'UTC'; set extra_float_digits to 3")
+    cursor = _sessions[dsn].execute(text, parameters or None)  # type: ignore[arg-type]
+    return cursor.fetchall() if cursor.description else []
+
+
+def hang_up(databases: Databases) -> None:
+    for dsn in (databases.source, databases.target):
+        if dsn in _sessions:
+            _sessions.pop(dsn).close()
 
 
 @dataclass
@@ -234,14 +244,20 @@ class Workshop:
 
     def test(self, endpoint: str) -> dict[str, Any]:
         """The connection, tested."""
+        self.begin_test(endpoint)
+        return self.tested(endpoint)
+
+    def begin_test(self, endpoint: str) -> None:
         self.dms.test_connection(ReplicationInstanceArn=self.instance, EndpointArn=endpoint)
+
+    def tested(self, endpoint: str) -> dict[str, Any]:
         filters = [{"Name": "endpoint-arn", "Values": [endpoint]}]
 
-        def tested() -> dict[str, Any] | None:
+        def over() -> dict[str, Any] | None:
             found = self.dms.describe_connections(Filters=filters)["Connections"][0]
             return dict(found) if found["Status"] != "testing" else None
 
-        return dict(wait_until(tested, "the end of the connection test"))
+        return dict(wait_until(over, "the end of the connection test"))
 
     def task(
         self,
@@ -250,10 +266,11 @@ class Workshop:
         source_settings: dict[str, Any] | None = None,
         **settings: dict[str, Any],
     ) -> Task:
-        source = self.endpoint("source", settings=source_settings)
-        ends = [source, self.endpoint("target")]
+        ends = [self.endpoint("source", settings=source_settings), self.endpoint("target")]
         for end in ends:
-            assert self.test(end)["Status"] == "successful"
+            self.begin_test(end)
+        for end in ends:
+            assert self.tested(end)["Status"] == "successful"
         answer = self.dms.create_replication_task(
             ReplicationTaskIdentifier=f"t{uuid4().hex[:8]}",
             SourceEndpointArn=ends[0],

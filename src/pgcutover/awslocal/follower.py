@@ -35,12 +35,13 @@ _FETCH = 1000
 
 @dataclass(slots=True)
 class Progress:
-    """Where the follower stands."""
+    """Where the follower stands; conflicts of changes before `lenient_before` are ignored."""
 
     position: int
     starts: dict[Name, int]
     plans: dict[Name, TablePlan]
     suspended: set[Name] = field(default_factory=set)
+    lenient_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,18 +218,19 @@ class Follower:
             self._hooks.touched(binding, change)
 
     def _pending(self, binding: Binding, change: Insert | Update | Delete) -> Pending | None:
+        cached = bool(self._begin and self._begin.final_lsn < self._progress.lenient_before)
         if isinstance(change, Insert):
-            return Pending(binding.insert(change), binding, change.new)
+            return Pending(binding.insert(change), binding, change.new, cached)
         if not binding.plan.table.key or not binding.identity:
             self._warn(binding, "no key", "UPDATE and DELETE are ignored: it has no primary key")
             return None
         if isinstance(change, Delete):
-            return Pending(binding.delete(change), binding, None)
+            return Pending(binding.delete(change), binding, None, cached)
         if binding.moves_key(change):
             self._warn(binding, "key change", "an UPDATE of the primary key is ignored")
             return None
         statement = binding.update(change)
-        return Pending(statement, binding, change.new) if statement else None
+        return Pending(statement, binding, change.new, cached) if statement else None
 
     def _truncate(self, oid: int) -> None:
         binding = self._current(oid)

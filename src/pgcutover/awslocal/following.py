@@ -51,7 +51,7 @@ class Following:
         with job.source_session() as source, job.target_session() as target:
             require_slot(source, job.names.slot)
             self._progress.position, _ = job.control.positions(target)
-            follower = self._follower(source, target, ignores_conflicts=until is not None)
+            follower = self._follower(source, target)
             while until is None or self._progress.position < until:
                 job.check()
                 self._reload_tables(target, follower)
@@ -67,9 +67,7 @@ class Following:
         self._attempts = 0
         return busy
 
-    def _follower(
-        self, source: Connection, target: Connection, ignores_conflicts: bool
-    ) -> Follower:
+    def _follower(self, source: Connection, target: Connection) -> Follower:
         job = self._job
 
         def suspend(table: Name, reason: str) -> None:
@@ -79,9 +77,6 @@ class Following:
             return self._replan(target, table)
 
         writer = TargetWriter(target, job.control, job.policy, job.log, job.suspended, suspend)
-        writer.ignores_conflicts = ignores_conflicts and bool(
-            job.settings.of("ErrorBehavior", "FullLoadIgnoreConflicts")
-        )
         touched = self._validator.touched if self._validator else _nobody
         hooks = Hooks(self._applied, touched, suspend, replan)
         return Follower(

@@ -164,15 +164,16 @@ class Run:
     ) -> str:
         _, starts = self._job.control.positions(target)
         snapshot = export_snapshot(source)
-        self._load(snapshot, [table for table in tables if table.name not in starts])
+        self._load(source, snapshot, [table for table in tables if table.name not in starts])
         if self._job.control.validates:
             plans = self._progress(target, tables).plans
             Validator(self._job, plans, follows=False).complete()
         return "FULL_LOAD_ONLY_FINISHED"
 
-    def _load(self, snapshot: Snapshot, tables: Sequence[SourceTable]) -> None:
+    def _load(self, source: Connection, snapshot: Snapshot, tables: Sequence[SourceTable]) -> None:
         self._job.note(FullLoadStartDate=time.time())
         FullLoad(self._job, snapshot).run(tables)
+        self._job.task.hidden["cached_until"] = slots.flushed_lsn(source)
         self._job.note(FullLoadFinishDate=time.time())
 
     def _catch_up(
@@ -188,7 +189,8 @@ class Run:
             slots.require_slot(source, job.names.slot)
             missing = [table for table in tables if table.name not in starts]
             if missing:
-                self._load_late(missing)
+                with slots.temporary_snapshot(job.source, job.names, job.opened) as snapshot:
+                    self._load(source, snapshot, missing)
         return self._progress(target, tables)
 
     def _start_slot(
@@ -198,27 +200,28 @@ class Run:
         slots.drop_slot(source, job.names)  # one of a run that died before it began
         with slots.slot_with_snapshot(job.source, job.names.slot, False, job.opened) as snapshot:
             job.control.save_position(target, snapshot.lsn)
-            self._load_or_skip(snapshot, target, tables)
+            self._load_or_skip(source, snapshot, target, tables)
 
     def _load_or_skip(
-        self, snapshot: Snapshot, target: Connection, tables: Sequence[SourceTable]
+        self,
+        source: Connection,
+        snapshot: Snapshot,
+        target: Connection,
+        tables: Sequence[SourceTable],
     ) -> None:
         if not self._cdc_only:
-            self._load(snapshot, tables)
+            self._load(source, snapshot, tables)
             return
         for table in tables:
             self._job.control.save_table(target, table.name, snapshot.lsn)
             self._job.statistics.set(table.name, TableState=COMPLETED)
 
-    def _load_late(self, tables: Sequence[SourceTable]) -> None:
-        job = self._job
-        with slots.temporary_snapshot(job.source, job.names, job.opened) as snapshot:
-            self._load(snapshot, tables)
-
     def _progress(self, target: Connection, tables: Sequence[SourceTable]) -> Progress:
         job = self._job
         position, starts = job.control.positions(target)
         progress = Progress(position, starts, {}, job.suspended)
+        if job.settings.of("ErrorBehavior", "FullLoadIgnoreConflicts"):
+            progress.lenient_before = job.task.hidden.get("cached_until", 0)
         failed = set(job.statistics.in_state("Table error"))
         for table in tables:
             try:
@@ -245,26 +248,17 @@ class Run:
 
     def _follow_validated(self, progress: Progress, validator: Validator | None) -> str:
         following = Following(self._job, progress, validator)
-        hidden = self._job.task.hidden
+        hidden, load = self._job.task.hidden, self._job.settings.document["FullLoadSettings"]
         if not hidden.get("load_done"):
-            reason = self._after_load(following)
+            if load["StopTaskCachedChangesApplied"]:
+                following.run(until=hidden["cached_until"])
             hidden["load_done"] = True
-            if reason:
-                return reason
+            if load["StopTaskCachedChangesApplied"]:
+                return "STOPPED_AFTER_CACHED_EVENTS"
+            if load["StopTaskCachedChangesNotApplied"]:
+                return "STOPPED_AFTER_FULL_LOAD"
         following.run(until=None)
         return "NORMAL"
-
-    def _after_load(self, following: Following) -> str:
-        """Apply the changes that came during the load, or stop before that if asked to."""
-        job = self._job
-        if job.settings.of("FullLoadSettings", "StopTaskCachedChangesNotApplied"):
-            return "STOPPED_AFTER_FULL_LOAD"
-        with job.source_session() as source:
-            until = slots.flushed_lsn(source)
-        following.run(until)
-        if job.settings.of("FullLoadSettings", "StopTaskCachedChangesApplied"):
-            return "STOPPED_AFTER_CACHED_EVENTS"
-        return ""
 
     def _note_checkpoint(self, progress: Progress) -> None:
         with self._job.store.lock:

@@ -32,11 +32,16 @@ Suspend = Callable[[Name, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A statement with what it takes to retry it as an upsert."""
+    """A statement with what it takes to retry it as an upsert.
+
+    `cached` where the change may have come while its table was loading: then a conflict is
+    expected, and ignored.
+    """
 
     statement: Statement
     binding: Binding
     row: Row | None
+    cached: bool = False
 
 
 class _NotAsExpected(Exception):
@@ -64,7 +69,6 @@ class TargetWriter:
         self._suspend = suspend
         self._pending: list[Pending] = []
         self.counts: Counter[tuple[Name, str]] = Counter()
-        self.ignores_conflicts = False
 
     def add(self, pending: Pending) -> None:
         """Take a change in its turn."""
@@ -156,14 +160,14 @@ class TargetWriter:
                 self._missed(pending)
 
     def _refused(self, pending: Pending, error: psycopg.Error) -> None:
-        if self.ignores_conflicts and isinstance(error, psycopg.errors.UniqueViolation):
+        if pending.cached and isinstance(error, psycopg.errors.UniqueViolation):
             return
         statement = pending.statement
         policy = self._policy.failed(statement.table, statement.action, error)
         self._act(pending, policy, speakable(error), str(error), error)
 
     def _missed(self, pending: Pending) -> None:
-        if self.ignores_conflicts:
+        if pending.cached:
             return
         statement = pending.statement
         policy = self._policy.missing_row(statement.table, statement.action)
