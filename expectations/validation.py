@@ -9,7 +9,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,13 +52,14 @@ def evaluate(suite: Suite, query: str, connect: Connect) -> Evaluation:
     where it did not come to an end.
     """
     troubles: list[str] = []
+    results: list[Any] | None = None
     with silence():
         gx = _load()
         expectations = [_build(e, suite.table) for e in suite.expected]
         try:
-            results = _run(gx, expectations, query, _Sessions(connect, query, troubles))
+            with closing(_Sessions(connect, query, troubles)) as sessions:
+                results = _run(gx, expectations, query, sessions.open)
         except Exception as error:
-            results = None
             troubles.append(f"Great Expectations ended with {type(error).__name__}")
     # raised outside of the except clause: what was caught may quote a row, and must not be linked
     if results is None:
@@ -132,14 +133,14 @@ class _Sessions:
             connection.close()
 
 
-def _run(gx: Any, expectations: Sequence[Any], query: str, sessions: _Sessions) -> list[Any]:
+def _run(gx: Any, expectations: Sequence[Any], query: str, connect: Connect) -> list[Any]:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_postgres(
         "target",
         connection_string=_NOWHERE,
         create_temp_table=False,
-        kwargs={"creator": sessions.open},
+        kwargs={"creator": connect},
     )
     try:
         asset = source.add_query_asset("table", query=query)
@@ -149,7 +150,6 @@ def _run(gx: Any, expectations: Sequence[Any], query: str, sessions: _Sessions) 
     finally:
         source.get_engine().dispose()
         source.get_execution_engine().engine.dispose()
-        sessions.close()
 
 
 def _outcomes(suite: Suite, results: Sequence[Any]) -> tuple[Outcome, ...]:

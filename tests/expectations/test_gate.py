@@ -63,7 +63,7 @@ def _gate(folder, databases):
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "--pyargs", "pgcutover.checks.load", "--out", "out"),
-            *("-p", "pgcutover.fixtures.expectations", "-p", "no:cacheprovider"),
+            *("-p", "no:cacheprovider"),
         ],
         cwd=folder,
         env={**environment, **dsns},
