@@ -69,7 +69,7 @@ def _gate(folder, databases):
         env={**environment, **dsns},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
