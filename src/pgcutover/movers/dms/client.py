@@ -29,7 +29,7 @@ class Api:
     def __init__(self, region: str, access: "AwsAccess") -> None:
         """Keep how AWS is reached; nothing is called yet."""
         self.region, self._access = region, access
-        # boto3 itself reads AWS_ENDPOINT_URL; what answers on this machine need not be polled slowly
+        # boto3 itself reads AWS_ENDPOINT_URL; what runs on this machine may be polled quickly
         self.local = _is_loopback(access.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", ""))
         self._clients: dict[str, Any] = {}
 
