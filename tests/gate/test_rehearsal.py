@@ -39,8 +39,14 @@ def test_a_sabotaged_rehearsal_fails_and_names_table_key_and_column(rehearsal):
     nothing_left(rehearsal)
 
 
-@pytest.mark.parametrize("moment", ["listens on port", "load:", "the application writes"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGTERM, "listens on port"),
+        (signal.SIGINT, "load:"),
+        (signal.SIGTERM, "the application writes"),
+    ],
+)
 def test_an_interrupted_rehearsal_leaves_nothing(rehearsal, number, moment):
     process = rehearsal.start()
     wait_for(rehearsal, process, moment)
