@@ -67,12 +67,18 @@ def test_server_that_dies_at_start_is_quoted_without_secrets(open_folder: Path) 
     assert list(open_folder.iterdir()) == []
 
 
-# 70 MB hold one server's programs, 110 both, 150 one server's data as well
+# 70 MB hold one server's programs, 110 both, 150 one server's data as well; the programs are
+# copied there because the servers' account cannot enter the cache, as below a home of root's
 @pytest.mark.parametrize("megabytes", [1, 30, 70, 130, 160])
-def test_full_disk_is_one_sentence(small_disk: Callable[[int], Path], megabytes: int) -> None:
+def test_full_disk_is_one_sentence(
+    small_disk: Callable[[int], Path], tmp_path: Path, megabytes: int
+) -> None:
     folder = small_disk(megabytes)
+    tmp_path.chmod(0o700)
 
-    code, output = run_servers_command(env={"TMPDIR": str(folder)})
+    with cache_copy(tmp_path, 15, 17) as cache:
+        env = {"TMPDIR": str(folder), "PGCUTOVER_CACHE_DIR": str(cache)}
+        code, output = run_servers_command(env=env)
 
     assert code != 0
     assert output.count("\n") == 1, output
