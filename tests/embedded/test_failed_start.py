@@ -69,7 +69,7 @@ def test_server_that_dies_at_start_is_quoted_without_secrets(open_folder: Path) 
 
 # 70 MB hold one server's programs, 110 both, 150 one server's data as well; the programs are
 # copied there because the servers' account cannot enter the cache, as below a home of root's
-@pytest.mark.parametrize("megabytes", [1, 30, 70, 130, 160])
+@pytest.mark.parametrize("megabytes", [1, 30, 70, 130, 150])
 def test_full_disk_is_one_sentence(
     small_disk: Callable[[int], Path], tmp_path: Path, megabytes: int
 ) -> None:
