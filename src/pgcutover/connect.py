@@ -130,8 +130,10 @@ def _pin(
         "statement_timeout": f"{int(statement_seconds * 1000)}",
         "lock_timeout": f"{int(lock_seconds * 1000)}",
     }
-    for name, value in wanted.items():
-        connection.execute("select set_config(%s, %s, false)", [name, value])
+    connection.execute(
+        "select set_config(n, v, false) from unnest(%s::text[], %s::text[]) w (n, v)",
+        [list(wanted), list(wanted.values())],
+    )
     connection.commit()
     verify_pinned(connection)
     connection.commit()

@@ -67,7 +67,7 @@ def _is_cut(a: Cell, b: Cell) -> bool:
         return False
     begins = (a.text or "").startswith(b.text or "")
     lost = (a.text or "")[b.characters :]
-    return begins and not _is_fraction(a, b) and not (a.is_whole and lost.strip(" ") == "")
+    return begins and not _is_fraction(a, b) and not (a.is_whole and lost.strip(" ") in ("", "BC"))
 
 
 def _is_fraction(a: Cell, b: Cell) -> bool:
