@@ -264,9 +264,13 @@ class Workshop:
         *rules: dict[str, Any],
         kind: str = "full-load-and-cdc",
         source_settings: dict[str, Any] | None = None,
+        who: dict[str, str] | None = None,
         **settings: dict[str, Any],
     ) -> Task:
-        ends = [self.endpoint("source", settings=source_settings), self.endpoint("target")]
+        ends = [
+            self.endpoint("source", settings=source_settings, **(who or {})),
+            self.endpoint("target", **(who or {})),
+        ]
         for end in ends:
             self.begin_test(end)
         for end in ends:

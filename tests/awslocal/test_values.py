@@ -200,3 +200,19 @@ def test_sequences_and_large_objects_stay_behind(workshop: Workshop) -> None:
     task.arrives("select count(*) from public.t where doc is null", 4)
     assert task.target("select last_value, is_called from public.t_id_seq") == [(1, False)]
     assert task.target("select count(*) from pg_largeobject_metadata") == [(0,)]
+
+
+def test_full_lob_mode_moves_any_size_and_wants_nullable_columns(workshop: Workshop) -> None:
+    workshop.databases_run(
+        source="create table public.t (id int primary key, v text not null);"
+        "create table public.u (id int primary key, v text not null);"
+        "insert into public.t values (1, repeat('x', 90000)); insert into public.u values (1, 'x')",
+        target="create table public.t (id int primary key, v text);"
+        "create table public.u (id int primary key, v text not null)",
+    )
+    task = workshop.task(TargetMetadata={"FullLobMode": True, "LimitedSizeLobMode": False})
+    task.start()
+    task.loaded()
+    task.source("insert into public.t values (2, repeat('y', 90000))")
+    task.arrives("select count(*) from public.t where length(v) = 90000", 2)
+    assert task.statistics("u")["TableState"] == "Table error"

@@ -30,7 +30,7 @@ from pgcutover.pgoutput import (
 )
 
 _BATCH_CHANGES = 10_000
-_FETCH = 1000
+_FETCH = 200  # rows may be megabytes
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ _APPLIED = {
     "delete": "AppliedDeletes",
 }
 _CHUNK = 1000
+_CHUNK_CHARACTERS = 8_000_000
 
 Suspend = Callable[[Name, str], None]
 
@@ -68,12 +69,14 @@ class TargetWriter:
         self._suspended = suspended
         self._suspend = suspend
         self._pending: list[Pending] = []
+        self._pending_characters = 0
         self.counts: Counter[tuple[Name, str]] = Counter()
 
     def add(self, pending: Pending) -> None:
         """Take a change in its turn."""
         self._pending.append(pending)
-        if len(self._pending) >= _CHUNK:
+        self._pending_characters += sum(map(len, filter(None, pending.statement.parameters)))
+        if len(self._pending) >= _CHUNK or self._pending_characters >= _CHUNK_CHARACTERS:
             self.flush()
 
     def truncate(self, binding: Binding) -> None:
@@ -91,7 +94,7 @@ class TargetWriter:
 
     def flush(self) -> None:
         """Write what was taken; one by one where the fast way does not work out."""
-        chunk, self._pending = self._pending, []
+        chunk, self._pending, self._pending_characters = self._pending, [], 0
         if not chunk:
             return
         self._begin()
@@ -119,6 +122,7 @@ class TargetWriter:
     def roll_back(self) -> None:
         """Forget what was taken and written since the last commit."""
         self._pending.clear()
+        self._pending_characters = 0
         self.counts.clear()
         self.connection.rollback()
 
