@@ -145,9 +145,8 @@ def load_settings(path: Path) -> Settings:
     raw = _read(path)
     settings: Settings = build(Settings, raw, path.name, forbidden=("path", "config_sha256"))
     digest = hashlib.sha256(path.read_bytes())
-    dms = settings.mover.dms
-    for linked in (settings.table_mappings, *([dms.task_settings] if dms else [])):
-        digest.update(_bytes_of(path.parent / linked, path.name))
+    for linked in _linked_files(settings, path.parent):
+        digest.update(_bytes_of(linked, path.name))
     return replace(settings, path=path.resolve(), config_sha256=digest.hexdigest())
 
 
@@ -181,6 +180,16 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not UTF-8 text: byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name} is not TOML: {error}") from error
+
+
+def _linked_files(settings: Settings, base: Path) -> list[Path]:
+    """The files that decide what is judged and how; a PASS is bound to them all."""
+    dms, scripts, suites = settings.mover.dms, settings.schema.scripts, settings.expectations
+    found = [base / settings.table_mappings]
+    found += [base / dms.task_settings] if dms else []
+    found += sorted((base / scripts).glob("*/*.sql")) if scripts else []
+    found += sorted((base / suites).glob("*.json")) if suites else []
+    return found
 
 
 def _bytes_of(path: Path, where: str) -> bytes:

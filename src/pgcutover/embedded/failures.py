@@ -9,7 +9,13 @@ from pathlib import Path
 from pgcutover.errors import ServerError
 
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_DISK_FULL_WORDS = ("No space left on device", "ENOSPC", "Disk quota exceeded", "disk full")
+_DISK_FULL_WORDS = (
+    "No space left on device",
+    "ENOSPC",
+    "Disk quota exceeded",
+    "disk full",
+    "Check free disk space",  # PostgreSQL's hint where the last block fitted in part
+)
 # on a full disk the log has no room for its own last words
 _BARELY_FREE_BYTES = 1_000_000
 _QUOTED_LINES = 8
