@@ -228,4 +228,26 @@ NOT_SEEN = [
         THIS_DATABASE.format("session_replication_role = ''replica''"),
     ),
     blind("oid-behind", "a large object behind an oid", source="select lo_from_bytea(0, 'x')"),
+    blind(
+        "SCH-48",
+        "a sequence with another increment",
+        "alter sequence core.customers_id_seq increment by 10 cache 50",
+    ),
+    blind(
+        "SCH-71",
+        "a materialized view of the source alone",
+        source="create materialized view app.mv as select count(*) from app.kv",
+    ),
+    blind("SCH-75", "an extension of the source alone", source="create extension pgcrypto"),
+    blind(
+        "SCH-88",
+        "a privilege of the source alone",
+        source="grant usage on schema app to public; grant select on app.kv to public",
+    ),
+    blind("SCH-114", "a publication of the source alone", source="create publication p"),
+    blind(
+        "SCH-123",
+        "sessions to come are read only",
+        THIS_DATABASE.format("default_transaction_read_only = on"),
+    ),
 ]
