@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 
 SHOWN_CHARACTERS = 4000  # of a value, to diagnose by; longer ones are told apart by their digest
 UNNAMED = "values differ"
+_DIGITS = 131_072  # before the decimal point, as numeric allows; a text may claim more
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,12 @@ def _cut_at(cut: Sequence[Cell]) -> str:
 
 
 def _number(text: str) -> Decimal | None:
+    """The number a text stands for; None for NaN, and for what no column can hold."""
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         return None
+    return None if number.is_nan() or number.adjusted() > _DIGITS else number
 
 
 def _same_number(a: str, b: str) -> bool:

@@ -1,0 +1,235 @@
+"""What the engine promises beyond finding differences: exclusions, keys, windows, waiting."""
+
+import hashlib
+import re
+import tracemalloc
+
+import pytest
+from compare.lab import SALT, Lab, TableOptions, run
+
+from pgcutover.catalog import DeclaredDifference
+from pgcutover.compare import rows, tally
+from pgcutover.errors import ConfigError, UnreadableError
+from pgcutover.redact import keyed_hash
+
+KV = "core.kv"
+
+
+def options(**own: TableOptions) -> dict[str, object]:
+    return {"tables": {f"core.{name}": value for name, value in own.items()}}
+
+
+def test_what_is_equal_says_how_much_was_compared(lab: Lab) -> None:
+    with lab.comparer() as comparer:
+        diff = comparer.rows(lab.table(KV))
+    assert not diff
+    assert diff.report() == "no difference"
+    assert diff.facts["rows_source"] == diff.facts["rows_target"] == 250
+    assert "sha256" in diff.facts["method"]
+
+
+def test_an_excluded_column_is_left_out_and_listed(lab: Lab) -> None:
+    run(lab.target, "update core.kv set v = 'x'")
+    with lab.comparer(**options(kv=TableOptions(excluded_columns=("v",)))) as comparer:
+        diff = comparer.rows(lab.table(KV))
+    assert not diff
+    assert diff.facts["not_proven"] == ["v"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (TableOptions(excluded_columns=("vv",)), "exclude names vv"),
+        (TableOptions(key=("kk",)), "key names kk"),
+    ],
+)
+def test_an_option_that_names_no_column_is_an_error(lab: Lab, wrong, says) -> None:
+    with (
+        lab.comparer(**options(kv=wrong)) as comparer,
+        pytest.raises(ConfigError, match=rf"tables.'core.kv': {says}.*its columns are k, v"),
+    ):
+        comparer.rows(lab.table(KV))
+
+
+def test_a_table_of_which_every_column_is_excluded_is_unknown(lab: Lab) -> None:
+    with (
+        lab.comparer(**options(kv=TableOptions(excluded_columns=("k", "v")))) as comparer,
+        pytest.raises(UnreadableError, match="nothing can be proven"),
+    ):
+        comparer.rows(lab.table(KV))
+
+
+def test_a_column_declared_dropped_is_not_compared_but_listed(lab: Lab) -> None:
+    run(lab.target, "alter table core.kv drop column v")
+    lab.declared = (DeclaredDifference("column", "core.kv.v", "dropped", "not used"),)
+    with lab.comparer() as comparer:
+        table = lab.table(KV)
+        assert not comparer.columns(table)
+        diff = comparer.rows(table)
+    assert not diff
+    assert diff.facts["not_proven"] == ["v"]
+
+
+def test_a_key_of_ones_own_tells_changed_from_missing(lab: Lab) -> None:
+    run(lab.target, "update core.audit_log set action = 'x' where detail ->> 'g' = '30'")
+    table = lab.table("core.audit_log")
+    with lab.comparer() as comparer:
+        assert {f.kind for f in comparer.rows(table).findings()} == {"rows missing", "rows extra"}
+    keyed = {"core.audit_log": TableOptions(key=("at", "who"))}
+    with lab.comparer(tables=keyed) as comparer:
+        (found,) = comparer.rows(table).findings()
+    assert found.kind == "rows changed"
+
+
+def test_keys_are_shown_as_keyed_hashes_alone(lab: Lab) -> None:
+    run(lab.target, "delete from core.kv where k = 'key-7'")
+    with lab.comparer() as comparer:
+        (found,) = comparer.rows(lab.table(KV)).findings()
+    digest = hashlib.sha256(b"5:key-7;").hexdigest()
+    assert found.evidence["key_hashes"] == [keyed_hash(SALT, digest)]
+    assert "key-7" not in repr(found)
+
+
+def test_counts_are_exact_where_samples_are_capped(lab: Lab) -> None:
+    run(lab.target, "update core.kv set v = v || '!' where v is not null")
+    with lab.comparer() as comparer:
+        (found,) = comparer.rows(lab.table(KV)).findings()
+    assert found.evidence["count"] == 249
+    assert len(found.evidence["key_hashes"]) == rows.SAMPLE_LIMIT
+    assert found.evidence["sampled"] == "20 keys of 249 rows, at most 20"
+    assert re.search(r"249 rows changed .*\(sampled, 249 rows in all\)", found.message)
+
+
+def test_counts_and_rows_speak_of_one_snapshot(lab: Lab) -> None:
+    table = lab.table(KV)
+    with lab.comparer() as comparer:
+        assert not comparer.counts(table)
+        run(lab.target, "delete from core.kv")
+        assert not comparer.rows(table)
+        assert not comparer.counts(lab.table("core.ledger"))
+        assert comparer.counts(table)
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list:
+    """Each wait for the mover runs the next of these instead."""
+    arriving: list = []
+    monkeypatch.setattr(rows, "sleep", lambda _: arriving.pop(0)() if arriving else None)
+    return arriving
+
+
+def test_rows_that_arrive_while_we_wait_are_no_difference(lab: Lab, waits) -> None:
+    run(lab.target, "delete from core.kv where k in ('key-1', 'key-2')")
+    waits.append(lambda: run(lab.target, "insert into core.kv values ('key-1', 'v1')"))
+    waits.append(lambda: run(lab.target, "insert into core.kv values ('key-2', 'v2')"))
+    table = lab.table(KV)
+    with lab.comparer(settle_seconds=1) as comparer:
+        assert not comparer.counts(table)
+        diff = comparer.rows(table)
+    assert not diff
+    assert diff.facts["in_flight"] == 2
+    assert not waits
+
+
+def test_only_rows_that_differed_are_read_again(lab: Lab, waits) -> None:
+    run(lab.target, "delete from core.kv where k = 'key-1'")
+    waits.append(lambda: run(lab.target, "delete from core.kv where k = 'key-3'"))
+    table = lab.table(KV)
+    with lab.comparer(settle_seconds=1) as comparer:
+        (found,) = comparer.rows(table).findings()
+    assert found.message.startswith("core.kv: 1 rows missing")
+
+
+def test_what_never_arrives_is_a_difference_in_the_end(lab: Lab, waits) -> None:
+    run(lab.target, "delete from core.ledger where id >= 399")
+    table = lab.table("core.ledger")
+    with lab.comparer(settle_seconds=1) as comparer:
+        assert "(-4)" in comparer.counts(table).report()
+        assert "4 rows missing" in comparer.rows(table).report()
+        assert "3 recent rows missing" in comparer.recent(table).report()
+
+
+def test_many_differing_rows_are_read_again_by_bucket(lab: Lab, waits, monkeypatch) -> None:
+    monkeypatch.setattr(tally, "SUSPECT_LIMIT", 10)
+    run(lab.target, "update core.kv set v = v || '!' where k like 'key%'")
+    waits.append(
+        lambda: run(lab.target, "update core.kv set v = rtrim(v, '!') where k like 'key%'")
+    )
+    with lab.comparer(settle_seconds=1) as comparer:
+        diff = comparer.rows(lab.table(KV))
+    assert not diff
+    assert diff.facts["in_flight"] == 240
+
+
+@pytest.mark.parametrize(("hours", "found"), [(0.02, 0), (1.0, 1), (1000.0, 1)])
+def test_the_window_is_counted_back_from_the_newest_finite_row(lab: Lab, hours, found) -> None:
+    run(lab.target, "update core.ledger set cents = 0 where id = 390")
+    with lab.comparer(window_hours=hours) as comparer:
+        assert len(comparer.recent(lab.table("core.ledger")).findings()) == found
+
+
+def test_rows_newer_on_the_target_than_on_the_source_are_found(lab: Lab) -> None:
+    run(lab.target, "insert into core.ledger values (500, 1, 1, 'late', '2030-01-01+00')")
+    with lab.comparer() as comparer:
+        assert "1 recent rows extra" in comparer.recent(lab.table("core.ledger")).report()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "old"),
+    [
+        ("date", "date '2026-05-01' + i", "2020-01-01"),
+        ("timestamp", "timestamp '2026-05-01' + i * interval '1 day'", "2020-01-01"),
+        ("timestamptz", "timestamptz '2026-05-01+00' + i * interval '1 day'", "2020-01-01+00"),
+    ],
+    ids=["date", "timestamp", "timestamptz"],
+)
+def test_windows_over_every_kind_of_time(own_lab: Lab, kind, value, old) -> None:
+    for dsn, schema in ((own_lab.source, "app"), (own_lab.target, "core")):
+        run(
+            dsn,
+            f"create table {schema}.seen (id int primary key, at {kind})",
+            f"insert into {schema}.seen select i, {value} from generate_series(1, 9) i",
+            f"insert into {schema}.seen values (10, '{old}'), (11, '-infinity'), (12, null)",
+        )
+    own_lab.recent["core.seen"] = "at"
+    table = own_lab.table("core.seen")
+    with own_lab.comparer(window_hours=24) as comparer:
+        diff = comparer.recent(table)
+        assert (bool(diff), diff.facts["rows_source"]) == (False, 2)
+    run(own_lab.target, "update core.seen set at = at - interval '20 days' where id = 9")
+    with own_lab.comparer(window_hours=24) as comparer:
+        assert "1 recent rows missing" in comparer.recent(table).report()
+    for dsn, schema in ((own_lab.source, "app"), (own_lab.target, "core")):
+        run(dsn, f"update {schema}.seen set at = null")
+    with own_lab.comparer(window_hours=24) as comparer:
+        assert comparer.recent(table).facts["rows_source"] == 12
+
+
+def test_a_recent_column_that_is_no_time_is_unknown(lab: Lab) -> None:
+    lab.recent["core.kv"] = "v"
+    with lab.comparer() as comparer, pytest.raises(UnreadableError, match=r"^core\.kv: the source"):
+        comparer.recent(lab.table(KV))
+
+
+def test_memory_does_not_grow_with_differing_rows(own_lab: Lab) -> None:
+    for dsn, schema, value in ((own_lab.source, "app", "a"), (own_lab.target, "core", "b")):
+        rows_ = f"select i, '{value}' from generate_series(1, 30000) i"
+        run(dsn, f"insert into {schema}.nothing_yet {rows_}")
+    table = own_lab.table("core.nothing_yet")
+    with own_lab.comparer() as comparer:
+        tracemalloc.start()
+        diff = comparer.rows(table)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert diff.findings()[0].evidence["count"] == 30_000
+    assert peak < 8_000_000
+
+
+def test_orphans_of_a_key_that_neither_side_has_are_unknown(lab: Lab) -> None:
+    name = "core.kv.fk_gone"
+    lab.declared = (DeclaredDifference("foreign_key", name, "added", "wanted"),)
+    with lab.comparer() as comparer:
+        key = lab.object("foreign_key", name)
+        assert "declared added but is missing" in comparer.foreign_key(key).report()
+        with pytest.raises(UnreadableError, match="neither side has this foreign key"):
+            comparer.orphans(key)
