@@ -14,7 +14,7 @@ def test_a_table_without_key_gets_inserts_only_and_the_log_says_so(workshop: Wor
     task.source("insert into public.log values ('c', 3)")
     task.arrives("select string_agg(line || n, ',' order by line) from public.log", "a1,a1,b2,c3")
     task.stop()
-    assert any("public.log has no primary key" in line for line in workshop.task_log(task))
+    assert any("public.log: it has no primary key" in line for line in workshop.task_log(task))
 
 
 def test_updates_that_name_the_row_in_full_are_ignored_all_the_same(workshop: Workshop) -> None:
@@ -78,3 +78,20 @@ def test_an_update_of_the_primary_key_is_ignored_and_leaves_no_exception(
     assert task.target("select count(*) from public.awsdms_apply_exceptions") == [(0,)]
     task.stop()
     assert any("primary key is ignored" in line for line in workshop.task_log(task))
+
+
+def test_an_unlogged_table_is_loaded_and_not_followed(workshop: Workshop) -> None:
+    both(
+        workshop.databases,
+        "create table public.fine (id int primary key);"
+        "create unlogged table public.scratch (id int primary key)",
+    )
+    task = workshop.task(Logging={"EnableLogging": True})
+    task.source("insert into public.scratch values (1)")
+    task.start()
+    task.loaded()
+    task.source("insert into public.scratch values (2); insert into public.fine values (1)")
+    task.arrives("select count(*) from public.fine", 1)
+    assert task.target("select count(*) from public.scratch") == [(1,)]
+    task.stop()
+    assert any("public.scratch: it is unlogged" in line for line in workshop.task_log(task))

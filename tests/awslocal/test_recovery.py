@@ -78,7 +78,7 @@ def test_killed_again_and_again_without_loss_or_repetition(
                 task.start()
                 wait_until(lambda: task.target("select 1 from public.keyed limit 1"), "a load")
                 kill(running)
-        for _ in range(3):
+        for _ in range(2):
             with endpoint(tmp_path) as running:
                 task = resumed(task, running, workshop)
                 before = databases_max(databases)

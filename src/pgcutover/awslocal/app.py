@@ -4,7 +4,6 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from werkzeug.wrappers import Request as HttpRequest
@@ -31,11 +30,10 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 class LocalAws:
     """The WSGI application."""
 
-    def __init__(self, store: Store, runners: Runners, state_dir: Path, moto: Wsgi) -> None:
+    def __init__(self, store: Store, runners: Runners, moto: Wsgi) -> None:
         """`moto` answers whatever is not DMS."""
         self._store = store
         self._runners = runners
-        self._state_dir = state_dir
         self._moto = moto
         self._model = Model()
 
@@ -61,9 +59,7 @@ class LocalAws:
         if name not in OPERATIONS:
             raise DmsFault("UnknownOperationException", f"The local DMS does not implement {name}.")
         request = self._model.parse(operation, http.get_data())
-        context = Context(
-            _region(http), self._store, self._runners, self._state_dir, delay_seconds()
-        )
+        context = Context(_region(http), self._store, self._runners, delay_seconds())
         with self._store.lock:
             return self._model.render(operation, OPERATIONS[name](context, request))
 

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -97,24 +97,10 @@ class FullLoad:
 
     def _finished(self, table: SourceTable, plan: TablePlan, loaded: Loaded) -> None:
         job = self._job
-        for column, count in loaded.cut.items():
-            job.log.warning(
-                "SOURCE_UNLOAD",
-                f"table {dotted(table.name)}: {count} LOBs of column {column} were truncated to "
-                f"LobMaxSize ({plan.lob_kilobytes} KB)",
-            )
-        for column in plan.left_behind:
-            job.log.warning(
-                "SOURCE_UNLOAD",
-                f"table {dotted(table.name)}: column {column} is not migrated, its type is oid",
-            )
+        for component, text in self._surprises(table, plan, loaded):
+            job.log.warning(component, f"table {dotted(table.name)}: {text}")
         if loaded.cut and job.fail_on_cut:
             raise TaskFailed(f"a LOB of {dotted(table.name)} was truncated")
-        if job.options.follows_changes and not (table.key and has_identity(table)):
-            job.log.warning(
-                "SOURCE_CAPTURE",
-                f"table {dotted(table.name)} has no primary key: UPDATE and DELETE are ignored",
-            )
         job.statistics.set(
             table.name,
             TableState=COMPLETED,
@@ -127,3 +113,19 @@ class FullLoad:
             f"Load finished for table '{table.name[0]}'.'{table.name[1]}' (Id = {table.oid}) by "
             f"subtask 1. {loaded.rows} records transferred.",
         )
+
+    def _surprises(
+        self, table: SourceTable, plan: TablePlan, loaded: Loaded
+    ) -> Iterator[tuple[str, str]]:
+        """What of this table does not arrive, or will not."""
+        for column, count in loaded.cut.items():
+            limit = f"LobMaxSize ({plan.lob_kilobytes} KB)"
+            yield "SOURCE_UNLOAD", f"{count} LOBs of column {column} were truncated to {limit}"
+        for column in plan.left_behind:
+            yield "SOURCE_UNLOAD", f"column {column} is not migrated: its type is oid"
+        if not self._job.options.follows_changes:
+            return
+        if table.persistence != "p":
+            yield "SOURCE_CAPTURE", "it is unlogged: changes are ignored"
+        elif not (table.key and has_identity(table)):
+            yield "SOURCE_CAPTURE", "it has no primary key: UPDATE and DELETE are ignored"

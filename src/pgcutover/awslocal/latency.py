@@ -16,7 +16,7 @@ class Latency:
 
     def is_idle(self) -> bool:
         """Whether nothing read is still to be applied."""
-        return self.oldest_uncommitted is None and not self.waiting
+        return self.oldest_uncommitted is None and self.asking_since is None and not self.waiting
 
     def gauges(self) -> dict[str, tuple[float, str]]:
         """The CloudWatch metrics of now."""

@@ -34,7 +34,7 @@ def serve(port: int, state_dir: Path) -> None:
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     store = Store(state_dir / "dms.json")
     supervisor = Supervisor(store, Cloud(url), state_dir)
-    server = _server(listener, LocalAws(store, supervisor, state_dir, _moto()))
+    server = _server(listener, LocalAws(store, supervisor, _moto()))
     _end_with_parent(server)
     print(json.dumps({"url": url}), flush=True)
     server.serve_forever()

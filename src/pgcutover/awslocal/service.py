@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from pgcutover.awslocal.store import Record, Store
@@ -43,7 +42,6 @@ class Context:
     region: str
     store: Store
     runners: Runners
-    state_dir: Path
     delay: float
 
 
