@@ -2,6 +2,7 @@
 
 import json
 import types
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -138,6 +139,7 @@ def read_manifest(
     tables = _resolve(rules, of_source)
     recent = dict(recent_columns or {})
     _refuse_unknown_tables(recent, tables, of_source)
+    _refuse_twins(tables, of_target)
     return Manifest(
         server_facts(source),
         server_facts(target),
@@ -182,6 +184,24 @@ def _refuse_unknown_tables(
         relation = source.relation(by_name[name].source)
         if relation is None or relation.column(column) is None:
             raise ConfigError(f"tables.{name!r}: the source has no column {column!r} in it")
+
+
+def _refuse_twins(tables: Sequence[MappedTable], target: SideCatalog) -> None:
+    """ConfigError where dots in names make two objects read the same: `a.b`.`c` and `a`.`b.c`."""
+    of_tables = [t.target for t in tables] + [r.name for r in target.relations]
+    kinds: dict[str, list[tuple[str, ...]]] = {
+        "tables": [(n.schema, n.name) for n in of_tables],
+        "indexes": [(i.name.schema, i.name.name) for i in target.indexes],
+        "foreign keys": [(k.table.schema, k.table.name, k.name) for k in target.foreign_keys],
+    }
+    for kind, names in kinds.items():
+        counted = Counter(".".join(name) for name in set(names))
+        twins = sorted(text for text, count in counted.items() if count > 1)
+        if twins:
+            raise ConfigError(
+                f"two {kind} of the target both read {twins[0]!r} once dots join their parts, so "
+                "results could not be told apart; rename one of them"
+            )
 
 
 def _is(index: Index, difference: DeclaredDifference) -> bool:

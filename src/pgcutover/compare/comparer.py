@@ -15,7 +15,7 @@ from pgcutover.compare.scope import TableOptions, dropped_columns, sides
 from pgcutover.compare.sessions import SideSession, saying
 from pgcutover.compare.transport import tls_problem
 from pgcutover.errors import UnreadableError
-from pgcutover.mapping import MappedTable
+from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.verdict import Finding
 
 SETTLE_TRIES = 3
@@ -50,7 +50,7 @@ class Comparer:
         self._source = SideSession("source", source_dsn, timeout)
         self._target = SideSession("target", target_dsn, timeout)
         self._manifest, self._options = manifest, options
-        self._scanned: tuple[str, Scan] | None = None
+        self._scanned: tuple[RelationName, Scan] | None = None
 
     def close(self) -> None:
         """End both sessions."""
@@ -149,9 +149,9 @@ class Comparer:
 
     def _scan(self, table: MappedTable) -> Scan:
         """The table's scan, kept until another table is asked about."""
-        if self._scanned is None or self._scanned[0] != str(table):
+        if self._scanned is None or self._scanned[0] != table.target:
             self._scanned = None
-            self._scanned = (str(table), self._settled(table))
+            self._scanned = (table.target, self._settled(table))
         return self._scanned[1]
 
     def _explained(self, found: Scan, what: str = "rows") -> Diff:
