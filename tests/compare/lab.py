@@ -108,12 +108,13 @@ class Lab:
     def object(self, kind: str, name: str) -> object:
         return next(o for o in self.manifest().kinds()[kind] if str(o) == name)
 
-    def judge(self) -> "Judged":
-        """Every check of the gate that needs no mover, over every object, as the plugin does."""
+    def judge(self, *stages: str) -> "Judged":
+        """Every check that needs no mover, over every object, as the plugin does; or of stages."""
         judged, manifest = Judged(), self.manifest()
         questions = [
             (check, kind, value)
             for check in CHECKS
+            if not stages or check.stage in stages
             for kind, values in asked_of(check, manifest).items()
             for value in values
         ]

@@ -1,0 +1,153 @@
+"""Two databases, verified TLS, and roles that see every row: or the gate says what is wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from compare.lab import Lab, run
+from psycopg import conninfo
+from support.servers import Pair
+
+EVERY = (
+    "do $$ declare s name; begin for s in select nspname from pg_namespace where nspname"
+    " in ('app', 'core', 'sales', 'lib') loop execute format('{}', s); end loop; end $$"
+)
+
+
+@contextmanager
+def reader(pair: Pair, lab: Lab, side: str) -> Iterator[str]:
+    """A role of the gate's own that may read everything, in place of the superuser."""
+    role = f"reader_{uuid4().hex[:8]}"
+    dsn, password = getattr(lab, side), "throw-away"
+    run(dsn, f"create role {role} login password '{password}'")
+    run(dsn, EVERY.format(f"grant usage on schema %I to {role}"))
+    run(dsn, EVERY.format(f"grant select on all tables in schema %I to {role}"))
+    setattr(lab, side, conninfo.make_conninfo(dsn, user=role, password=password))
+    try:
+        yield role
+    finally:
+        run(dsn, f"drop owned by {role}", f"drop role {role}")
+        setattr(lab, side, dsn)
+
+
+def undecided(table: str, *more: str) -> set[str]:
+    return {f"{check}[{table}]" for check in ("READY-READABLE", "DATA-COUNTS", "DATA-ROWS", *more)}
+
+
+LEDGER = undecided("core.ledger", "DATA-RECENT")
+DENIALS = [
+    ("target", "revoke select on core.ledger from {role}", "grant select on core.ledger"),
+    ("source", "revoke select on app.ledger from {role}", "grant select on app.ledger"),
+    (
+        "target",
+        "revoke select on core.ledger from {role};"
+        "grant select (id, account_id, cents, idem) on core.ledger to {role}",
+        "may not read core.ledger (at); grant select",
+    ),
+    (
+        "target",
+        "alter table core.ledger enable row level security;"
+        "create policy part on core.ledger to {role} using (id < 100)",
+        "row-level security hides rows of core.ledger",
+    ),
+    (
+        "source",
+        "alter table app.ledger enable row level security",
+        "give that role bypassrls",
+    ),
+]
+
+
+@pytest.mark.parametrize(("side", "denial", "says"), DENIALS)
+def test_a_table_that_cannot_be_read_whole_is_unknown_and_the_rest_is_judged(
+    pair: Pair, own_lab: Lab, side, denial, says
+) -> None:
+    admin = getattr(own_lab, side)
+    with reader(pair, own_lab, side) as role:
+        run(admin, denial.format(role=role))
+        judged = own_lab.judge()
+    orphans = {"DATA-ORPHANS[core.ledger.ledger_account_id_fkey]"} if side == "target" else set()
+    if "(id, account_id" in denial:  # the key's own columns can be read
+        orphans = set()
+    assert set(judged.unknown) == LEDGER | orphans
+    assert judged.red == {}
+    assert says in judged.unknown["READY-READABLE[core.ledger]"]
+
+
+def test_a_reader_that_may_read_everything_is_enough(pair: Pair, own_lab: Lab) -> None:
+    with reader(pair, own_lab, "source"), reader(pair, own_lab, "target"):
+        judged = own_lab.judge()
+    assert (judged.red, judged.unknown) == ({}, {})
+
+
+def test_a_schema_that_cannot_be_entered_is_unknown(pair: Pair, own_lab: Lab) -> None:
+    admin = own_lab.target
+    with reader(pair, own_lab, "target") as role:
+        run(admin, f"revoke usage on schema sales from {role}")
+        judged = own_lab.judge()
+    assert judged.red == {}
+    assert undecided("sales.purchases") <= set(judged.unknown)
+    assert not {i for i in judged.unknown if "READABLE" in i} - undecided("sales.purchases")
+    assert "grant usage on schema sales" in judged.text
+
+
+def test_a_table_that_neither_side_lets_us_read_is_not_equal(pair: Pair, own_lab: Lab) -> None:
+    source, target = own_lab.source, own_lab.target
+    with reader(pair, own_lab, "source") as one, reader(pair, own_lab, "target") as other:
+        run(source, f"revoke select on app.nothing_yet from {one}")
+        run(target, f"revoke select on core.nothing_yet from {other}")
+        judged = own_lab.judge()
+    assert set(judged.unknown) == undecided("core.nothing_yet")
+
+
+def test_one_database_twice_is_red(lab: Lab) -> None:
+    lab.source = lab.target
+    assert "same database" in same_database(lab)["READY-DISTINCT[*]"]
+
+
+def test_one_database_by_two_host_names_is_red(lab: Lab) -> None:
+    lab.source = lab.target.replace("host=localhost", "host=127.0.0.1").replace(
+        "sslmode=verify-full", "sslmode=require"
+    )
+    reds = same_database(lab)
+    assert "same database" in reds["READY-DISTINCT[*]"]
+    assert "source: TLS" in reds["READY-TLS[*]"]
+
+
+def same_database(lab: Lab) -> dict[str, str]:
+    run(lab.target, "alter schema core rename to app", "alter table sales.purchases set schema app")
+    run(lab.target, "alter table app.purchases rename to orders")
+    run(lab.target, "alter table app.orders rename column ordered_at to placed_at")
+    run(lab.target, "alter table app.customers rename column alias to nick")
+    run(lab.target, "create schema outside", "create table outside.unrelated (id int)")
+    return lab.judge("readiness").red
+
+
+def test_another_database_of_the_same_server_is_another(lab: Lab) -> None:
+    facts = lab.manifest().source
+    assert not facts.is_same_database(replace(facts, database_oid=facts.database_oid + 1))
+
+
+def test_a_standby_is_the_same_database_and_a_restored_copy_is_not(lab: Lab) -> None:
+    facts = lab.manifest().source
+    elsewhere = replace(facts, started_at="2020-01-01 00:00:00+00")
+    assert facts.is_same_database(replace(elsewhere, in_recovery=True))
+    assert replace(elsewhere, in_recovery=True).is_same_database(facts)
+    assert not facts.is_same_database(elsewhere)
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "prefer"])
+def test_tls_that_does_not_check_the_host_is_red(lab: Lab, side: str, mode: str) -> None:
+    weak = getattr(lab, side).replace("sslmode=verify-full", f"sslmode={mode}")
+    setattr(lab, side, weak)
+    assert f"{side}: TLS TLSv1.3, sslmode {mode}" in lab.judge("readiness").red["READY-TLS[*]"]
+
+
+def test_tls_set_in_the_environment_counts(lab: Lab, monkeypatch) -> None:
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    for side in ("source", "target"):
+        setattr(lab, side, getattr(lab, side).replace("sslmode=verify-full", ""))
+    assert lab.judge("readiness").red == {}
