@@ -2,7 +2,8 @@
 
 Fails when: a foreign key of the source or a declared one is missing, renamed, differs in columns,
   referenced table, actions, MATCH or deferrability, is NOT VALID, or has its triggers switched off.
-Cannot see: rows written while it was off; DATA-ORPHANS looks for these.
+Cannot see: rows written while it was off; DATA-ORPHANS looks for these. Settings that switch all
+  triggers off; SCHEMA-TRIGGERS does.
 Needs: nothing beyond the catalogs.
 Costs: nothing; the manifest knows it.
 """

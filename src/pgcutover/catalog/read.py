@@ -131,16 +131,31 @@ where k.contype = 'f' and k.conparentid = 0 and {_OURS}
 order by 2, 3, 1
 """  # noqa: S608 - a constant
 
+# session_replication_role = replica lets no foreign key and no ordinary trigger fire; what one role
+# sets for itself is the mover's business, what holds for everybody is not
+_SWITCHED_OFF = """
+select case when s.setdatabase = 0 then 'every database' else 'this database' end
+from pg_db_role_setting s cross join unnest(s.setconfig) c (setting)
+where s.setrole = 0
+  and s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+  and c.setting ~* '^session_replication_role=' and c.setting !~* '=origin$'
+union
+select 'the server''s configuration' from pg_settings
+where name = 'session_replication_role' and reset_val <> 'origin'
+  and source in ('configuration file', 'command line')
+order by 1
+"""
 _FIRST_COLUMN = 7  # of what _RELATIONS selects
 
 
 @dataclass(frozen=True, slots=True)
 class SideCatalog:
-    """Everything read of one side."""
+    """Everything read of one side; `triggers_off` says where a setting stops all triggers."""
 
     relations: tuple[Relation, ...]
     indexes: tuple[Index, ...]
     foreign_keys: tuple[ForeignKey, ...]
+    triggers_off: tuple[str, ...] = ()
 
     def relation(self, name: RelationName) -> Relation | None:
         """The table of that name, if there is one."""
@@ -151,7 +166,10 @@ def read_side(connection: Connection, side: str) -> SideCatalog:
     """The catalog of `side`; UnreadableError where the server does not answer."""
     try:
         return SideCatalog(
-            tuple(_relations(connection)), tuple(_indexes(connection)), tuple(_keys(connection))
+            tuple(_relations(connection)),
+            tuple(_indexes(connection)),
+            tuple(_keys(connection)),
+            tuple(place for (place,) in connection.execute(_SWITCHED_OFF.encode())),
         )
     except psycopg.Error as error:
         raise UnreadableError(

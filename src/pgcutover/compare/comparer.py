@@ -111,6 +111,10 @@ class Comparer:
         """Foreign keys that nothing explains."""
         return structure.extra_foreign_keys(self._manifest, table)
 
+    def triggers(self) -> Diff:
+        """Settings that switch triggers and foreign keys off for everybody."""
+        return structure.triggers_diff(self._manifest)
+
     def counts(self, table: MappedTable) -> Diff:
         """The numbers of rows, from the scan that `rows` shares."""
         found = self._scan(table)

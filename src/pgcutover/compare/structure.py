@@ -113,6 +113,20 @@ def extra_foreign_keys(manifest: Manifest, table: MappedTable) -> Diff:
     )
 
 
+def triggers_diff(manifest: Manifest) -> Diff:
+    """Settings of the target under which no foreign key is enforced and no trigger fires."""
+    problems = [
+        finding(
+            "*",
+            "triggers switched off",
+            f"session_replication_role is set for {place} on the target, so no foreign key is "
+            "enforced and no trigger fires for whoever connects; reset it",
+        )
+        for place in manifest.target_catalog.triggers_off
+    ]
+    return Diff("*", tuple(problems))
+
+
 def mapped_key(manifest: Manifest, expected: ExpectedForeignKey) -> ForeignKey:
     """The source's foreign key under the target's names."""
     key, table = expected.source, expected.table

@@ -222,11 +222,6 @@ NOT_SEEN = [
         "alter table core.kv alter v set storage external, alter v set statistics 7",
     ),
     blind("SCH-128", "replica identity", "alter table core.kv replica identity full"),
-    blind(
-        "DMS-29",
-        "triggers off for every session to come",
-        THIS_DATABASE.format("session_replication_role = ''replica''"),
-    ),
     blind("oid-behind", "a large object behind an oid", source="select lo_from_bytea(0, 'x')"),
     blind(
         "SCH-48",

@@ -342,6 +342,15 @@ KEY_FAULTS = [
         "not enforced",
     ),
     Fault(
+        "DMS-29",
+        "foreign keys",
+        "triggers off for every session to come",
+        "do $$ begin execute format('alter database %I set session_replication_role = replica',"
+        " current_database()); end $$",
+        red=frozenset({"SCHEMA-TRIGGERS[*]"}),
+        says=("session_replication_role is set for this database",),
+    ),
+    Fault(
         "fk-renamed",
         "foreign keys",
         "a foreign key is renamed",

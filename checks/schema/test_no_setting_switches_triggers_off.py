@@ -1,0 +1,16 @@
+"""No setting of the target keeps foreign keys and triggers from firing for whoever connects.
+
+Fails when: session_replication_role is other than origin for the target's database, for every
+  database, or in its server's configuration, as a load may have left it.
+Cannot see: what one role sets for itself, as a mover may have to; triggers disabled one by one.
+Needs: nothing beyond the catalogs.
+Costs: nothing; the manifest knows it.
+"""
+
+import pytest
+
+
+@pytest.mark.check("SCHEMA-TRIGGERS")
+def test_no_setting_switches_triggers_off(comparer):
+    diff = comparer.triggers()
+    assert not diff, diff.report()
