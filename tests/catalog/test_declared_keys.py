@@ -1,0 +1,54 @@
+"""A declared foreign key is judged to the end: needed, as defined, in force, no orphans."""
+
+import pytest
+from compare.lab import Lab, run
+
+from pgcutover.catalog import DeclaredDifference
+
+KEY = "core.ledger.ledger_account_id_fkey"
+NOW = "foreign key (account_id) references core.accounts(id) on delete cascade"
+CHANGE = (
+    "alter table core.ledger drop constraint ledger_account_id_fkey, add constraint"
+    " ledger_account_id_fkey foreign key (account_id) references core.accounts on delete cascade"
+)
+OFF = "alter table core.ledger disable trigger all"
+MORE = "core.order_items.fk_more"
+ADD = (
+    "alter table core.order_items add constraint fk_more"
+    " foreign key (order_id) references sales.purchases"
+)
+ORPHAN = (
+    "set session_replication_role = replica;"
+    " update core.order_items set order_id = 99999 where order_id = 500 and line = 3"
+)
+
+
+def declare(name: str, change: str, definition: str | None = None) -> DeclaredDifference:
+    return DeclaredDifference("foreign_key", name, change, "a reason", definition)
+
+
+@pytest.mark.parametrize(
+    ("declared", "statement", "says"),
+    [
+        (declare(KEY, "changed", NOW), "select 1", "source and target agree"),
+        (declare(KEY, "changed", NOW), CHANGE.replace("cascade", "set null"), "is declared as"),
+        (declare(KEY, "changed", NOW), f"{CHANGE}; {OFF}", "is not enforced"),
+        (declare(KEY, "changed"), CHANGE, "without saying into what"),
+        (declare(KEY, "dropped"), "select 1", "is declared dropped but is on the target"),
+        (declare(KEY, "added"), "select 1", "the source has it"),
+    ],
+)
+def test_what_is_declared_wrongly_is_red(lab: Lab, declared, statement: str, says: str) -> None:
+    lab.declared = (declared,)
+    run(lab.target, statement)
+    judged = lab.judge()
+    assert (judged.red.keys(), judged.unknown) == ({f"SCHEMA-FKS[{KEY}]"}, {})
+    assert says in judged.text
+
+
+def test_orphans_of_a_declared_foreign_key_are_looked_for(lab: Lab) -> None:
+    lab.declared = (declare(MORE, "added"),)
+    run(lab.target, ADD)
+    assert lab.judge().red == {}
+    run(lab.target, ORPHAN)
+    assert f"DATA-ORPHANS[{MORE}]" in lab.judge().red

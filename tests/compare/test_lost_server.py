@@ -1,0 +1,75 @@
+"""A server killed half-way leaves UNKNOWN, never a PASS, and what was answered stays answered."""
+
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+
+import psycopg
+import pytest
+from compare.lab import Lab, build_source, build_target, run
+
+from pgcutover.compare import sessions
+from pgcutover.embedded.server import RunningServer, ServerSpec, servers
+from pgcutover.errors import PgCutoverError, ServerError, UnreadableError
+
+
+@pytest.fixture
+def own_servers() -> Iterator[dict[str, RunningServer]]:
+    specs = [ServerSpec("source", 15), ServerSpec("target", 17)]
+    with servers(specs, progress=lambda _: None) as running:
+        yield running
+
+
+def test_a_killed_server_is_unknown_for_every_table_that_was_left(own_servers) -> None:
+    lab = Lab(own_servers["source"].dsn(), own_servers["target"].dsn())
+    build_source(lab.source)
+    build_target(lab.target)
+    manifest = lab.manifest()
+    answers: dict[str, str] = {}
+    with lab.comparer(manifest) as comparer:
+        for n, table in enumerate(manifest.tables):
+            if n == 5:
+                os.kill(own_servers["target"].pid, signal.SIGKILL)
+            try:
+                answers[str(table)] = "differs" if comparer.rows(table) else "equal"
+            except (UnreadableError, ServerError) as error:
+                answers[str(table)] = str(error)
+    told = list(answers.values())
+    assert told[:5] == ["equal"] * 5
+    assert len(told) == len(manifest.tables) > 10
+    assert all("target" in text for text in told[5:])
+    assert not {"equal", "differs"} & set(told[5:])
+
+
+def test_a_table_dropped_after_the_manifest_is_unknown_and_the_next_is_judged(lab: Lab) -> None:
+    manifest = lab.manifest()
+    run(lab.target, "drop table core.session_cache, core.line_notes")
+    with lab.comparer(manifest) as comparer:
+        for ask in (comparer.rows, comparer.counts):
+            with pytest.raises(UnreadableError, match=r"core\.session_cache: the target"):
+                ask(manifest.target_table("core.session_cache"))
+        assert not comparer.rows(manifest.target_table("core.kv"))
+        keys = {str(k): k for k in manifest.kinds()["foreign_key"]}
+        with pytest.raises(UnreadableError, match="line_notes_item_fk: the target"):
+            comparer.orphans(keys["core.line_notes.line_notes_item_fk"])
+        assert not comparer.orphans(keys["core.aliases.aliases_code_fkey"])
+
+
+def test_a_column_dropped_after_the_manifest_is_unknown(lab: Lab) -> None:
+    manifest = lab.manifest()
+    run(lab.target, "alter table core.kv drop column v")
+    with lab.comparer(manifest) as comparer, pytest.raises(UnreadableError, match="42703"):
+        comparer.rows(manifest.target_table("core.kv"))
+
+
+def test_a_lock_that_is_not_given_is_unknown_and_the_next_is_judged(lab: Lab, monkeypatch) -> None:
+    impatient = partial(sessions.open_session, lock_timeout_seconds=0.2)
+    monkeypatch.setattr(sessions, "open_session", impatient)
+    manifest = lab.manifest()
+    with psycopg.connect(lab.target) as other, lab.comparer(manifest) as comparer:
+        other.execute("lock table core.kv in access exclusive mode")
+        with pytest.raises(PgCutoverError, match=r"core\.kv: the target"):
+            comparer.rows(manifest.target_table("core.kv"))
+        other.rollback()
+        assert not comparer.rows(manifest.target_table("core.kv"))
