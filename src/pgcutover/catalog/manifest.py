@@ -1,5 +1,6 @@
 """The manifest: both catalogs and the mapping between them, taken once by the controller."""
 
+import functools
 import json
 import types
 from collections import Counter
@@ -208,10 +209,15 @@ def _is(index: Index, difference: DeclaredDifference) -> bool:
     return str(index.name) == difference.object
 
 
+@functools.cache
+def _fields(cls: type) -> tuple[tuple[str, Any], ...]:
+    hints = get_type_hints(cls)
+    return tuple((f.name, hints[f.name]) for f in fields(cls))
+
+
 def _restore(hint: Any, value: Any) -> Any:
-    if is_dataclass(hint) and isinstance(hint, type):
-        hints = get_type_hints(hint)
-        return hint(**{f.name: _restore(hints[f.name], value[f.name]) for f in fields(hint)})
+    if isinstance(hint, type) and is_dataclass(hint):
+        return hint(**{name: _restore(kind, value[name]) for name, kind in _fields(hint)})
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         kinds = [a for a in args if a is not type(None)]

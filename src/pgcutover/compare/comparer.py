@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from psycopg import sql
 
@@ -101,7 +102,7 @@ class Comparer:
 
     def extra_indexes(self, table: MappedTable) -> Diff:
         """Indexes that nothing explains."""
-        return structure.extra_indexes(self._manifest, table)
+        return structure.extra_indexes(self._manifest, table, self._index_names)
 
     def foreign_key(self, key: ExpectedForeignKey) -> Diff:
         """One expected foreign key."""
@@ -109,7 +110,7 @@ class Comparer:
 
     def extra_foreign_keys(self, table: MappedTable) -> Diff:
         """Foreign keys that nothing explains."""
-        return structure.extra_foreign_keys(self._manifest, table)
+        return structure.extra_foreign_keys(self._manifest, table, self._key_names)
 
     def triggers(self) -> Diff:
         """Settings that switch triggers and foreign keys off for everybody."""
@@ -145,6 +146,14 @@ class Comparer:
         self._scanned = None  # a new snapshot ends the shared scan
         connection = self._target.snapshot()
         return orphan_diff(connection, name, looked_at, catalog, self._options.salt)
+
+    @cached_property
+    def _index_names(self) -> frozenset[str]:
+        return frozenset(map(str, self._manifest.expected_indexes()))
+
+    @cached_property
+    def _key_names(self) -> frozenset[str]:
+        return frozenset(map(str, self._manifest.expected_foreign_keys()))
 
     def _key_to_look_at(self, key: ExpectedForeignKey) -> ForeignKey | None:
         if key.source is not None:

@@ -1,6 +1,6 @@
 """Comparing indexes and foreign keys of the manifest, with names mapped. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
@@ -88,9 +88,8 @@ def foreign_key_diff(manifest: Manifest, expected: ExpectedForeignKey) -> Diff:
     return Diff(name, tuple(problems))
 
 
-def extra_indexes(manifest: Manifest, table: MappedTable) -> Diff:
-    """Indexes of a target's table that neither the source nor a declaration explains."""
-    known = {str(e) for e in manifest.expected_indexes()}
+def extra_indexes(manifest: Manifest, table: MappedTable, known: Collection[str]) -> Diff:
+    """Indexes of a target's table that are none of the expected ones, whose names are known."""
     extra = [
         i
         for i in manifest.target_catalog.indexes
@@ -99,9 +98,8 @@ def extra_indexes(manifest: Manifest, table: MappedTable) -> Diff:
     return Diff(str(table), tuple(_extra("index", str(i.name), i.definition) for i in extra))
 
 
-def extra_foreign_keys(manifest: Manifest, table: MappedTable) -> Diff:
-    """Foreign keys of a target's table that nothing explains."""
-    known = {str(e) for e in manifest.expected_foreign_keys()}
+def extra_foreign_keys(manifest: Manifest, table: MappedTable, known: Collection[str]) -> Diff:
+    """Foreign keys of a target's table that are none of the expected ones."""
     extra = [
         k
         for k in manifest.target_catalog.foreign_keys
