@@ -131,8 +131,12 @@ def test_a_lost_connection_fails_the_task_where_no_retry_is_wanted(workshop: Wor
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'awsdms'"
         " and datname = current_database() and query ~ 'flush_lsn'"
     )
-    wait_until(lambda: task.source(find), "the mover's session")
-    task.source("insert into public.keyless values (1)")
+
+    def over() -> bool:
+        task.source(find)
+        return bool(task.describe()["Status"] == "failed")
+
+    wait_until(over, "the end of the task")
     assert "terminating connection" in task.ended("failed")["LastFailureMessage"]
 
 
