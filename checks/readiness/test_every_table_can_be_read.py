@@ -1,7 +1,7 @@
 """The gate's roles may read every table on both sides, and all of its rows.
 
-Fails when: never; a privilege that is missing, or row-level security that would hide rows, leaves
-  the table UNKNOWN and says what to grant.
+Fails when: a privilege is missing or row-level security would hide rows; as UNKNOWN, with what to
+  grant, because nothing is known to differ.
 Cannot see: privileges that are revoked after the run began; the data checks meet those.
 Needs: nothing beyond the catalogs.
 Costs: nothing; the manifest knows it.

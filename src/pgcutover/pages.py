@@ -106,7 +106,7 @@ def _table_of(hint: Any) -> tuple[type, str] | None:
         return _table_of(next(a for a in args if a is not type(None)))
     if is_dataclass(hint) and isinstance(hint, type):
         return hint, ""
-    if origin is tuple and is_dataclass(args[0]):
+    if origin is tuple and is_dataclass(args[0]) and isinstance(args[0], type):
         return args[0], "[]"
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         return args[1], '."schema.table"'
