@@ -125,6 +125,13 @@ NULLS = [
         "v (NULL became the text NULL)",
     ),
     kv(
+        "null-mark",
+        "NULL",
+        "NULL became the text that stands for NULL inside a row's text",
+        "v = 'n;' where k = 'null'",
+        "v (NULL became a value)",
+    ),
+    kv(
         "text-became-null",
         "NULL",
         "the text NULL became NULL",
@@ -203,8 +210,8 @@ TRADED = [
     typed(
         "DAT-35",
         "values traded",
-        "a character moved across a column boundary",
-        "t = 'text 3v', vc = 'c3' where id = 3",
+        "a character moved across the boundary of neighbours",
+        "t = 'text 3r', r = '3' where id = 3",
     ),
     typed(
         "null-moved",
