@@ -66,6 +66,20 @@ INDEX_FAULTS = [
         "order",
     ),
     swapped(
+        "desc-lost",
+        "DESC alone is lost",
+        "sales.orders_cover_idx",
+        "index orders_cover_idx on sales.purchases (status, ordered_at) "
+        "include (total, external_ref)",
+        "order",
+    ),
+    swapped(
+        "nulls-first",
+        "NULLS LAST became NULLS FIRST",
+        "core.customers_nick_pattern",
+        "index customers_nick_pattern on core.customers (alias text_pattern_ops desc nulls first)",
+    ),
+    swapped(
         "column-order",
         "columns in another order",
         "sales.orders_cover_idx",
