@@ -80,6 +80,7 @@ class Api:
             config = Config(
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_READ_SECONDS,
+                proxies={} if self.local else None,  # a proxy cannot reach this machine's loopback
                 # a local endpoint that does not answer at once will not answer later either
                 retries={"mode": "standard", "total_max_attempts": 2 if self.local else 8},
             )
