@@ -130,13 +130,21 @@ INDEX_FAULTS = [
         "core.customers_name_lower_idx",
         "drop index core.customers_name_lower_idx",
     ),
-    index(
+    swapped(
         "SCH-13",
         "NULLS NOT DISTINCT",
+        "core.customers_active_uq",
+        "unique index customers_active_uq on core.customers (email, alias) nulls not distinct "
+        "where active and alias is not null",
+        "NULLS NOT DISTINCT",
+    ),
+    index(
+        "primary-key-unique",
+        "a primary key became a unique constraint",
         "core.booking_pkey",
         "alter table core.booking drop constraint booking_pkey;"
-        "alter table core.booking add constraint booking_pkey unique nulls not distinct (id)",
-        "NULLS NOT DISTINCT",
+        "alter table core.booking add constraint booking_pkey unique (id)",
+        "being the primary key",
     ),
     index(
         "SCH-25",
