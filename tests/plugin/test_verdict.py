@@ -137,3 +137,36 @@ def test_a_fixture_that_fails_is_unknown(migration):
     migration.plugin(BROKEN_FIXTURE)
     outcome = migration.gate()
     assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
+
+
+def test_an_earlier_pass_does_not_outlive_a_run_that_cannot_start(migration):
+    assert migration.gate().verdict == "PASS"
+    migration.environment["PGCUTOVER_TARGET_DSN"] = "host=localhost port=1 connect_timeout=2"
+    outcome = migration.gate()
+    assert (outcome.code, outcome.document) == (UNKNOWN, {})
+    assert not list(outcome.out.glob("*.html"))
+
+
+FULL_DISK = """
+import errno, pgcutover.reports.document
+
+def write_verdict(document, path):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+pgcutover.reports.document.write_verdict = write_verdict
+"""
+
+
+def test_a_verdict_that_cannot_be_written_is_no_pass(migration):
+    migration.plugin(FULL_DISK)
+    outcome = migration.gate()
+    assert (outcome.code, outcome.document) == (UNKNOWN, {})
+    assert "the evidence was not written" in outcome.text
+
+
+def test_an_out_folder_that_cannot_be_made_is_one_sentence(migration):
+    (migration.folder / "result").write_text("a file is in the way")
+    outcome = migration.gate()
+    assert outcome.code == 4
+    assert "name a folder that can be written" in outcome.text
+    assert "Traceback" not in outcome.text
