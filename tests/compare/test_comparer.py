@@ -8,6 +8,7 @@ import pytest
 from compare.lab import SALT, Lab, TableOptions, run
 
 from pgcutover.catalog import DeclaredDifference
+from pgcutover.compare import comparer as comparing
 from pgcutover.compare import rows, tally
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.redact import keyed_hash
@@ -100,14 +101,27 @@ def test_counts_are_exact_where_samples_are_capped(lab: Lab) -> None:
     assert re.search(r"249 rows changed .*\(sampled, 249 rows in all\)", found.message)
 
 
-def test_counts_and_rows_speak_of_one_snapshot(lab: Lab) -> None:
-    table = lab.table(KV)
+def test_counts_rows_and_recent_rows_speak_of_one_snapshot(lab: Lab) -> None:
+    table = lab.table("core.ledger")
     with lab.comparer() as comparer:
-        assert not comparer.counts(table)
-        run(lab.target, "delete from core.kv")
         assert not comparer.rows(table)
-        assert not comparer.counts(lab.table("core.ledger"))
+        run(lab.target, "delete from core.ledger")
+        assert not comparer.recent(table)
+        assert not comparer.counts(table)
+        assert not comparer.counts(lab.table(KV))
         assert comparer.counts(table)
+
+
+def test_one_scan_serves_every_question_about_a_table(lab: Lab, monkeypatch) -> None:
+    scanned = []
+    monkeypatch.setattr(
+        comparing, "scan", lambda question: scanned.append(1) or rows.scan(question)
+    )
+    table = lab.table("core.ledger")
+    with lab.comparer() as comparer:
+        for ask in (comparer.rows, comparer.recent, comparer.counts, comparer.rows):
+            assert not ask(table)
+    assert len(scanned) == 2  # everything once, the recent rows once
 
 
 @pytest.fixture

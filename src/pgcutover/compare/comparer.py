@@ -1,6 +1,7 @@
 """The comparing engine: one method a question, one scan shared by the questions of one table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,7 +14,7 @@ from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.orphans import orphan_diff
 from pgcutover.compare.rows import EVERYTHING, Question, Scan, Side, row_diff, scan, settled
 from pgcutover.compare.scope import TableOptions, dropped_columns, sides
-from pgcutover.compare.sessions import SideSession, saying
+from pgcutover.compare.sessions import Connection, SideSession, saying
 from pgcutover.compare.transport import tls_problem
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
@@ -51,7 +52,8 @@ class Comparer:
         self._source = SideSession("source", source_dsn, timeout)
         self._target = SideSession("target", target_dsn, timeout)
         self._manifest, self._options = manifest, options
-        self._scanned: tuple[RelationName, Scan] | None = None
+        self._snapshots: tuple[RelationName, Connection, Connection] | None = None
+        self._scanned: Scan | None = None
 
     def close(self) -> None:
         """End both sessions."""
@@ -72,7 +74,7 @@ class Comparer:
 
     def tls(self) -> Diff:
         """Whether both sides are reached over TLS whose certificate and host name are verified."""
-        self._scanned = None
+        self._forget()
         problems: list[Finding] = []
         for session in (self._source, self._target):
             with saying(session.side, "TLS"):
@@ -118,7 +120,8 @@ class Comparer:
 
     def counts(self, table: MappedTable) -> Diff:
         """The numbers of rows, from the scan that `rows` shares."""
-        found = self._scan(table)
+        with self._forgetting():
+            found = self._scan(table)
         one, other = found.rows_source, found.rows_target
         if one == other:
             return Diff(str(table), (), found.facts)
@@ -130,20 +133,21 @@ class Comparer:
 
     def rows(self, table: MappedTable) -> Diff:
         """Every row, compared by its representation; excluded columns are left out."""
-        return self._explained(self._scan(table))
+        with self._forgetting():
+            return row_diff(self._scan(table), self._options.salt)
 
     def recent(self, table: MappedTable) -> Diff:
         """The rows of the last hours before the newest one of the source."""
-        self._scanned = None  # new snapshots end the shared scan
-        where = self._since(table)
-        return self._explained(self._settled(table, *where), "recent rows")
+        with self._forgetting():
+            found = self._settled(table, *self._since(table))
+            return row_diff(found, self._options.salt, "recent rows")
 
     def orphans(self, key: ExpectedForeignKey) -> Diff:
         """Rows of the target that point at nothing."""
         name, catalog = str(key), self._manifest.target_catalog
         if (looked_at := self._key_to_look_at(key)) is None:
             raise UnreadableError(f"{name}: neither side has this foreign key; see SCHEMA-FKS")
-        self._scanned = None  # a new snapshot ends the shared scan
+        self._forget()
         connection = self._target.snapshot()
         return orphan_diff(connection, name, looked_at, catalog, self._options.salt)
 
@@ -160,19 +164,32 @@ class Comparer:
             return structure.mapped_key(self._manifest, key)
         return structure.target_key(self._manifest, str(key))
 
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """After an error the next question starts anew: the snapshots may be gone."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        self._snapshots = self._scanned = None
+
+    def _connections(self, table: MappedTable) -> tuple[Connection, Connection]:
+        """Both sides' snapshots, the same for all questions about one table in a row."""
+        if self._snapshots is None or self._snapshots[0] != table.target:
+            self._forget()
+            source, target = self._source.snapshot(), self._target.snapshot()
+            self._snapshots = (table.target, source, target)
+        return self._snapshots[1:]
+
     def _scan(self, table: MappedTable) -> Scan:
         """The table's scan, kept until another table is asked about."""
-        if self._scanned is None or self._scanned[0] != table.target:
-            self._scanned = None
-            self._scanned = (table.target, self._settled(table))
-        return self._scanned[1]
-
-    def _explained(self, found: Scan, what: str = "rows") -> Diff:
-        try:
-            return row_diff(found, self._options.salt, what)
-        except BaseException:
-            self._scanned = None  # its snapshots may be gone; the next question scans anew
-            raise
+        self._connections(table)
+        if self._scanned is None:
+            self._scanned = self._settled(table)
+        return self._scanned
 
     def _settled(
         self,
@@ -183,17 +200,22 @@ class Comparer:
         def ask() -> Question:
             return self._ask(table, where_source, where_target)
 
-        return settled(scan(ask()), ask, self._options.settle_seconds, SETTLE_TRIES)
+        def ask_anew() -> Question:
+            self._forget()
+            return ask()
+
+        return settled(scan(ask()), ask_anew, self._options.settle_seconds, SETTLE_TRIES)
 
     def _ask(
         self, table: MappedTable, where_source: sql.Composable, where_target: sql.Composable
     ) -> Question:
         options = self._table_options(table)
         one, other = sides(self._manifest, table, options)
+        source, target = self._connections(table)
         return Question(
             str(table),
-            Side("source", one, self._source.snapshot(), where_source),
-            Side("target", other, self._target.snapshot(), where_target),
+            Side("source", one, source, where_source),
+            Side("target", other, target, where_target),
             (*options.excluded_columns, *dropped_columns(self._manifest, table)),
         )
 
@@ -212,7 +234,7 @@ class Comparer:
             t=sql.Identifier(table.source.schema, table.source.name),
         )
         with saying("source", str(table)):
-            row = self._source.snapshot().execute(newest).fetchone()
+            row = self._connections(table)[0].execute(newest).fetchone()
         bound = sql.Literal(row[0] if row else None)
         source, target = (
             # both sides run in UTC; the column stays bare, so that its index serves
