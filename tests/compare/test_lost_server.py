@@ -21,6 +21,16 @@ def own_servers() -> Iterator[dict[str, RunningServer]]:
         yield running
 
 
+def kill_all(dsn: str, postmaster: int) -> None:
+    """The server, and the sessions at once: one that is busy notices later that it is alone."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        ours = connection.execute(
+            "select pid from pg_stat_activity where application_name = 'pgcutover'"
+        ).fetchall()
+    for pid in (postmaster, *(pid for (pid,) in ours)):
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_a_killed_server_is_unknown_for_every_table_that_was_left(own_servers) -> None:
     lab = Lab(own_servers["source"].dsn(), own_servers["target"].dsn())
     build_source(lab.source)
@@ -30,7 +40,7 @@ def test_a_killed_server_is_unknown_for_every_table_that_was_left(own_servers) -
     with lab.comparer(manifest) as comparer:
         for n, table in enumerate(manifest.tables):
             if n == 5:
-                os.kill(own_servers["target"].pid, signal.SIGKILL)
+                kill_all(lab.target, own_servers["target"].pid)
             try:
                 answers[str(table)] = "differs" if comparer.rows(table) else "equal"
             except (UnreadableError, ServerError) as error:
