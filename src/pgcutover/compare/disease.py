@@ -18,11 +18,14 @@ _DIGITS = 131_072  # before the decimal point, as numeric allows; a text may cla
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value's beginning, its length, and its digest; the text is None for NULL."""
+    """A value's beginning, its length, and its digest; the text is None for NULL.
 
-    text: str | None = field(repr=False)
-    characters: int
-    octets: int
+    Equal digests mean equal values; lengths depend on the database's encoding.
+    """
+
+    text: str | None = field(repr=False, compare=False)
+    characters: int = field(compare=False)
+    octets: int = field(compare=False)
     digest: bytes | None = field(repr=False)
 
     @property

@@ -20,12 +20,14 @@ class SideTable:
     """A table on one side: its columns in the common order, and those of them that are the key.
 
     `alone` leaves tables that inherit from it out; they are compared as tables of their own.
+    `encoding` of the database, where it is known, makes lengths cheaper to take.
     """
 
     name: RelationName
     columns: tuple[str, ...]
     key: tuple[str, ...]
     alone: bool = False
+    encoding: str = ""
 
     @property
     def relation(self) -> sql.Composed:
@@ -34,9 +36,9 @@ class SideTable:
         return sql.SQL("only {}" if self.alone else "{}").format(name)
 
 
-def text_of(columns: Sequence[str]) -> sql.Composed:
-    """An injective text of the columns `r.<name>`."""
-    return sql.SQL(" || ").join([_piece(column) for column in columns])
+def text_of(columns: Sequence[str], encoding: str = "") -> sql.Composed:
+    """An injective text of the columns `r.<name>`, the same in every encoding of the database."""
+    return sql.SQL(" || ").join([_piece(column, encoding) for column in columns])
 
 
 def value_text(column: str) -> sql.Composed:
@@ -51,7 +53,7 @@ def digest_of(text: sql.Composable) -> sql.Composed:
 
 def key_digest(table: SideTable) -> sql.Composed:
     """The digest by which rows of both sides find each other; the whole row where no key is."""
-    return digest_of(text_of(table.key or table.columns))
+    return digest_of(text_of(table.key or table.columns, table.encoding))
 
 
 def folded(table: SideTable, where: sql.Composable) -> sql.Composed:
@@ -87,17 +89,25 @@ def among(key: sql.Composable, keys: Sequence[bytes]) -> sql.Composed:
 
 
 def _hashed(table: SideTable, where: sql.Composable) -> sql.Composed:
+    row = text_of(table.columns, table.encoding)
     return sql.SQL("select {} as k, {} as h from {} r where {}").format(
-        key_digest(table), digest_of(text_of(table.columns)), table.relation, where
+        key_digest(table), digest_of(row), table.relation, where
     )
 
 
-def _piece(column: str) -> sql.Composed:
+def _piece(column: str, encoding: str) -> sql.Composed:
     value = value_text(column)
     return sql.SQL(
         "case when r.{column} is not distinct from null then 'n;'"
-        " else char_length({value}) || ':' || {value} || ';' end"
-    ).format(column=sql.Identifier(column), value=value)
+        " else {length} || ':' || {value} || ';' end"
+    ).format(column=sql.Identifier(column), value=value, length=_octets(value, encoding))
+
+
+def _octets(value: sql.Composable, encoding: str) -> sql.Composed:
+    """The value's length in UTF-8; characters would not do, SQL_ASCII counts bytes for them."""
+    is_utf8 = encoding in ("UTF8", "SQL_ASCII")
+    text = value if is_utf8 else sql.SQL("convert_to({}, 'UTF8')").format(value)
+    return sql.SQL("octet_length({})").format(text)
 
 
 def _number(column: str, first: int) -> sql.Composed:

@@ -40,12 +40,14 @@ def sides(
             tuple(s for s, _ in pairs),
             source_key,
             is_plain(source, table.source),
+            manifest.source.encoding,
         ),
         SideTable(
             table.target,
             tuple(t for _, t in pairs),
             target_key,
             is_plain(target, table.target),
+            manifest.target.encoding,
         ),
     )
 

@@ -66,6 +66,14 @@ def saying(side: str, what: str) -> Iterator[None]:
             f"{what}: reading the {side} was cancelled, by statement_timeout_seconds or by hand; "
             "raise the limit in [budgets] or run when the server is quieter"
         ) from error
+    except (
+        psycopg.errors.CharacterNotInRepertoire,
+        psycopg.errors.UntranslatableCharacter,
+    ) as error:
+        raise UnreadableError(
+            f"{what}: the {side} holds text that is not valid UTF-8; repair it, or exclude the "
+            "column in migration.toml"
+        ) from error
     except psycopg.Error as error:
         raise UnreadableError(
             f"{what}: the {side} could not be read: {describe_error(error)}"
