@@ -1,13 +1,18 @@
 """What happened to a column is named from a few of its values, and no value is ever named."""
 
 import hashlib
+import inspect
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgcutover.compare import disease as naming
 from pgcutover.compare.disease import SHOWN_CHARACTERS, UNNAMED, Cell, diagnose
 from pgcutover.compare.locate import diagnosed_columns
+
+
+OUR_WORDS = inspect.getsource(naming)
 
 
 def cell(text: str | None) -> Cell:
@@ -111,7 +116,8 @@ def test_whatever_the_values_a_disease_is_named_without_them(pairs):
         return
     words = named(*differing)
     assert words
-    long = [v for pair in differing for v in pair if v and len(v) > 12]
+    # hypothesis tries the literals of our own source too, and a disease's name is one of them
+    long = [v for pair in differing for v in pair if v and len(v) > 12 and v not in OUR_WORDS]
     assert not any(value in words for value in long)
 
 

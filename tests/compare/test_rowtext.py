@@ -123,3 +123,11 @@ def test_a_bucket_holds_what_was_folded_into_it(session):
     keys = [k for k, *_ in everything[:3]]
     some = session.execute(in_buckets(TABLE, TRUE, [b for b, *_ in buckets], keys)).fetchall()
     assert [k for k, *_ in some] == keys
+
+
+def test_digests_are_computed_once_a_row_and_not_at_every_mention(session):
+    for query in (folded(TABLE, TRUE), in_buckets(TABLE, TRUE, [1, 2], None)):
+        explained = session.execute(sql.SQL("explain verbose {}").format(query))
+        folding, scan, _ = "\n".join(line for (line,) in explained).partition("Subquery Scan")
+        assert scan
+        assert "sha256" not in folding
