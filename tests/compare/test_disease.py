@@ -11,7 +11,6 @@ from pgcutover.compare import disease as naming
 from pgcutover.compare.disease import SHOWN_CHARACTERS, UNNAMED, Cell, diagnose
 from pgcutover.compare.locate import diagnosed_columns
 
-
 OUR_WORDS = inspect.getsource(naming)
 
 
