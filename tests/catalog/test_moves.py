@@ -21,7 +21,8 @@ create table app.t (
 );
 create index t_twice on app.t (app.twice(id)) where mood = 'good';
 insert into app.t (id, mood, moods, short, pair)
-    select i, 'good', '{good,bad}', 'abc', row('bad'::app.mood, 'x')::app.pair from generate_series(1, 20) i;
+    select i, 'good', '{good,bad}', 'abc', row('bad'::app.mood, 'x')::app.pair
+    from generate_series(1, 20) i;
 """
 PARENT = """
 create schema app; create schema outside;
