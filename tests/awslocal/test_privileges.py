@@ -64,12 +64,19 @@ def test_a_missing_permission_is_one_sentence(
     assert said in task.ended("failed")["LastFailureMessage"]
 
 
-def test_a_table_that_cannot_be_read_is_in_error(workshop: Workshop, role: str) -> None:
+@pytest.mark.parametrize("subtasks", [1, 8])
+def test_a_table_that_cannot_be_read_is_in_error(
+    workshop: Workshop, role: str, subtasks: int
+) -> None:
     both(
         workshop.databases, f"create table public.u (id int); alter table public.u owner to {role}"
     )
     password = workshop.databases.servers.source.password
-    task = workshop.task(kind="full-load", who={"username": role, "password": password})
+    task = workshop.task(
+        kind="full-load",
+        who={"username": role, "password": password},
+        FullLoadSettings={"MaxFullLoadSubTasks": subtasks},
+    )
     task.source(f"alter table public.t owner to postgres; revoke all on public.t from {role}")
     task.start()
     task.ended("stopped")

@@ -74,6 +74,8 @@ class FullLoad:
         except (psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except (TableFailed, psycopg.Error) as error:
+            source.execute("rollback")  # an aborted transaction would fail the next table too
+            begin_in_snapshot(source, self._snapshot)
             job.statistics.set(table.name, FullLoadEndTime=time.time(), FullLoadRows=0)
             job.suspend_or_stop(target, table.name, speakable(error))
         else:
