@@ -32,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="rehearsal only: keep the servers and say how to connect",
     )
+    group.addoption(
+        "--resume",
+        action="store_true",
+        help="go on where an interrupted run of the same migration stopped; finished chunks are "
+        "not read again",
+    )
     group.addoption("--out", metavar="DIR", type=Path, help="folder for verdict and reports")
 
 
