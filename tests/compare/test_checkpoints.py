@@ -78,8 +78,8 @@ def test_another_fingerprint_is_stale_says_why_and_is_replaced(tmp_path):
     kept.record("new", {})
     kept.close()
     assert list(tmp_path.iterdir()) == [path]
-    assert payloads(resumed(tmp_path, OTHER)) == {"new": {}}
     assert b"chunk 1" not in path.read_bytes()
+    assert payloads(resumed(tmp_path, OTHER)) == {"new": {}}
 
 
 def test_a_format_of_another_version_is_stale(tmp_path, monkeypatch):
@@ -143,6 +143,7 @@ def test_what_follows_a_torn_line_does_not_come_back(tmp_path):
     kept = resumed(tmp_path)
     kept.record("after", {})
     kept.close()
+    assert len(path.read_bytes().splitlines()) == 1 + len(CHUNKS)
     assert payloads(resumed(tmp_path)) == {**dict(CHUNKS[:-1]), "after": {}}
 
 

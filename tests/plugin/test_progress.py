@@ -39,8 +39,20 @@ def pytest_runtest_call(item):
     tell(table, 3_200_000, 5_000_000, "waiting", "replica lag 12 s")
     while "people" in item.name and not (HERE / "go").exists():
         time.sleep(0.01)
-    tell(table, 5_000_000, 5_000_000, "done")
+    tell(table, 5_000_000, 5_000_000, "{end}")
     kept.close()
+"""
+# a plugin that writes short lines, as pytest itself does where a worker crashed
+TALKS = """
+CONFIGS = []
+
+
+def pytest_configure(config):
+    CONFIGS.append(config)
+
+
+def pytest_runtest_logfinish():
+    CONFIGS[0].get_terminal_writer().line(" short")
 """
 SHOWN = "public.people  3.2 M of 5.0 M rows  64 %"
 
@@ -156,7 +168,7 @@ class Terminal:
 
 
 def test_a_terminal_shows_one_line_that_is_gone_at_the_end(migration):
-    migration.plugin(TELLS.format(plain=30))
+    migration.plugin(TELLS.format(plain=30, end="done"))
     terminal = Terminal(migration, "-v", "-n", "2")
     terminal.read_until(SHOWN)
     (shown,) = [line for line in terminal.screen.text() if SHOWN in line]
@@ -169,13 +181,13 @@ def test_a_terminal_shows_one_line_that_is_gone_at_the_end(migration):
 
 
 def test_a_terminal_keeps_all_that_pytest_wrote_and_nothing_else(migration):
-    migration.plugin(TELLS.format(plain=30))
-    watched = Terminal(migration, "-q")
+    migration.plugin(TELLS.format(plain=30, end="reading") + TALKS)
+    watched = Terminal(migration, "-v")
     watched.read_until(SHOWN)
     (migration.folder / "go").touch()
     assert watched.read_to_the_end() == 0
     migration.environment["TERM"] = "dumb"
-    unwatched = Terminal(migration, "-q")
+    unwatched = Terminal(migration, "-v")
     assert unwatched.read_to_the_end() == 0
     times = r"[\d.]+ ?s\b|\d+T\d+Z-\w+"
     texts = [re.sub(times, "", "\n".join(t.screen.text())) for t in (watched, unwatched)]
@@ -183,7 +195,7 @@ def test_a_terminal_keeps_all_that_pytest_wrote_and_nothing_else(migration):
 
 
 def test_without_a_terminal_a_plain_line_now_and_then(migration):
-    migration.plugin(TELLS.format(plain=0.05))
+    migration.plugin(TELLS.format(plain=0.05, end="done"))
     log = migration.folder / "log"
     with log.open("wb") as stdout:
         process = started(migration, stdout)
@@ -197,7 +209,7 @@ def test_without_a_terminal_a_plain_line_now_and_then(migration):
 
 
 def test_a_short_run_without_a_terminal_and_without_checkpoints_says_only_that(migration):
-    migration.plugin(TELLS.format(plain=30))
+    migration.plugin(TELLS.format(plain=30, end="done"))
     (migration.folder / "go").touch()
     outcome = migration.gate("--resume")
     assert outcome.code == 0, outcome.text
@@ -210,7 +222,7 @@ def kept(migration) -> list[Path]:
 
 
 def test_checkpoints_outlive_a_killed_run_and_go_with_a_complete_one(migration):
-    migration.plugin(TELLS.format(plain=30))
+    migration.plugin(TELLS.format(plain=30, end="done"))
     process = started(migration, subprocess.DEVNULL)
     assert eventually(lambda: any(b"one chunk" in f.read_bytes() for f in kept(migration)), 60)
     process.kill()
