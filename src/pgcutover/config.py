@@ -89,10 +89,16 @@ class TableSettings:
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """How long a lagging mover is waited for, and a statement may take."""
+    """How long a lagging mover is waited for and a statement may take; how hard a side is read.
+
+    `connections` read one large table on each side at a time, `chunk_seconds` is the time that one
+    of their statements should take.
+    """
 
     settle_seconds: float = 5.0
     statement_timeout_seconds: float = 3_600.0
+    connections: int = 2
+    chunk_seconds: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,7 @@ def load_settings(path: Path) -> Settings:
     """The settings in `path`; ConfigError names section, key, what was expected and found."""
     raw = _read(path)
     settings: Settings = build(Settings, raw, path.name, forbidden=("path", "config_sha256"))
+    _refuse_senseless(settings, path.name)
     digest = hashlib.sha256(path.read_bytes())
     for linked in _linked_files(settings, path.parent):
         digest.update(_bytes_of(linked, path.name))
@@ -169,6 +176,19 @@ def read_json(path: Path) -> Any:
         raise ConfigError(
             f"{path.name} is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
         ) from error
+
+
+def _refuse_senseless(settings: Settings, where: str) -> None:
+    budgets = settings.budgets
+    if not 1 <= budgets.connections <= 32:
+        raise ConfigError(
+            f"{where}: budgets.connections: expected 1 to 32, found {budgets.connections}"
+        )
+    if not 0 < budgets.chunk_seconds <= 600:
+        raise ConfigError(
+            f"{where}: budgets.chunk_seconds: expected more than 0 and at most 600, found "
+            f"{budgets.chunk_seconds:g}"
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pytest
 from compare.lab import SALT, Lab, TableOptions, run
 
 from pgcutover.catalog import DeclaredDifference
+from pgcutover.compare import buckets, rows, tally
 from pgcutover.compare import comparer as comparing
-from pgcutover.compare import rows, tally
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.redact import keyed_hash
 
@@ -26,7 +26,8 @@ def test_what_is_equal_says_how_much_was_compared(lab: Lab) -> None:
     assert not diff
     assert diff.report() == "no difference"
     assert diff.facts["rows_source"] == diff.facts["rows_target"] == 250
-    assert "sha256" in diff.facts["method"]
+    assert diff.facts["method"] == "row hash"
+    assert diff.facts["methods"] == {"k": "hash", "v": "hash"}
 
 
 def test_an_excluded_column_is_left_out_and_listed(lab: Lab) -> None:
@@ -114,9 +115,7 @@ def test_counts_rows_and_recent_rows_speak_of_one_snapshot(lab: Lab) -> None:
 
 def test_one_scan_serves_every_question_about_a_table(lab: Lab, monkeypatch) -> None:
     scanned = []
-    monkeypatch.setattr(
-        comparing, "scan", lambda question: scanned.append(1) or rows.scan(question)
-    )
+    monkeypatch.setattr(comparing, "scan", lambda *asked: scanned.append(1) or rows.scan(*asked))
     table = lab.table("core.ledger")
     with lab.comparer() as comparer:
         for ask in (comparer.rows, comparer.recent, comparer.counts, comparer.rows):
@@ -226,7 +225,7 @@ def test_a_recent_column_that_is_no_time_is_unknown(lab: Lab) -> None:
 
 
 def test_memory_does_not_grow_with_differing_rows(own_lab: Lab, monkeypatch) -> None:
-    monkeypatch.setattr(rows, "_BLOCK", 200)
+    monkeypatch.setattr(buckets, "_FETCHED_ROWS", 1000)
     monkeypatch.setattr(tally, "SUSPECT_LIMIT", 200)
     for dsn, schema, value in ((own_lab.source, "app", "a"), (own_lab.target, "core", "b")):
         numbers = f"select i, '{value}' from generate_series(1, 20000) i"
@@ -238,7 +237,7 @@ def test_memory_does_not_grow_with_differing_rows(own_lab: Lab, monkeypatch) -> 
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert diff.findings()[0].evidence["count"] == 20_000
-    assert peak < 7_000_000  # buckets take 4 MB however many rows; 40,000 digests would take 10
+    assert peak < 7_000_000  # a batch takes 1 MB however many there are; 40,000 pairs would take 10
 
 
 def test_orphans_of_a_key_that_neither_side_has_are_unknown(lab: Lab) -> None:

@@ -54,10 +54,21 @@ def test_rows_are_equal_and_only_what_changed_is_named(pair: Pair, kept: str) ->
     assert "2 rows changed on the target in n (values differ)," in judged.text
 
 
-def test_bytes_that_are_no_text_are_unknown_and_say_why(pair: Pair) -> None:
+def test_bytes_that_are_no_text_are_compared_as_bytes(pair: Pair) -> None:
     with encoded(pair, "SQL_ASCII", "SQL_ASCII") as lab:
         for dsn in (lab.source, lab.target):
             write(dsn, "insert into app.t values ('a', 'café', 1)", "latin-1", "SQL_ASCII")
+        assert (lab.judge().red, lab.judge().unknown) == ({}, {})
+        write(lab.target, "update app.t set n = 7", "latin-1", "SQL_ASCII")
+        judged = lab.judge()
+    assert judged.red.keys() == {"DATA-ROWS[app.t]"}
+    assert "1 rows changed on the target" in judged.text
+
+
+def test_bytes_that_are_no_text_are_unknown_beside_another_encoding(pair: Pair) -> None:
+    with encoded(pair, "SQL_ASCII", "UTF8") as lab:
+        write(lab.source, "insert into app.t values ('a', 'café', 1)", "latin-1", "SQL_ASCII")
+        write(lab.target, "insert into app.t values ('a', 'café', 1)", "utf-8", "UTF8")
         judged = lab.judge()
     assert judged.red == {}
     assert judged.unknown.keys() == {"DATA-ROWS[app.t]", "DATA-COUNTS[app.t]"}

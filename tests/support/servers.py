@@ -116,9 +116,10 @@ def drop_database(server: RunningServer, name: str) -> None:
 
 def _release(server: RunningServer, name: str) -> None:
     with psycopg.connect(server.dsn(name), autocommit=True) as conn:
+        wait = ", 5000" if conn.info.server_version >= 140000 else ""
         conn.execute(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-            " where datname = current_database() and pid <> pg_backend_pid()"
+            f"select pg_terminate_backend(pid{wait}) from pg_stat_activity".encode()
+            + b" where datname = current_database() and pid <> pg_backend_pid()"
         )
         for (subscription,) in conn.execute(
             "select subname from pg_subscription s join pg_database d on d.oid = s.subdbid"

@@ -10,9 +10,12 @@ from psycopg import sql
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.compare import columns, declared, structure
+from pgcutover.compare.calibrate import Calibration, calibrate
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.orphans import orphan_diff
-from pgcutover.compare.rows import EVERYTHING, Question, Scan, Side, row_diff, scan, settled
+from pgcutover.compare.prepare import prepared
+from pgcutover.compare.question import EVERYTHING, Question
+from pgcutover.compare.rows import Scan, row_diff, scan, settled
 from pgcutover.compare.scope import TableOptions, dropped_columns, sides
 from pgcutover.compare.sessions import Connection, SideSession, saying
 from pgcutover.compare.transport import tls_problem
@@ -34,6 +37,8 @@ class CompareOptions:
     window_hours: float = 24.0
     settle_seconds: float = 0.0
     statement_timeout_seconds: float = 0.0
+    connections: int = 1
+    chunk_seconds: float = 1.0
     tables: Mapping[str, TableOptions] = field(default_factory=dict)
 
 
@@ -49,11 +54,13 @@ class Comparer:
     ) -> None:
         """Nothing is opened yet."""
         timeout = options.statement_timeout_seconds
-        self._source = SideSession("source", source_dsn, timeout)
-        self._target = SideSession("target", target_dsn, timeout)
+        connections = options.connections
+        self._source = SideSession("source", source_dsn, timeout, connections)
+        self._target = SideSession("target", target_dsn, timeout, connections)
         self._manifest, self._options = manifest, options
         self._snapshots: tuple[RelationName, Connection, Connection] | None = None
         self._scanned: Scan | None = None
+        self._calibration: Calibration | None = None
 
     def close(self) -> None:
         """End both sessions."""
@@ -204,18 +211,28 @@ class Comparer:
             self._forget()
             return ask()
 
-        return settled(scan(ask()), ask_anew, self._options.settle_seconds, SETTLE_TRIES)
+        return settled(
+            scan(ask(), self._options.chunk_seconds),
+            ask_anew,
+            self._options.settle_seconds,
+            SETTLE_TRIES,
+        )
 
     def _ask(
         self, table: MappedTable, where_source: sql.Composable, where_target: sql.Composable
     ) -> Question:
         options = self._table_options(table)
-        one, other = sides(self._manifest, table, options)
         source, target = self._connections(table)
-        return Question(
+        if self._calibration is None:
+            with saying("source or target", "hash functions"):
+                self._calibration = calibrate(source, target)
+        return prepared(
             str(table),
-            Side("source", one, source, where_source),
-            Side("target", other, target, where_target),
+            sides(self._manifest, table, options),
+            (self._source, self._target),
+            (where_source, where_target),
+            self._calibration,
+            self._options.salt,
             (*options.excluded_columns, *dropped_columns(self._manifest, table)),
         )
 

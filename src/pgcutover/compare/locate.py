@@ -1,26 +1,54 @@
 """Which columns of a changed row differ, and what happened to them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from psycopg import sql
 
 from pgcutover.compare.disease import SHOWN_CHARACTERS, Cell, diagnose
-from pgcutover.compare.rowtext import SideTable, among, digest_of, key_digest, value_text
-from pgcutover.compare.sessions import Connection
+from pgcutover.compare.grid import Cell as GridCell
+from pgcutover.compare.grid import Grid
+from pgcutover.compare.question import Side
+from pgcutover.compare.ranges import located
+from pgcutover.compare.rowtext import digest_of, key_digest, value_text
+from pgcutover.compare.tally import Suspect
 
-Cells = dict[bytes, tuple[Cell, ...]]
-"""The cells of a row by the digest of its key."""
+Cells = dict[int, tuple[Cell, ...]]
+"""The cells of a row by the hash of its key."""
 
 
-def cells(
-    connection: Connection, table: SideTable, where: sql.Composable, keys: Sequence[bytes]
-) -> Cells:
-    """The cells of the rows with those key digests; a key that is there twice is left out."""
-    found: dict[bytes, list[tuple[Cell, ...]]] = {}
-    for key, *parts in connection.execute(_query(table, where, keys)):
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What one side holds of some keys: digests by which reports name them, and cells."""
+
+    digests: dict[int, bytes] = field(default_factory=dict, repr=False)
+    cells: Cells = field(default_factory=dict, repr=False)
+
+
+def sampled(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> Sampled:
+    """The rows of those keys; cells of a key that is there twice are left out."""
+    found: dict[int, list[tuple[Cell, ...]]] = {}
+    digests: dict[int, bytes] = {}
+    rows, _ = side.session.ask(_query(side, grid, suspects))
+    for key, digest, *parts in rows:
         row = tuple(Cell(*parts[i : i + 4]) for i in range(0, len(parts), 4))
         found.setdefault(key, []).append(row)
-    return {key: rows[0] for key, rows in found.items() if len(rows) == 1}
+        digests[key] = digest
+    return Sampled(digests, {key: rows[0] for key, rows in found.items() if len(rows) == 1})
+
+
+def pairs_of(
+    side: Side, grid: Grid | None, suspects: Sequence[Suspect]
+) -> dict[int, dict[int, int]]:
+    """Key hash, and how often each row hash is there, of those keys."""
+    query = sql.SQL("select q.k, q.h, count(*) from (select {k} as k, {h} as h from {rows}) q"
+                    " group by 1, 2").format(
+        k=sql.SQL("r.{}").format(_KEY), h=side.hashes.row, rows=_among(side, grid, suspects)
+    )  # fmt: skip
+    found: dict[int, dict[int, int]] = {}
+    for key, row, count in side.session.ask(query)[0]:
+        found.setdefault(key, {})[row] = count
+    return found
 
 
 def diagnosed_columns(names: Sequence[str], source: Cells, target: Cells) -> dict[str, str]:
@@ -45,15 +73,31 @@ def _traded_columns(pairs: Mapping[str, Sequence[tuple[Cell, Cell]]]) -> dict[st
     }
 
 
-def _query(table: SideTable, where: sql.Composable, keys: Sequence[bytes]) -> sql.Composed:
-    key = key_digest(table)
-    return sql.SQL("select {key}, {cells} from {table} r where {where}{only_keys}").format(
-        key=key,
-        cells=sql.SQL(", ").join([_cell(column) for column in table.columns]),
-        table=table.relation,
-        where=where,
-        only_keys=among(key, keys),
+def _query(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Composed:
+    return sql.SQL("select r.{key}, {digest}, {cells} from {rows}").format(
+        key=_KEY,
+        digest=key_digest(side.table),
+        cells=sql.SQL(", ").join([_cell(column) for column in side.table.columns]),
+        rows=_among(side, grid, suspects),
     )
+
+
+_KEY = sql.Identifier("pgcutover key")
+
+
+def _among(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Composed:
+    """The rows `r` of some keys, the hash of the key beside them."""
+    keys = sorted({s.key for s in suspects})
+    where = located(side, grid, _places(suspects))
+    return sql.SQL(
+        "(select r.*, {hash} as {key} from {where} offset 0) r where r.{key} = any ({keys}::int8[])"
+    ).format(hash=side.hashes.key, key=_KEY, where=where, keys=sql.Literal(keys))
+
+
+def _places(suspects: Sequence[Suspect]) -> list[GridCell | None]:
+    """Their cells; none where one of them may lie anywhere."""
+    cells = [s.cell for s in suspects]
+    return [] if None in cells else cells
 
 
 def _cell(column: str) -> sql.Composed:

@@ -1,63 +1,47 @@
-"""Comparing the rows of one table: fold both sides into buckets, look closer where they differ."""
+"""Comparing the rows of one table: fold both sides, look closer where they differ."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from time import sleep
-from uuid import uuid4
 
 import psycopg
 from psycopg import sql
 
+from pgcutover.compare.buckets import Fold, bucket_mask, count_differences, fold
 from pgcutover.compare.diffs import Diff, finding
-from pgcutover.compare.locate import Cells, cells, diagnosed_columns
-from pgcutover.compare.rowtext import SideTable, folded, in_buckets
-from pgcutover.compare.sessions import Answer, Connection, both, saying
-from pgcutover.compare.tally import SAMPLE_LIMIT, Row, Tally, tally
+from pgcutover.compare.grid import Cell, Grid, RangePlanner
+from pgcutover.compare.locate import Sampled, diagnosed_columns, pairs_of, sampled
+from pgcutover.compare.question import Question, Side
+from pgcutover.compare.ranges import (
+    DENSE_ROWS,
+    Pause,
+    RangeReader,
+    ReadChunk,
+    cells_query,
+    key_bounds,
+    refuse_surprises,
+)
+from pgcutover.compare.tally import SAMPLE_LIMIT, Suspect, Tally, judge, unpacked
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import keyed_hash
 from pgcutover.verdict import Finding
 
-EVERYTHING = sql.SQL("true")
-Fold = dict[int, tuple[int, Decimal, Decimal]]
-_BLOCK = 5000  # rows of two digests each, fetched at once
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a question: its table, its snapshot, and which of its rows are asked about."""
-
-    label: str
-    table: SideTable
-    connection: Connection
-    where: sql.Composable = field(default_factory=lambda: EVERYTHING)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A table on both sides in one snapshot each."""
-
-    name: str
-    source: Side
-    target: Side
-    not_proven: tuple[str, ...] = ()
-
-    def both(self, ask: Callable[[Side], Answer]) -> tuple[Answer, Answer]:
-        """The answers of both sides, asked at once."""
-        connections = (self.source.connection, self.target.connection)
-        return both(lambda: ask(self.source), lambda: ask(self.target), connections)
+SMALL_ROWS = 50_000  # from here on a table is read in chunks
+_DETAIL_ROWS = 50_000  # fetched at once
+_TID_ROWS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a scan of both sides found; `tally` is empty where all buckets agree."""
+    """What a scan of both sides found."""
 
     question: Question
     rows_source: int
-    suspects: tuple[int, ...]
     tally: Tally
+    rows_recent: int = 0
     in_flight: int = 0
+    reading: str = "whole"
 
     @property
     def rows_target(self) -> int:
@@ -70,28 +54,38 @@ class Scan:
         facts: dict[str, object] = {
             "rows_source": self.rows_source,
             "rows_target": self.rows_target,
-            "method": "sha256 of the row's text",
+            "method": self.question.method,
+            "methods": self.question.methods,
+            "read_by": self.reading,
         }
         if self.question.not_proven:
             facts["not_proven"] = list(self.question.not_proven)
         return facts | ({"in_flight": self.in_flight} if self.in_flight else {})
 
 
-def scan(question: Question) -> Scan:
-    """One scan of each side, both at once, and a second look at the buckets that differ."""
-    one, other = question.both(lambda side: _fold(question, side))
-    suspects = tuple(sorted(b for b in one.keys() | other.keys() if one.get(b) != other.get(b)))
-    rows = sum(bucket[0] for bucket in one.values())
-    found = Scan(question, rows, suspects, Tally())
-    if not suspects:
-        return found
-    found = replace(found, tally=_tally(question, suspects, None))
-    if not found.tally.total:
+@dataclass(slots=True)
+class _Counting:
+    """What has been counted so far in one scan."""
+
+    rows: int = 0
+    recent: int = 0
+    has_suspects: bool = False
+    tally: Tally = field(default_factory=Tally)
+
+
+def scan(question: Question, target_seconds: float = 1.0) -> Scan:
+    """One scan of each side, both at once, and a second look at what differs."""
+    grid = question.grid
+    if grid is not None and question.rows_estimate > SMALL_ROWS:
+        counted, reading = _by_ranges(question, grid, target_seconds), "ranges of the key"
+    else:
+        counted, reading = _by_buckets(question), "the whole heap"
+    if counted.has_suspects and not counted.tally.total:
         raise UnreadableError(
             f"{question.name}: the sums of both sides differ but no row does; the table gave two "
             "answers within one snapshot, as a function or an index that lies can make it do"
         )
-    return found
+    return Scan(question, counted.rows, counted.tally, counted.recent, 0, reading)
 
 
 def settled(found: Scan, ask: Callable[[], Question], seconds: float, tries: int) -> Scan:
@@ -105,8 +99,7 @@ def settled(found: Scan, ask: Callable[[], Question], seconds: float, tries: int
             break
         sleep(seconds)
         question = ask()
-        again = _tally(question, found.suspects, found.tally.suspects)
-        found = replace(found, question=question, tally=again)
+        found = replace(found, question=question, tally=_again(question, found.tally))
     return replace(found, in_flight=max(0, first - found.tally.total))
 
 
@@ -115,58 +108,124 @@ def row_diff(found: Scan, salt: str, what: str = "rows") -> Diff:
     question = found.question
     if not found.tally.total:
         return Diff(question.name, (), found.facts)
-    columns = _columns(question, found.tally)
-    findings = tuple(_findings(question.name, found.tally, columns, salt, what))
+    kept = [s for kind in found.tally.sampled.values() for s in kind]
+    one, other = _sampled(question, kept)
+    columns = diagnosed_columns(question.target.table.columns, one.cells, other.cells)
+    findings = tuple(_findings(found, columns, (one, other), salt, what))
     return Diff(question.name, findings, found.facts)
 
 
-def _fold(question: Question, side: Side) -> Fold:
-    with saying(side.label, question.name):
-        answer = side.connection.execute(folded(side.table, side.where))
-        return {bucket: (count, one, two) for bucket, count, one, two in answer}
+def _sampled(question: Question, kept: Sequence[Suspect]) -> tuple[Sampled, Sampled]:
+    """Nothing where bytes are no text: that the rows differ is known all the same."""
+    try:
+        return question.both(lambda side: sampled(side, question.grid, kept))
+    except UnreadableError as error:
+        if isinstance(error.__cause__, psycopg.errors.CharacterNotInRepertoire):
+            return Sampled(), Sampled()
+        raise
 
 
-def _tally(question: Question, buckets: Sequence[int], keys: Sequence[bytes] | None) -> Tally:
-    one, other = question.both(lambda side: _opened(question, side, buckets, keys))
-    return tally(_stream(question, question.source, one), _stream(question, question.target, other))
+def _again(question: Question, tally: Tally) -> Tally:
+    if tally.suspects is None:
+        return scan(question).tally
+    result, suspects = Tally(), tally.suspects
+    one, other = question.both(lambda side: pairs_of(side, question.grid, suspects))
+    for suspect in suspects:
+        judge(
+            result,
+            _only(one, suspect),
+            _only(other, suspect),
+            suspect.cell,
+        )
+    return result
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A cursor whose query has run, and its first block."""
-
-    cursor: psycopg.ServerCursor[Row]
-    block: list[Row]
+def _only(pairs: Mapping[int, Mapping[int, int]], suspect: Suspect) -> Counter[tuple[int, int]]:
+    found = pairs.get(suspect.key, {})
+    return Counter({(suspect.key, row): count for row, count in found.items()})
 
 
-def _opened(
-    question: Question, side: Side, buckets: Sequence[int], keys: Sequence[bytes] | None
-) -> _Opened:
-    with saying(side.label, question.name):
-        cursor = side.connection.cursor(name=f"pgcutover_{uuid4().hex[:8]}")
-        cursor.execute(in_buckets(side.table, side.where, buckets, keys))
-        return _Opened(cursor, cursor.fetchmany(_BLOCK))
+def _by_buckets(question: Question, tally: Tally | None = None) -> _Counting:
+    counting = _Counting(tally=Tally() if tally is None else tally)
+    mask = bucket_mask(question.rows_estimate)
+
+    def folded(side: Side) -> Fold:
+        density = max(side.facts.rows_estimate, 1) / max(side.facts.pages, 1)
+        return fold(side, mask, max(64, int(_TID_ROWS / density)), lambda _: None)
+
+    one, other = question.both(folded)
+    counting.rows = sum(int(b[0]) for b in one.values())
+    counting.recent = sum(int(b[2]) for b in one.values())
+    folds = [{k: tuple(v[:2]) for k, v in f.items()} for f in (one, other)]
+    counting.has_suspects = folds[0] != folds[1]
+    if counting.has_suspects:
+        count_differences(question, counting.tally, mask, folds)
+    return counting
 
 
-def _stream(question: Question, side: Side, opened: _Opened) -> Iterator[Row]:
-    block = opened.block
-    with saying(side.label, question.name), closing(opened.cursor):
-        while block:
-            yield from block
-            block = opened.cursor.fetchmany(_BLOCK)
+def _by_ranges(question: Question, grid: Grid, target_seconds: float) -> _Counting:
+    refuse_surprises(question, grid)
+    for side in (question.source, question.target):
+        side.session.widen()
+    planner = RangePlanner(grid, key_bounds(question, grid), question.rows_estimate, target_seconds)
+    counting = _Counting()
+    for read in RangeReader(question, grid, planner).chunks(Pause()):
+        counting.rows += read.rows[0]
+        counting.recent += read.recent
+        if read.suspects:
+            # packed pairs may differ in their order alone
+            counting.has_suspects |= not read.detail
+            _drill(question, grid, counting.tally, read)
+    return counting
 
 
-def _columns(question: Question, counted: Tally) -> Mapping[str, str]:
-    keys = counted.sampled["changed"]
-    if not keys:
-        return {}
-    one, other = question.both(lambda side: _cells(question, side, keys))
-    return diagnosed_columns(question.target.table.columns, one, other)
+def _drill(question: Question, grid: Grid, tally: Tally, read: ReadChunk) -> None:
+    if read.detail:
+        for n in read.suspects:
+            one, other = unpacked(read.source[n][2]), unpacked(read.target[n][2])
+            judge(tally, one, other, read.chunk.cells[n])
+        return
+    batch: list[Cell] = []
+    rows = 0
+    for n in read.suspects:
+        size = max(read.source[n][1], read.target[n][1])
+        if batch and rows + size > _DETAIL_ROWS:
+            _drill_cells(question, grid, tally, batch)
+            batch, rows = [], 0
+        if size > DENSE_ROWS:
+            _drill_dense(question, grid, tally, read.chunk.cells[n])
+            continue
+        batch.append(read.chunk.cells[n])
+        rows += size
+    if batch:
+        _drill_cells(question, grid, tally, batch)
 
 
-def _cells(question: Question, side: Side, keys: Sequence[bytes]) -> Cells:
-    with saying(side.label, question.name):
-        return cells(side.connection, side.table, side.where, keys)
+def _drill_cells(question: Question, grid: Grid, tally: Tally, cells: Sequence[Cell]) -> None:
+    def asked(side: Side) -> list[bytes | None]:
+        rows, _ = side.session.ask(cells_query(side, grid, cells, detail=True), by_index=True)
+        return [packed for _, _, packed in rows]
+
+    for cell, one, other in zip(cells, *question.both(asked), strict=True):
+        if one != other:
+            judge(tally, unpacked(one), unpacked(other), cell)
+
+
+def _drill_dense(question: Question, grid: Grid, tally: Tally, cell: Cell) -> None:
+    """A cell too full to be fetched is compared by buckets, as a table of its own."""
+    narrowed = replace(
+        question,
+        source=replace(question.source, where=_within(question.source, grid, cell)),
+        target=replace(question.target, where=_within(question.target, grid, cell)),
+    )
+    _by_buckets(narrowed, tally)
+
+
+def _within(side: Side, grid: Grid, cell: Cell) -> sql.Composed:
+    key = sql.SQL("r.{}").format(sql.Identifier(side.table.key[0]))
+    return sql.SQL("{w} and {k} >= ({first})[1] and {k} <= ({last})[1]").format(
+        w=side.where, k=key, first=grid.firsts([cell]), last=grid.lasts([cell])
+    )
 
 
 _WORDS = {
@@ -177,13 +236,16 @@ _WORDS = {
 
 
 def _findings(
-    name: str, counted: Tally, columns: Mapping[str, str], salt: str, what: str
+    found: Scan, columns: Mapping[str, str], read: Sequence[Sampled], salt: str, what: str
 ) -> Iterator[Finding]:
+    name, counted = found.question.name, found.tally
+    digests = {**read[1].digests, **read[0].digests}
     for kind, words in _WORDS.items():
         count = getattr(counted, kind)
         if not count:
             continue
-        keys = [keyed_hash(salt, key.hex()) for key in counted.sampled[kind]]
+        wanted = [digests[s.key] for s in counted.sampled[kind] if s.key in digests]
+        keys = [keyed_hash(salt, digest.hex()) for digest in wanted]
         message = f"{name}: {count} {what} {words}"
         evidence: dict[str, object] = {"count": count, "key_hashes": keys}
         if kind == "changed" and columns:

@@ -1,12 +1,15 @@
-"""Sessions of the comparing engine: opened when needed, replaced when lost."""
+"""Sessions of the comparing engine: opened when needed, several on one snapshot."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from queue import LifoQueue
+from time import monotonic
+from typing import Any, Protocol, TypeVar
 
 import psycopg
+from psycopg import sql
 
 from pgcutover.connect import open_session, verify_pinned
 from pgcutover.errors import ServerError, UnreadableError
@@ -15,34 +18,144 @@ from pgcutover.redact import describe_error
 Connection = psycopg.Connection[Any]
 Answer = TypeVar("Answer")
 
+# ranges are read through their index, aggregates over many cells stay in memory
+_PLANNER = {
+    "jit": "off",
+    "work_mem": "64MB",
+    "max_parallel_workers_per_gather": "0",
+    "enable_bitmapscan": "off",
+}
+
+
+class Pacer(Protocol):
+    """What decides when the next statement may start."""
+
+    def before_chunk(self) -> None:
+        """Return when the server can take another one."""
+
+    def after_chunk(self, busy_seconds: float) -> None:
+        """Be told how long the last one took; may hold back."""
+
+
+class Unpaced:
+    """Never holds back."""
+
+    def before_chunk(self) -> None:
+        """Return at once."""
+
+    def after_chunk(self, busy_seconds: float) -> None:
+        """Return at once."""
+
 
 @dataclass(slots=True)
 class SideSession:
-    """One side's session; each `snapshot` is a new one, on a connection known to live."""
+    """One side's sessions; each `snapshot` is a new one, on a connection known to live.
+
+    After `widen` up to `connections` sessions read the same snapshot at a time.
+    """
 
     side: str
     dsn: str = field(repr=False)
     statement_timeout_seconds: float = 0.0
+    connections: int = 1
+    pacer: Pacer = field(default_factory=Unpaced, repr=False)
     _connection: Connection | None = field(default=None, repr=False)
+    _others: list[Connection] = field(default_factory=list, repr=False)
+    _idle: LifoQueue[Connection] = field(default_factory=LifoQueue, repr=False)
+    _taken_at: float = 0.0
 
     def snapshot(self) -> Connection:
         """A connection at the start of a new snapshot; a lost one is replaced once."""
+        for other in self._others:
+            with suppress(psycopg.Error):
+                other.rollback()
+        self._taken_at = monotonic()
         if self._connection is not None:
             with suppress(psycopg.Error):
-                return _begun(self._connection)
+                return self._ready(_begun(self._connection))
             self._connection.close()
         try:
-            self._connection = open_session(
-                self.dsn, statement_timeout_seconds=self.statement_timeout_seconds
-            )
-            return _begun(self._connection)
+            self._connection = self._opened()
+            return self._ready(_begun(self._connection))
         except psycopg.Error as error:
             raise ServerError(f"{self.side}: cannot connect: {describe_error(error)}") from error
 
+    @property
+    def age_seconds(self) -> float:
+        """How old the current snapshot is."""
+        return monotonic() - self._taken_at
+
+    @property
+    def open(self) -> tuple[Connection, ...]:
+        """Every connection that may be reading."""
+        return (*([self._connection] if self._connection else ()), *self._others)
+
+    def widen(self) -> None:
+        """Let more connections read the current snapshot."""
+        if self._connection is None or self.connections < 2:
+            return
+        with saying(self.side, "snapshot"):
+            row = self._connection.execute("select pg_export_snapshot()").fetchone()
+            alive = [c for c in self._others if not c.closed]
+            while len(alive) < self.connections - 1:
+                alive.append(self._opened())
+            self._others = alive
+            for other in alive:
+                other.rollback()
+                other.execute(
+                    sql.SQL("set transaction snapshot {}").format(
+                        sql.Literal(row[0] if row else "")
+                    )
+                )
+                verify_pinned(other)
+                self._idle.put(other)
+
+    def ask(
+        self, query: sql.Composed, timeout_seconds: float = 0.0, *, by_index: bool = False
+    ) -> tuple[list[tuple[Any, ...]], float]:
+        """The rows and the seconds taken; psycopg.Error leaves the snapshot as it was."""
+        connection = self._idle.get()
+        try:
+            self.pacer.before_chunk()
+            start = monotonic()
+            with connection.transaction(), connection.cursor(binary=True) as cursor:
+                if timeout_seconds:
+                    cursor.execute(_timeout(timeout_seconds))
+                if by_index:
+                    cursor.execute("set local enable_seqscan = off")
+                rows = cursor.execute(query).fetchall()
+            busy = monotonic() - start
+        finally:
+            self._idle.put(connection)
+        self.pacer.after_chunk(busy)
+        return rows, busy
+
+    def cancel(self) -> None:
+        """Stop whatever is being read."""
+        _cancel(self.open)
+
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._connection is not None:
-            self._connection.close()
+        """Close all connections."""
+        for connection in self.open:
+            connection.close()
+
+    def _opened(self) -> Connection:
+        connection = open_session(
+            self.dsn, statement_timeout_seconds=self.statement_timeout_seconds
+        )
+        for name, value in _PLANNER.items():
+            connection.execute("select set_config(%s, %s, false)", [name, value])
+        connection.commit()
+        return connection
+
+    def _ready(self, connection: Connection) -> Connection:
+        self._idle = LifoQueue()
+        self._idle.put(connection)
+        return connection
+
+
+def _timeout(seconds: float) -> sql.Composed:
+    return sql.SQL("set local statement_timeout = {}").format(sql.Literal(int(seconds * 1000)))
 
 
 def _begun(connection: Connection) -> Connection:

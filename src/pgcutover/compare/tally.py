@@ -1,16 +1,26 @@
-"""Counting differences exactly while both sides stream by in the same order."""
+"""Counting differing rows exactly, and keeping a few of them to be looked at. Pure."""
 
-import heapq
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import groupby
+from sys import byteorder
 
-Row = tuple[bytes, bytes, int]
-"""Key digest, row digest, and how many rows have both."""
+from pgcutover.compare.grid import Cell
 
 SAMPLE_LIMIT = 20
 SUSPECT_LIMIT = 10_000
+
+Pair = tuple[int, int]
+"""Key hash and row hash of one row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A key whose rows differ, and the cell of the grid in which to find it, if there is one."""
+
+    key: int
+    cell: Cell | None
 
 
 @dataclass(slots=True)
@@ -24,10 +34,10 @@ class Tally:
     extra: int = 0
     changed: int = 0
     duplicated: int = 0
-    sampled: dict[str, list[bytes]] = field(
+    sampled: dict[str, list[Suspect]] = field(
         default_factory=lambda: {"missing": [], "extra": [], "changed": []}
     )
-    suspects: list[bytes] | None = field(default_factory=list)
+    suspects: list[Suspect] | None = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -39,43 +49,50 @@ class Tally:
         """How many more rows the target has."""
         return self.extra - self.missing
 
-    def add(self, kind: str, key: bytes, count: int) -> None:
-        """Count differing rows of a key and keep the key while there is room."""
+    def add(self, kind: str, keys: Iterable[int], count: int, cell: Cell | None) -> None:
+        """Count differing rows of some keys, and keep the keys while there is room."""
         setattr(self, kind, getattr(self, kind) + count)
-        if len(self.sampled[kind]) < SAMPLE_LIMIT:
-            self.sampled[kind].append(key)
+        sampled = self.sampled[kind]
+        if len(sampled) >= SAMPLE_LIMIT and self.suspects is None:
+            return
+        found = [Suspect(key, cell) for key in sorted(keys)]
+        sampled.extend(found[: SAMPLE_LIMIT - len(sampled)])
         if self.suspects is not None:
-            self.suspects.append(key)
+            self.suspects.extend(found)
             self.suspects = self.suspects if len(self.suspects) <= SUSPECT_LIMIT else None
 
 
-def tally(source: Iterable[Row], target: Iterable[Row]) -> Tally:
-    """Merge both streams, each ordered by key digest; memory does not grow with the rows."""
-    result = Tally()
-    for key, rows in groupby(_merged(source, target), key=lambda item: item[0]):
-        _judge(result, key, rows)
-    return result
+def judge(
+    result: Tally,
+    source: Counter[Pair],
+    target: Counter[Pair],
+    cell: Cell | None = None,
+) -> None:
+    """Count what differs between the rows of one cell."""
+    lost, added = _by_key(source - target), _by_key(target - source)
+    both = lost.keys() & added.keys()
+    changed = {key: min(lost[key], added[key]) for key in both}
+    missing = {k: n - changed.get(k, 0) for k, n in lost.items() if n > changed.get(k, 0)}
+    extra = {k: n - changed.get(k, 0) for k, n in added.items() if n > changed.get(k, 0)}
+    for kind, rows in (("changed", changed), ("missing", missing), ("extra", extra)):
+        if rows:
+            result.add(kind, rows, sum(rows.values()), cell)
+    if extra:
+        known = {key for key, _ in source}
+        result.duplicated += sum(n for key, n in extra.items() if key in known)
 
 
-def _merged(
-    source: Iterable[Row], target: Iterable[Row]
-) -> Iterator[tuple[bytes, int, bytes, int]]:
-    return heapq.merge(((k, 0, h, n) for k, h, n in source), ((k, 1, h, n) for k, h, n in target))
+def unpacked(packed: bytes | None) -> Counter[Pair]:
+    """The pairs of a concatenation of 16-byte pairs, as the server sends its int8."""
+    numbers = array("q")
+    numbers.frombytes(packed or b"")
+    if byteorder == "little":
+        numbers.byteswap()
+    return Counter(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _judge(result: Tally, key: bytes, rows: Iterable[tuple[bytes, int, bytes, int]]) -> None:
-    sides: tuple[Counter[bytes], Counter[bytes]] = (Counter(), Counter())
-    for _, side, row, count in rows:
-        sides[side][row] += count
-    only_source, only_target = sides[0] - sides[1], sides[1] - sides[0]
-    lost, added = only_source.total(), only_target.total()
-    changed = min(lost, added)
-    for kind, count in (
-        ("changed", changed),
-        ("missing", lost - changed),
-        ("extra", added - changed),
-    ):
-        if count:
-            result.add(kind, key, count)
-    if sides[1].total() > sides[0].total() > 0:
-        result.duplicated += sides[1].total() - sides[0].total()
+def _by_key(pairs: Counter[Pair]) -> Counter[int]:
+    counted: Counter[int] = Counter()
+    for (key, _), count in pairs.items():
+        counted[key] += count
+    return counted

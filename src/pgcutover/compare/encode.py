@@ -1,0 +1,105 @@
+"""How a column's value enters the hash of its row: equal input if and only if equal representation.
+
+PostgreSQL's hash functions follow `=`, which is coarser, and some are blind beyond that: numeric
+hashes neither its sign nor NaN apart from NULL, an 8-byte integer is folded to 4 bytes, -0 is 0
+(src/backend/utils/adt/numeric.c and access/hash/hashfunc.c). So each type is given in a form in
+which nothing is lost: as it is where its hash covers all of it, as the bytes of its binary form,
+or as the text that its own output function writes.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from pgcutover.compare.tablefacts import BaseType
+
+_AS_IS = (
+    "bool", "int2", "int4", "date", "oid", "char", "uuid", "bytea", "inet", "cidr", "macaddr",
+    "macaddr8",
+)  # fmt: skip
+_TEXTS = ("text", "varchar")
+_FLOATS = ("float4", "float8")
+_BYTES = {
+    "int8": "int8send",
+    "timestamp": "timestamp_send",
+    "timestamptz": "timestamptz_send",
+    "time": "time_send",
+    "timetz": "timetz_send",
+    "interval": "interval_send",
+    "money": "cash_send",
+    "numeric": "numeric_send",
+    "pg_lsn": "pg_lsn_send",
+}
+HASHED, BYTES, TEXT = "hash", "bytes", "text"
+PROBED = (*_AS_IS, "text", *_FLOATS, *_BYTES)
+"""The types whose hash both servers must agree on before it is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """A column as expressions that are hashed one after another, and what to call that."""
+
+    expressions: tuple[sql.Composed, ...]
+    method: str
+
+
+def encoded(
+    column: str, own: BaseType, other: BaseType, agreed: Collection[str], *, convert: bool
+) -> Encoding:
+    """The column `r.<column>` of a side whose type is `own`, beside `other` on the other side.
+
+    `convert` says that the databases' encodings differ, so that text is compared as UTF-8.
+    """
+    value = reference(column)
+    kind = _common(own, other)
+    if kind not in agreed:
+        return Encoding((_as_text(value, own, agreed, convert=convert),), TEXT)
+    if kind == "text":
+        return Encoding((_comparable(value, convert=convert),), HASHED)
+    if kind in _FLOATS:
+        return Encoding((value, _negative_zero(value, kind)), HASHED)
+    if kind in _BYTES:
+        return Encoding((_called("pg_catalog", _BYTES[kind], value),), BYTES)
+    return Encoding((value,), HASHED)
+
+
+def reference(column: str) -> sql.Composed:
+    """The column of the table that queries call `r`."""
+    return sql.SQL("r.{}").format(sql.Identifier(column))
+
+
+def output_text(value: sql.Composable, own: BaseType) -> sql.Composed:
+    """What the type's own output function writes; a cast could be a user's, and cuts bpchar."""
+    return _called("pg_catalog", "textin", _called(*own.output, value))
+
+
+def _common(own: BaseType, other: BaseType) -> str:
+    """The one kind of both types; '' where only their text can be compared."""
+    one, two = own.builtin, other.builtin
+    if one in _TEXTS and two in _TEXTS:
+        return "text"
+    return one if one == two else ""
+
+
+def _as_text(
+    value: sql.Composable, own: BaseType, agreed: Collection[str], *, convert: bool
+) -> sql.Composed:
+    return _comparable(output_text(value, own), convert=convert or "text" not in agreed)
+
+
+def _comparable(text: sql.Composable, *, convert: bool) -> sql.Composed:
+    """Bytes, or text under the collation in which equal means equal bytes."""
+    if convert:
+        return _called("pg_catalog", "convert_to", text, sql.Literal("UTF8"))
+    return sql.SQL('{} collate "C"').format(text)
+
+
+def _negative_zero(value: sql.Composable, kind: str) -> sql.Composed:
+    send = _called("pg_catalog", f"{kind}send", value)
+    return sql.SQL("({} = 0 and get_bit({}, 7) = 1)").format(value, send)
+
+
+def _called(schema: str, name: str, *arguments: sql.Composable) -> sql.Composed:
+    listed = sql.SQL(", ").join(arguments)
+    return sql.SQL("{}({})").format(sql.Identifier(schema, name), listed)

@@ -1,0 +1,88 @@
+"""The SQL that hashes a row and its key to 64 bits each.
+
+`hashint4extended(1, …)` around the record's hash is not decoration: PostgreSQL combines a record's
+columns linearly, so a bare sum would not see two values traded between rows. The seed is never 0:
+NULL hashes to 0, and with seed 0 so would 0.0 and NaN.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from pgcutover.compare.calibrate import LONG_TEXT, ROW, SHA256
+from pgcutover.compare.rowtext import SideTable, digest_of, text_of
+
+_ROW_ENTRIES = 800  # of at most 1664 in one ROW()
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """What the hashes of one table start from: rows and keys each have their own."""
+
+    row: int
+    key: int
+
+
+def seeds_from(salt: str, table: str) -> Seeds:
+    """Seeds that differ from run to run, so that no two rows collide in all of them."""
+    digest = hashlib.sha256(f"{salt}:{table}".encode()).digest()
+    row, key = (int.from_bytes(digest[n : n + 8], "big", signed=True) for n in (0, 8))
+    return Seeds(row or 1, key or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SideHash:
+    """One side's expressions over the row `r`: hash of all compared columns, hash of the key."""
+
+    table: SideTable
+    row: sql.Composed
+    key: sql.Composed
+
+
+def side_hash(
+    table: SideTable,
+    expressions: Mapping[str, Sequence[sql.Composed]],
+    method: str,
+    seeds: Seeds,
+) -> SideHash:
+    """The hashes of a side; `expressions` encode its columns and are used by the row hash alone."""
+    key = table.key or table.columns
+    if method == ROW:
+        return SideHash(
+            table,
+            _record([e for c in table.columns for e in expressions[c]], seeds.row),
+            _record([e for c in key for e in expressions[c]], seeds.key),
+        )
+    hashed = {LONG_TEXT: _text_hash, SHA256: _sha256}[method]
+    return SideHash(
+        table,
+        hashed(text_of(table.columns, table.encoding), seeds.row),
+        hashed(text_of(key, table.encoding), seeds.key),
+    )
+
+
+def _record(expressions: Sequence[sql.Composed], seed: int) -> sql.Composed:
+    """Groups of columns, each seeded by the one before: ROW() has a limit."""
+    hashed: sql.Composable = _number(seed)
+    for start in range(0, len(expressions), _ROW_ENTRIES):
+        listed = sql.SQL(", ").join(expressions[start : start + _ROW_ENTRIES])
+        hashed = sql.SQL("hash_record_extended(row({}), {})").format(listed, hashed)
+    return sql.SQL("hashint4extended(1, {})").format(hashed)
+
+
+def _text_hash(text: sql.Composed, seed: int) -> sql.Composed:
+    return sql.SQL('hashtextextended(({}) collate "C", {})').format(text, _number(seed))
+
+
+def _sha256(text: sql.Composed, seed: int) -> sql.Composed:
+    """Half of the digest; rows and keys differ by what stands before the text."""
+    seeded = sql.SQL("{} || {}").format(sql.Literal(f"{seed};"), text)
+    return sql.SQL("('x' || encode(substring({} for 8), 'hex'))::bit(64)::bigint").format(
+        digest_of(seeded)
+    )
+
+
+def _number(value: int) -> sql.Composed:
+    return sql.SQL("({})::bigint").format(sql.Literal(str(value)))

@@ -1,0 +1,130 @@
+"""What reading a table's rows depends on: types down to their base, storage, size, partitions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from pgcutover.mapping import RelationName
+
+RANGE_TYPES = ("int2", "int4", "int8", "uuid", "timestamp", "timestamptz")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseType:
+    """A column's type, domains taken off, and the function that writes it as text."""
+
+    schema: str
+    name: str
+    output: tuple[str, str]
+
+    @property
+    def builtin(self) -> str:
+        """The name of a type that every server has; '' for a user's or an extension's."""
+        return self.name if self.schema == "pg_catalog" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """One side's table as this side stores it; `rows_estimate` is the planner's, a hint only.
+
+    `leaves` are the tables that hold the rows: itself, or its partitions.
+    `correlation` is how well the heap follows the key's first column, 1.0 at best; 0 if unknown.
+    """
+
+    types: dict[str, BaseType]
+    kind: str
+    pages: int
+    rows_estimate: int
+    leaves: tuple[RelationName, ...]
+    leaf_pages: tuple[int, ...]
+    correlation: float = 0.0
+    indexed: bool = False
+    not_null: frozenset[str] = field(default_factory=frozenset)
+
+
+def read_facts(
+    connection: psycopg.Connection[Any], name: RelationName, key: Sequence[str]
+) -> TableFacts | None:
+    """The facts about one table; None where it is gone."""
+    first = key[0] if key else ""
+    arguments = {"schema": name.schema, "name": name.name, "first": first}
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_STORAGE, arguments).fetchone()
+        if row is None:
+            return None
+        types = cursor.execute(_TYPES, [row["oid"]]).fetchall()
+        leaves = cursor.execute(_LEAVES, [row["oid"]]).fetchall() if row["kind"] == "p" else None
+    found = (
+        [(name, row["pages"])]
+        if leaves is None
+        else [(RelationName(at["schema"], at["name"]), at["pages"]) for at in leaves]
+    )
+    return TableFacts(
+        {
+            t["column"]: BaseType(t["schema"], t["name"], (t["output_schema"], t["output"]))
+            for t in types
+        },
+        row["kind"],
+        row["pages"],
+        max(0, int(row["rows"])),
+        tuple(leaf for leaf, _ in found),
+        tuple(pages for _, pages in found),
+        abs(row["correlation"]),
+        row["indexed"],
+        frozenset(t["column"] for t in types if t["not_null"]),
+    )
+
+
+# reltuples is -1 before the first analyze (PostgreSQL 17, 51.11 pg_class): then from the size
+_STORAGE = sql.SQL("""
+with leaf as (
+    select l.relid as oid from pg_class c join pg_namespace n on n.oid = c.relnamespace,
+         lateral (select relid from pg_partition_tree(c.oid) where isleaf) l
+     where n.nspname = %(schema)s and c.relname = %(name)s and c.relkind = 'p'
+)
+select c.oid, c.relkind::text as kind, s.pages::bigint, s.rows::bigint,
+       coalesce((select t.correlation from pg_stats t
+                  where t.schemaname = %(schema)s and t.tablename = %(name)s
+                    and t.attname = %(first)s and not t.inherited), 0)::float8 as correlation,
+       exists (select from pg_index i join pg_attribute a
+                   on a.attrelid = c.oid and a.attnum = i.indkey[0] and a.attname = %(first)s
+                where i.indrelid = c.oid and i.indisvalid and i.indisready and i.indpred is null
+                  and i.indclass[0] in (select o.oid from pg_opclass o join pg_am m
+                                            on m.oid = o.opcmethod
+                                         where m.amname = 'btree' and o.opcdefault)) as indexed
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace,
+       lateral (select coalesce(sum(pg_relation_size(p.oid)) / 8192, 0) as pages,
+                       coalesce(sum(case when p.reltuples >= 0 and p.relpages > 0
+                           then p.reltuples / p.relpages * (pg_relation_size(p.oid) / 8192)
+                           else pg_relation_size(p.oid) / 100 end), 0) as rows
+                  from pg_class p
+                 where p.oid = c.oid and c.relkind <> 'p' or p.oid in (select oid from leaf)) s
+ where n.nspname = %(schema)s and c.relname = %(name)s
+""")
+
+_TYPES = sql.SQL("""
+with recursive base as (
+    select a.attname, a.attnotnull, a.atttypid as type from pg_attribute a
+     where a.attrelid = %s and a.attnum > 0 and not a.attisdropped
+    union all
+    select b.attname, b.attnotnull, t.typbasetype from base b join pg_type t on t.oid = b.type
+     where t.typtype = 'd'
+)
+select b.attname::text as column, b.attnotnull as not_null, n.nspname::text as schema,
+       t.typname::text as name, f.nspname::text as output_schema, p.proname::text as output
+  from base b join pg_type t on t.oid = b.type and t.typtype <> 'd'
+  join pg_namespace n on n.oid = t.typnamespace
+  join pg_proc p on p.oid = t.typoutput join pg_namespace f on f.oid = p.pronamespace
+""")
+
+_LEAVES = sql.SQL("""
+select n.nspname::text as schema, c.relname::text as name,
+       (pg_relation_size(c.oid) / 8192)::bigint as pages
+  from pg_partition_tree(%s) l
+  join pg_class c on c.oid = l.relid join pg_namespace n on n.oid = c.relnamespace
+ where l.isleaf order by 1, 2
+""")
