@@ -92,13 +92,14 @@ class Budgets:
     """How long a lagging mover is waited for and a statement may take; how hard a side is read.
 
     `connections` read one large table on each side at a time, `chunk_seconds` is the time that one
-    of their statements should take.
+    of their statements should take; a snapshot is renewed after `snapshot_seconds`.
     """
 
     settle_seconds: float = 5.0
     statement_timeout_seconds: float = 3_600.0
     connections: int = 2
     chunk_seconds: float = 1.0
+    snapshot_seconds: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)

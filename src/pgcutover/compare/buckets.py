@@ -29,13 +29,13 @@ def bucket_mask(rows: int) -> int:
 
 
 def fold(side: Side, mask: int, pages: int, progress: Callable[[int], None]) -> Fold:
-    """(rows, sum of hashes, recent rows) of each bucket; `pages` is how much to read at once."""
+    """(rows, sum of hashes) of each bucket; `pages` is how much to read at once."""
     folded: Fold = {}
     done = 0
     for relation, where in stretches(side, pages):
         rows, _ = side.session.ask(_fold_query(side, mask, relation, where))
         for bucket, *numbers in rows:
-            known = folded.setdefault(bucket, [0, Decimal(0), 0])
+            known = folded.setdefault(bucket, [0, Decimal(0)])
             for n, number in enumerate(numbers):
                 known[n] += number
             done += numbers[0]
@@ -113,18 +113,13 @@ def keyed_rows(side: Side, where: sql.Composable, relation: sql.Composable) -> s
 def _fold_query(
     side: Side, mask: int, relation: sql.Composable, where: sql.Composable
 ) -> sql.Composed:
-    recent = (
-        sql.SQL("0")
-        if side.recent is None
-        else sql.SQL("count(*) filter (where {})").format(side.recent)
-    )
     if not mask:
-        return sql.SQL("select 0, count(*), coalesce(sum({}), 0), {} from {} r where {}").format(
-            side.hashes.row, recent, relation, where
+        return sql.SQL("select 0, count(*), coalesce(sum({}), 0) from {} r where {}").format(
+            side.hashes.row, relation, where
         )
     return sql.SQL(
-        "select ({} & {})::int4, count(*), sum({}), {} from {} r where {} group by 1"
-    ).format(side.hashes.key, sql.Literal(mask), side.hashes.row, recent, relation, where)
+        "select ({} & {})::int4, count(*), sum({}) from {} r where {} group by 1"
+    ).format(side.hashes.key, sql.Literal(mask), side.hashes.row, relation, where)
 
 
 def _pairs_query(side: Side, mask: int, batch: Sequence[int]) -> sql.Composed:

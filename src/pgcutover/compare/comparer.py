@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from psycopg import sql
@@ -11,11 +11,14 @@ from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.compare import columns, declared, structure
 from pgcutover.compare.calibrate import Calibration, calibrate
+from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
+from pgcutover.compare.keeping import fingerprint, untold
 from pgcutover.compare.orphans import orphan_diff
 from pgcutover.compare.prepare import prepared
+from pgcutover.compare.progress import Progress
 from pgcutover.compare.question import EVERYTHING, Question
-from pgcutover.compare.rows import Scan, row_diff, scan, settled
+from pgcutover.compare.rows import Reading, Scan, row_diff, scan, settled
 from pgcutover.compare.scope import TableOptions, dropped_columns, sides
 from pgcutover.compare.sessions import Connection, SideSession, saying
 from pgcutover.compare.transport import tls_problem
@@ -39,6 +42,10 @@ class CompareOptions:
     statement_timeout_seconds: float = 0.0
     connections: int = 1
     chunk_seconds: float = 1.0
+    snapshot_seconds: float = 900.0
+    config_sha256: str = ""
+    checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None, resume=False))
+    progress: Progress = untold
     tables: Mapping[str, TableOptions] = field(default_factory=dict)
 
 
@@ -144,8 +151,13 @@ class Comparer:
             return row_diff(self._scan(table), self._options.salt)
 
     def recent(self, table: MappedTable) -> Diff:
-        """The rows of the last hours before the newest one of the source."""
+        """The rows of the last hours before the newest one of the source.
+
+        Where a scan has just found all rows the same, these are; then they are only counted.
+        """
         with self._forgetting():
+            if (counted := self._recent_of_scan(table)) is not None:
+                return counted
             found = self._settled(table, *self._since(table))
             return row_diff(found, self._options.salt, "recent rows")
 
@@ -195,7 +207,7 @@ class Comparer:
         """The table's scan, kept until another table is asked about."""
         self._connections(table)
         if self._scanned is None:
-            self._scanned = self._settled(table)
+            self._scanned = self._settled(table, kept=True)
         return self._scanned
 
     def _settled(
@@ -203,6 +215,8 @@ class Comparer:
         table: MappedTable,
         where_source: sql.Composable = EVERYTHING,
         where_target: sql.Composable = EVERYTHING,
+        *,
+        kept: bool = False,
     ) -> Scan:
         def ask() -> Question:
             return self._ask(table, where_source, where_target)
@@ -212,11 +226,39 @@ class Comparer:
             return ask()
 
         return settled(
-            scan(ask(), self._options.chunk_seconds),
+            scan(ask(), self._reading(kept)),
             ask_anew,
             self._options.settle_seconds,
             SETTLE_TRIES,
         )
+
+    def _reading(self, kept: bool) -> Reading:
+        options = self._options
+        reading = Reading(options.chunk_seconds, options.snapshot_seconds)
+        if not kept:
+            return reading
+        return replace(
+            reading,
+            checkpoints=options.checkpoints,
+            fingerprint=lambda q: fingerprint(self._manifest, q, options.config_sha256),
+            progress=options.progress,
+        )
+
+    def _recent_of_scan(self, table: MappedTable) -> Diff | None:
+        """The recent rows, counted, where this table was scanned and nothing at all differed."""
+        self._connections(table)
+        found = self._scanned
+        column = dict(self._manifest.recent_columns)[str(table)]
+        if found is None or found.tally.total or found.in_flight or found.question.not_proven:
+            return None
+        name, (where, _) = str(table), self._since(table)
+        query = sql.SQL("select count(*) from {} r where {}").format(
+            found.question.source.table.relation, where
+        )
+        with saying("source", f"{name}.{column}"):
+            row = self._connections(table)[0].execute(query).fetchone()
+        rows = row[0] if row else 0
+        return Diff(name, (), {**found.facts, "rows_source": rows, "rows_target": rows})
 
     def _ask(
         self, table: MappedTable, where_source: sql.Composable, where_target: sql.Composable

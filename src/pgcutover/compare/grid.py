@@ -8,6 +8,7 @@ from math import ceil, log2
 from psycopg import sql
 
 ROWS_A_CELL = 256  # what is read again where one row differs
+FIRST_CELLS = 256  # of the first chunk, before its pace is known
 _EPOCH = datetime(2000, 1, 1)
 
 
@@ -95,7 +96,7 @@ class RangePlanner:
         self._lowest, self._highest = bounds
         self.target_seconds = target_seconds
         self._width = _power_of_two((self._highest - self._lowest + 1) * ROWS_A_CELL / max(rows, 1))
-        self._cells = 256
+        self._cells = FIRST_CELLS
         self._finished = sorted(finished, key=lambda c: grid.lowest if c.first is None else c.first)
         self._cursor: int | None = None
         self._ended = False

@@ -26,7 +26,6 @@ class Side:
     hashes: SideHash
     facts: TableFacts
     where: sql.Composable = field(default_factory=lambda: EVERYTHING)
-    recent: sql.Composable | None = None
 
     @property
     def table(self) -> SideTable:

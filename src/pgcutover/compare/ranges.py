@@ -21,8 +21,6 @@ _DETAIL_CELLS = 1024
 _SPARE = 10.0  # times the target before a chunk is cut in two
 _LEAST_SECONDS = 5.0  # before that
 
-CellRows = tuple[int, Any, int]
-
 
 @dataclass(frozen=True, slots=True)
 class ReadChunk:
@@ -44,42 +42,48 @@ class ReadChunk:
         return [n for n, (one, other) in enumerate(pairs) if one[1:3] != other[1:3]]
 
     @property
+    def differing(self) -> list[Cell]:
+        """The cells that differ."""
+        return [self.chunk.cells[n] for n in self.suspects]
+
+    @property
     def rows(self) -> tuple[int, int]:
         """The rows of both sides."""
         return sum(r[1] for r in self.source), sum(r[1] for r in self.target)
-
-    @property
-    def recent(self) -> int:
-        """The source's recent rows; 0 in detail, where nobody asks."""
-        return 0 if self.detail else sum(r[3] for r in self.source)
 
 
 class RangeReader:
     """Reads chunks of both sides ahead of whoever judges them, as far as connections allow."""
 
-    def __init__(self, question: Question, grid: Grid, planner: RangePlanner) -> None:
-        """Nothing is read yet."""
+    def __init__(
+        self, question: Question, grid: Grid, planner: RangePlanner, snapshot_seconds: float
+    ) -> None:
+        """Nothing is read yet; snapshots that grow older than that are renewed between chunks."""
+        self._snapshot_seconds = snapshot_seconds
+        self.snapshots = 1
+        self._is_fresh = True  # a snapshot serves for one chunk at least
         self._question, self._grid, self._planner = question, grid, planner
         self._target_seconds = planner.target_seconds
         self._differing = 0.0
 
-    def chunks(self, pause: "Pause") -> Iterator[ReadChunk]:
-        """Every chunk of the key's line, in order; `pause` may change the snapshots between."""
+    def chunks(self) -> Iterator[ReadChunk]:
+        """Every chunk of the key's line, in order."""
         sides = (self._question.source, self._question.target)
         pools = [ThreadPoolExecutor(s.session.connections) for s in sides]
         ahead = max(s.session.connections for s in sides) + 1
         waiting: deque[tuple[Chunk, bool, list[Future[Any]]]] = deque()
         try:
             while True:
-                while len(waiting) < ahead and not pause.is_due:
+                while len(waiting) < ahead and not self._is_stale:
                     if (chunk := self._next()) is None:
                         break
                     waiting.append(self._asked(pools, chunk))
+                    self._is_fresh = False
                 if not waiting:
-                    if pause.is_due:
-                        pause()
-                        continue
-                    return
+                    if not self._is_stale:
+                        return
+                    self._renew()
+                    continue
                 yield from self._answered(*waiting.popleft())
         except BaseException:
             for side in sides:
@@ -88,6 +92,21 @@ class RangeReader:
         finally:
             for pool in pools:
                 pool.shutdown(cancel_futures=True)
+
+    @property
+    def _is_stale(self) -> bool:
+        sides = (self._question.source, self._question.target)
+        return not self._is_fresh and any(
+            s.session.age_seconds > self._snapshot_seconds for s in sides
+        )
+
+    def _renew(self) -> None:
+        """Take new snapshots: an old one keeps vacuum from its work on the whole server."""
+        self.snapshots += 1
+        self._is_fresh = True
+        for side in (self._question.source, self._question.target):
+            side.session.snapshot()
+            side.session.widen()
 
     def _next(self) -> Chunk | None:
         return self._planner.next(_DETAIL_CELLS if self._is_detail else 4096)
@@ -150,15 +169,6 @@ class RangeReader:
         return min(position if p is None else p for p in found)
 
 
-class Pause:
-    """Nothing is due; a subclass renews snapshots that have grown too old."""
-
-    is_due = False
-
-    def __call__(self) -> None:
-        """Do what is due, while nothing is being read."""
-
-
 def key_bounds(question: Question, grid: Grid) -> tuple[int, int]:
     """The least and the greatest position of either side; infinities are left to the ends."""
     everything = Cell(None, None)
@@ -181,12 +191,12 @@ def key_bounds(question: Question, grid: Grid) -> tuple[int, int]:
 def cells_query(
     side: Side, grid: Grid, cells: Sequence[Cell], *, detail: bool = False
 ) -> sql.Composed:
-    """A query of (number, rows, sum of hashes, recent rows) a cell, or packed pairs of hashes."""
+    """A query of (number, rows, sum of hashes) a cell, or packed pairs of hashes."""
     aggregate = (
         sql.SQL("count(*), string_agg(int8send({k}) || int8send({h}), '')")
         if detail
-        else sql.SQL("count(*), sum({h}), {recent}")
-    ).format(k=side.hashes.key, h=side.hashes.row, recent=_recent(side))
+        else sql.SQL("count(*), sum({h})")
+    ).format(k=side.hashes.key, h=side.hashes.row)
     return sql.SQL(
         "select s.n, f.* from {cells}, lateral (select {aggregate} from {table} r where {within}) f"
     ).format(
@@ -258,9 +268,3 @@ def _cells(grid: Grid, cells: Sequence[Cell]) -> sql.Composed:
     return sql.SQL("unnest({}, {}) with ordinality s (first, last, n)").format(
         grid.firsts(cells), grid.lasts(cells)
     )
-
-
-def _recent(side: Side) -> sql.Composable:
-    if side.recent is None:
-        return sql.SQL("0")
-    return sql.SQL("count(*) filter (where {})").format(side.recent)

@@ -2,20 +2,22 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from time import sleep
 
 import psycopg
 from psycopg import sql
 
 from pgcutover.compare.buckets import Fold, bucket_mask, count_differences, fold
+from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.grid import Cell, Grid, RangePlanner
+from pgcutover.compare.keeping import Keeper, keeping, untold
 from pgcutover.compare.locate import Sampled, diagnosed_columns, pairs_of, sampled
+from pgcutover.compare.progress import Progress
 from pgcutover.compare.question import Question, Side
 from pgcutover.compare.ranges import (
     DENSE_ROWS,
-    Pause,
     RangeReader,
     ReadChunk,
     cells_query,
@@ -29,6 +31,7 @@ from pgcutover.verdict import Finding
 
 SMALL_ROWS = 50_000  # from here on a table is read in chunks
 _DETAIL_ROWS = 50_000  # fetched at once
+_CELLS_AGAIN = 200
 _TID_ROWS = 500_000
 
 
@@ -39,9 +42,9 @@ class Scan:
     question: Question
     rows_source: int
     tally: Tally
-    rows_recent: int = 0
     in_flight: int = 0
-    reading: str = "whole"
+    reading: str = ""
+    notes: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def rows_target(self) -> int:
@@ -57,6 +60,7 @@ class Scan:
             "method": self.question.method,
             "methods": self.question.methods,
             "read_by": self.reading,
+            **self.notes,
         }
         if self.question.not_proven:
             facts["not_proven"] = list(self.question.not_proven)
@@ -68,24 +72,36 @@ class _Counting:
     """What has been counted so far in one scan."""
 
     rows: int = 0
-    recent: int = 0
     has_suspects: bool = False
     tally: Tally = field(default_factory=Tally)
+    notes: dict[str, object] = field(default_factory=dict)
 
 
-def scan(question: Question, target_seconds: float = 1.0) -> Scan:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a table is read: pace, age of snapshots, where chunks are kept, who is told."""
+
+    chunk_seconds: float = 1.0
+    snapshot_seconds: float = 900.0
+    checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None, resume=False))
+    fingerprint: Callable[[Question], str] = lambda _: ""
+    progress: Progress = untold
+
+
+def scan(question: Question, reading: Reading) -> Scan:
     """One scan of each side, both at once, and a second look at what differs."""
     grid = question.grid
     if grid is not None and question.rows_estimate > SMALL_ROWS:
-        counted, reading = _by_ranges(question, grid, target_seconds), "ranges of the key"
+        counted, how = _by_ranges(question, grid, reading), "ranges of the key"
     else:
-        counted, reading = _by_buckets(question), "the whole heap"
+        counted, how = _by_buckets(question, reading), "the whole heap"
+    reading.progress(question.name, counted.rows, counted.rows, "done")
     if counted.has_suspects and not counted.tally.total:
         raise UnreadableError(
             f"{question.name}: the sums of both sides differ but no row does; the table gave two "
             "answers within one snapshot, as a function or an index that lies can make it do"
         )
-    return Scan(question, counted.rows, counted.tally, counted.recent, 0, reading)
+    return Scan(question, counted.rows, counted.tally, 0, how, counted.notes)
 
 
 def settled(found: Scan, ask: Callable[[], Question], seconds: float, tries: int) -> Scan:
@@ -127,7 +143,7 @@ def _sampled(question: Question, kept: Sequence[Suspect]) -> tuple[Sampled, Samp
 
 def _again(question: Question, tally: Tally) -> Tally:
     if tally.suspects is None:
-        return scan(question).tally
+        return scan(question, Reading()).tally
     result, suspects = Tally(), tally.suspects
     one, other = question.both(lambda side: pairs_of(side, question.grid, suspects))
     for suspect in suspects:
@@ -145,38 +161,70 @@ def _only(pairs: Mapping[int, Mapping[int, int]], suspect: Suspect) -> Counter[t
     return Counter({(suspect.key, row): count for row, count in found.items()})
 
 
-def _by_buckets(question: Question, tally: Tally | None = None) -> _Counting:
+def _by_buckets(
+    question: Question, reading: Reading | None = None, tally: Tally | None = None
+) -> _Counting:
     counting = _Counting(tally=Tally() if tally is None else tally)
     mask = bucket_mask(question.rows_estimate)
 
     def folded(side: Side) -> Fold:
         density = max(side.facts.rows_estimate, 1) / max(side.facts.pages, 1)
-        return fold(side, mask, max(64, int(_TID_ROWS / density)), lambda _: None)
+        told = side.label == "source" and reading is not None
+
+        def progress(rows: int) -> None:
+            if told and reading is not None:
+                reading.progress(question.name, rows, question.rows_estimate, "reading")
+
+        return fold(side, mask, max(64, int(_TID_ROWS / density)), progress)
 
     one, other = question.both(folded)
     counting.rows = sum(int(b[0]) for b in one.values())
-    counting.recent = sum(int(b[2]) for b in one.values())
-    folds = [{k: tuple(v[:2]) for k, v in f.items()} for f in (one, other)]
-    counting.has_suspects = folds[0] != folds[1]
+    counting.has_suspects = one != other
     if counting.has_suspects:
-        count_differences(question, counting.tally, mask, folds)
+        count_differences(question, counting.tally, mask, (one, other))
     return counting
 
 
-def _by_ranges(question: Question, grid: Grid, target_seconds: float) -> _Counting:
+def _by_ranges(question: Question, grid: Grid, reading: Reading) -> _Counting:
     refuse_surprises(question, grid)
     for side in (question.source, question.target):
         side.session.widen()
-    planner = RangePlanner(grid, key_bounds(question, grid), question.rows_estimate, target_seconds)
-    counting = _Counting()
-    for read in RangeReader(question, grid, planner).chunks(Pause()):
-        counting.rows += read.rows[0]
-        counting.recent += read.recent
-        if read.suspects:
-            # packed pairs may differ in their order alone
-            counting.has_suspects |= not read.detail
-            _drill(question, grid, counting.tally, read)
+    with keeping(reading.checkpoints, question, reading.fingerprint(question)) as keeper:
+        counting = _resumed(question, grid, keeper)
+        planner = RangePlanner(
+            grid,
+            key_bounds(question, grid),
+            question.rows_estimate,
+            reading.chunk_seconds,
+            keeper.chunks,
+        )
+        reader = RangeReader(question, grid, planner, reading.snapshot_seconds)
+        for read in reader.chunks():
+            _count(question, grid, counting, read)
+            keeper.record(Cell(read.chunk.first, read.chunk.last), read.rows[0], read.differing)
+            reading.progress(question.name, counting.rows, question.rows_estimate, "reading")
+    counting.notes |= {"snapshots": reader.snapshots, **keeper.notes}
     return counting
+
+
+def _resumed(question: Question, grid: Grid, keeper: Keeper) -> _Counting:
+    """What an earlier run counted; its cells that differed are looked at again."""
+    counting = _Counting()
+    if keeper.resumed is not None:
+        counting.rows = keeper.resumed.rows
+        counting.notes["resumed"] = asdict(keeper.resumed)
+    for start in range(0, len(keeper.suspects), _CELLS_AGAIN):
+        cells = keeper.suspects[start : start + _CELLS_AGAIN]
+        _drill_cells(question, grid, counting.tally, cells)
+    return counting
+
+
+def _count(question: Question, grid: Grid, counting: _Counting, read: ReadChunk) -> None:
+    counting.rows += read.rows[0]
+    if read.suspects:
+        # packed pairs may differ in their order alone
+        counting.has_suspects |= not read.detail
+        _drill(question, grid, counting.tally, read)
 
 
 def _drill(question: Question, grid: Grid, tally: Tally, read: ReadChunk) -> None:
@@ -218,7 +266,7 @@ def _drill_dense(question: Question, grid: Grid, tally: Tally, cell: Cell) -> No
         source=replace(question.source, where=_within(question.source, grid, cell)),
         target=replace(question.target, where=_within(question.target, grid, cell)),
     )
-    _by_buckets(narrowed, tally)
+    _by_buckets(narrowed, tally=tally)
 
 
 def _within(side: Side, grid: Grid, cell: Cell) -> sql.Composed:

@@ -1,0 +1,163 @@
+"""An interrupted comparison goes on where it stopped, and old snapshots are let go of."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from compare.lab import SALT, Lab, run
+
+from pgcutover.compare import CompareOptions, Comparer, grid, rows
+from pgcutover.compare.checkpoints import Checkpoints
+from pgcutover.compare.diffs import Diff
+
+ROWS = 20_000
+
+
+@pytest.fixture
+def big(own_lab: Lab, monkeypatch) -> Lab:
+    monkeypatch.setattr(rows, "SMALL_ROWS", 50)
+    monkeypatch.setattr(grid, "FIRST_CELLS", 8)
+    for dsn, schema in ((own_lab.source, "app"), (own_lab.target, "core")):
+        run(
+            dsn,
+            f"create table {schema}.big (k int primary key, v text)",
+            f"insert into {schema}.big select i, 'v' || i from generate_series(1, {ROWS}) i",
+            f"analyze {schema}.big",
+        )
+    return own_lab
+
+
+class Watched:
+    """Takes progress, and interrupts after some chunks."""
+
+    def __init__(self, stop_after: int = 10**9) -> None:
+        self.news: list[tuple[str, int, int | None, str]] = []
+        self.stop_after = stop_after
+
+    def __call__(
+        self, table: str, done: int, expected: int | None, state: str, note: str = ""
+    ) -> None:
+        self.news.append((table, done, expected, state))
+        if len(self.news) >= self.stop_after:
+            raise KeyboardInterrupt
+
+
+def asked(lab: Lab, folder: Path, watched: Watched, *, resume: bool, config: str = "a") -> Diff:
+    options = {
+        "checkpoints": Checkpoints(folder, resume=resume),
+        "progress": watched,
+        "config_sha256": config,
+        "chunk_seconds": 0.001,
+    }
+    with lab.comparer(**options) as comparer:
+        return comparer.rows(lab.table("core.big"))
+
+
+def test_finished_chunks_are_not_read_again(big: Lab, tmp_path: Path) -> None:
+    run(big.target, "update core.big set v = 'x' where k in (3, 19999)")
+    with pytest.raises(KeyboardInterrupt):
+        asked(big, tmp_path, Watched(stop_after=3), resume=False)
+    first, second = Watched(), Watched()
+    resumed = asked(big, tmp_path, first, resume=True)
+    anew = asked(big, tmp_path, second, resume=False)
+    assert resumed.facts["resumed"]["chunks"] == 3
+    assert resumed.facts["resumed"]["oldest_read_at"].startswith("20")
+    assert "resumed" not in anew.facts
+    assert len(first.news) < len(second.news)
+    for diff in (resumed, anew):
+        assert diff.facts["rows_source"] == ROWS
+        assert diff.findings()[0].evidence["count"] == 2
+
+
+def test_what_differed_before_is_looked_at_again(big: Lab, tmp_path: Path) -> None:
+    run(big.target, "update core.big set v = 'x' where k = 3")
+    with pytest.raises(KeyboardInterrupt):
+        asked(big, tmp_path, Watched(stop_after=3), resume=False)
+    run(big.target, "update core.big set v = 'v3' where k = 3")
+    assert not asked(big, tmp_path, Watched(), resume=True)
+
+
+@pytest.mark.parametrize("change", ["config", "column"])
+def test_what_was_read_under_other_terms_is_read_again(big: Lab, tmp_path: Path, change) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        asked(big, tmp_path, Watched(stop_after=3), resume=False)
+    if change == "column":
+        run(big.target, "alter table core.big alter v type varchar(90)")
+    diff = asked(big, tmp_path, Watched(), resume=True, config="b" if change == "config" else "a")
+    assert "resumed" not in diff.facts
+    assert "checkpoints_stale" in diff.facts
+
+
+CHILD = """
+import os, sys
+from pathlib import Path
+from pgcutover.catalog.manifest import Manifest
+from pgcutover.compare import Comparer, CompareOptions, grid, rows
+from pgcutover.compare.checkpoints import Checkpoints
+rows.SMALL_ROWS, grid.FIRST_CELLS = 50, 8
+def progress(table, done, expected, state, note=""):
+    print(done, flush=True)
+    if done > 3000:
+        sys.stdin.read()  # wait here to be killed
+manifest = Manifest.from_json(Path(sys.argv[1]).read_text())
+options = CompareOptions(
+    salt="s", chunk_seconds=0.001, progress=progress,
+    checkpoints=Checkpoints(Path(sys.argv[2]), resume=False), config_sha256="a",
+)
+comparer = Comparer(os.environ["ONE"], os.environ["OTHER"], manifest, options)
+comparer.rows(manifest.target_table("core.big"))
+"""
+
+
+def test_a_killed_run_leaves_its_chunks(big: Lab, tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(big.manifest().to_json(), "utf-8")
+    kept = tmp_path / "kept"
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(manifest), str(kept)],
+        env={**os.environ, "ONE": big.source, "OTHER": big.target},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    while int(child.stdout.readline()) <= 3000:
+        pass
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    diff = asked(big, kept, Watched(), resume=True)
+    assert not diff
+    assert diff.facts["rows_source"] == ROWS
+    assert diff.facts["resumed"]["rows"] > 3000
+
+
+def test_no_key_is_written_into_checkpoints(big: Lab, tmp_path: Path) -> None:
+    run(big.target, "update core.big set v = 'secret' where k = 12345")
+    asked(big, tmp_path, Watched(), resume=False)
+    text = "".join(path.read_text("utf-8") for path in tmp_path.glob("*.jsonl"))
+    assert '"differing":[[' in text
+    assert "12345" not in text
+    assert "secret" not in text
+
+
+def test_a_snapshot_that_grows_too_old_is_renewed(big: Lab) -> None:
+    options = CompareOptions(salt=SALT, chunk_seconds=0.001, snapshot_seconds=0.0, connections=2)
+    comparer = Comparer(big.source, big.target, big.manifest(), options)
+    try:
+        diff = comparer.rows(big.table("core.big"))
+    finally:
+        comparer.close()
+    assert (bool(diff), diff.facts["rows_source"]) == (False, ROWS)
+    assert diff.facts["snapshots"] > 2
+
+
+def test_progress_tells_rows_as_they_are_read(big: Lab, tmp_path: Path) -> None:
+    watched = Watched()
+    asked(big, tmp_path, watched, resume=False)
+    assert watched.news[-1] == ("core.big", ROWS, ROWS, "done")
+    counts = [done for _, done, _, _ in watched.news]
+    assert counts == sorted(counts)
+    assert len(counts) > 3
