@@ -135,6 +135,16 @@ def test_a_chunk_that_takes_too_long_is_cut_in_two(big: Lab, monkeypatch) -> Non
     assert found.evidence["count"] == 1
 
 
+def test_limits_of_a_chunk_end_with_it(big: Lab) -> None:
+    with big.comparer(statement_timeout_seconds=77) as comparer:
+        assert not comparer.rows(big.table("core.big"))
+        for session in (comparer._source, comparer._target):
+            found = session.open[0].execute(
+                "select current_setting('statement_timeout'), current_setting('enable_seqscan')"
+            )
+            assert found.fetchone() == ("77s", "on")
+
+
 def test_a_key_without_an_index_on_one_side_is_read_whole(big: Lab) -> None:
     run(big.target, "alter table core.big drop constraint big_pkey")
     run(big.target, "delete from core.big where k = 77")

@@ -1,7 +1,7 @@
 """Comparing a table by ranges of its key: chunk after chunk, cell by cell, both sides at once."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -66,7 +66,7 @@ class RangeReader:
         self._target_seconds = planner.target_seconds
         self._differing = 0.0
 
-    def chunks(self) -> Iterator[ReadChunk]:
+    def chunks(self) -> Generator[ReadChunk, None, None]:
         """Every chunk of the key's line, in order."""
         sides = (self._question.source, self._question.target)
         pools = [ThreadPoolExecutor(s.session.connections) for s in sides]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from time import sleep
 
@@ -199,10 +200,11 @@ def _by_ranges(question: Question, grid: Grid, reading: Reading) -> _Counting:
             keeper.chunks,
         )
         reader = RangeReader(question, grid, planner, reading.snapshot_seconds)
-        for read in reader.chunks():
-            _count(question, grid, counting, read)
-            keeper.record(Cell(read.chunk.first, read.chunk.last), read.rows[0], read.differing)
-            reading.progress(question.name, counting.rows, question.rows_estimate, "reading")
+        with closing(reader.chunks()) as chunks:
+            for read in chunks:
+                _count(question, grid, counting, read)
+                keeper.record(Cell(read.chunk.first, read.chunk.last), read.rows[0], read.differing)
+                reading.progress(question.name, counting.rows, question.rows_estimate, "reading")
     counting.notes |= {"snapshots": reader.snapshots, **keeper.notes}
     return counting
 

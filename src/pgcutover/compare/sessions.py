@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import LifoQueue
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -27,26 +27,6 @@ _PLANNER = {
 }
 
 
-class Pacer(Protocol):
-    """What decides when the next statement may start."""
-
-    def before_chunk(self) -> None:
-        """Return when the server can take another one."""
-
-    def after_chunk(self, busy_seconds: float) -> None:
-        """Be told how long the last one took; may hold back."""
-
-
-class Unpaced:
-    """Never holds back."""
-
-    def before_chunk(self) -> None:
-        """Return at once."""
-
-    def after_chunk(self, busy_seconds: float) -> None:
-        """Return at once."""
-
-
 @dataclass(slots=True)
 class SideSession:
     """One side's sessions; each `snapshot` is a new one, on a connection known to live.
@@ -58,7 +38,6 @@ class SideSession:
     dsn: str = field(repr=False)
     statement_timeout_seconds: float = 0.0
     connections: int = 1
-    pacer: Pacer = field(default_factory=Unpaced, repr=False)
     _connection: Connection | None = field(default=None, repr=False)
     _others: list[Connection] = field(default_factory=list, repr=False)
     _idle: LifoQueue[Connection] = field(default_factory=LifoQueue, repr=False)
@@ -116,18 +95,18 @@ class SideSession:
         """The rows and the seconds taken; psycopg.Error leaves the snapshot as it was."""
         connection = self._idle.get()
         try:
-            self.pacer.before_chunk()
             start = monotonic()
             with connection.transaction(), connection.cursor(binary=True) as cursor:
-                if timeout_seconds:
-                    cursor.execute(_timeout(timeout_seconds))
-                if by_index:
-                    cursor.execute("set local enable_seqscan = off")
+                if timeout_seconds or by_index:
+                    limit = timeout_seconds or self.statement_timeout_seconds
+                    cursor.execute(_tuned(limit, by_index=by_index))
                 rows = cursor.execute(query).fetchall()
+                if timeout_seconds or by_index:
+                    # what is local to a savepoint would stay for the whole transaction
+                    cursor.execute(_tuned(self.statement_timeout_seconds, by_index=False))
             busy = monotonic() - start
         finally:
             self._idle.put(connection)
-        self.pacer.after_chunk(busy)
         return rows, busy
 
     def cancel(self) -> None:
@@ -154,8 +133,12 @@ class SideSession:
         return connection
 
 
-def _timeout(seconds: float) -> sql.Composed:
-    return sql.SQL("set local statement_timeout = {}").format(sql.Literal(int(seconds * 1000)))
+def _tuned(timeout_seconds: float, *, by_index: bool) -> sql.Composed:
+    return sql.SQL(
+        "select set_config('statement_timeout', {}, true), set_config('enable_seqscan', {}, true)"
+    ).format(
+        sql.Literal(str(int(timeout_seconds * 1000))), sql.Literal("off" if by_index else "on")
+    )
 
 
 def _begun(connection: Connection) -> Connection:

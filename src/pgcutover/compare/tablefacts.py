@@ -81,11 +81,14 @@ def read_facts(
 
 # reltuples is -1 before the first analyze (PostgreSQL 17, 51.11 pg_class): then from the size
 _STORAGE = sql.SQL("""
-with leaf as (
-    select l.relid as oid from pg_class c join pg_namespace n on n.oid = c.relnamespace,
-         lateral (select relid from pg_partition_tree(c.oid) where isleaf) l
+with recursive tree as (
+    select c.oid, c.relkind from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = %(schema)s and c.relname = %(name)s and c.relkind = 'p'
-)
+    union all
+    select c.oid, c.relkind from tree t join pg_inherits i on i.inhparent = t.oid
+      join pg_class c on c.oid = i.inhrelid
+     where t.relkind = 'p'
+), leaf as (select oid from tree where relkind <> 'p')
 select c.oid, c.relkind::text as kind, s.pages::bigint, s.rows::bigint,
        coalesce((select t.correlation from pg_stats t
                   where t.schemaname = %(schema)s and t.tablename = %(name)s
@@ -122,9 +125,15 @@ select b.attname::text as column, b.attnotnull as not_null, n.nspname::text as s
 """)
 
 _LEAVES = sql.SQL("""
+with recursive tree as (
+    select oid, relkind from pg_class where oid = %s
+    union all
+    select c.oid, c.relkind from tree t join pg_inherits i on i.inhparent = t.oid
+      join pg_class c on c.oid = i.inhrelid
+     where t.relkind = 'p'
+)
 select n.nspname::text as schema, c.relname::text as name,
        (pg_relation_size(c.oid) / 8192)::bigint as pages
-  from pg_partition_tree(%s) l
-  join pg_class c on c.oid = l.relid join pg_namespace n on n.oid = c.relnamespace
- where l.isleaf order by 1, 2
+  from tree t join pg_class c on c.oid = t.oid join pg_namespace n on n.oid = c.relnamespace
+ where t.relkind <> 'p' order by 1, 2
 """)
