@@ -1,0 +1,32 @@
+"""A kind of object: its name and the one query that reads all of them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`query` selects name, table, definition, facts (jsonb), in a session with no search_path.
+
+    Columns of catalogs that a supported version lacks are read through `to_jsonb(row) ->> 'name'`,
+    which is NULL there. `since` is the oldest server_version_num that has such objects at all.
+    """
+
+    name: str
+    query: str
+    since: int = 0
+
+
+# nothing of the system's, of extensions, of the gate or of DMS itself is the application's
+NAMESPACES = (
+    "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover') "
+    "and not exists (select from pg_catalog.pg_depend e where e.deptype = 'e' "
+    "and e.classid = 'pg_catalog.pg_namespace'::regclass and e.objid = n.oid)"
+)
+
+
+def not_of_an_extension(catalog: str, oid: str) -> str:
+    """A condition: the object was not made by an extension."""
+    return (
+        "not exists (select from pg_catalog.pg_depend e where e.deptype = 'e' "
+        f"and e.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass and e.objid = {oid})"
+    )

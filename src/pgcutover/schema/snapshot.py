@@ -1,0 +1,46 @@
+"""Takes a database's schema in one transaction, one query a kind."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from pgcutover.errors import UnreadableError
+from pgcutover.redact import describe_error
+from pgcutover.schema.kinds import KINDS, Kind
+from pgcutover.schema.objects import SchemaObject, Snapshot
+
+Connection = psycopg.Connection[Any]
+
+
+def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
+    """The schema as the session's one snapshot sees it; kinds that may not be read are named.
+
+    `connection` is pinned and inside a repeatable-read transaction (`connect.open_session`).
+    """
+    version = connection.info.server_version
+    objects: list[SchemaObject] = []
+    unread: dict[str, str] = {}
+    for kind in kinds:
+        if version < kind.since:
+            continue
+        try:
+            objects += _read(connection, kind)
+        except psycopg.errors.InsufficientPrivilege as error:
+            unread[kind.name] = describe_error(error)
+    taken_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return Snapshot(connection.info.dbname, version, taken_at, tuple(objects), unread)
+
+
+def _read(connection: Connection, kind: Kind) -> list[SchemaObject]:
+    try:
+        with connection.transaction():  # a savepoint: one refusal does not end the others
+            return [
+                SchemaObject(kind.name, *row) for row in connection.execute(kind.query.encode())
+            ]
+    except psycopg.errors.InsufficientPrivilege:
+        raise
+    except psycopg.Error as error:
+        raise UnreadableError(
+            f"the {kind.name} objects cannot be read: {describe_error(error)}"
+        ) from error
