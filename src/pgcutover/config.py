@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgcutover.catalog import DeclaredDifference
+from pgcutover.compare.tolerance import Tolerance, refuse_senseless
 from pgcutover.errors import ConfigError
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.typed import build
@@ -85,6 +86,7 @@ class TableSettings:
     recent_column: str = ""
     key: tuple[str, ...] = ()
     exclude: tuple[Exclusion, ...] = ()
+    tolerate: tuple[Tolerance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,9 @@ def read_json(path: Path) -> Any:
 
 
 def _refuse_senseless(settings: Settings, where: str) -> None:
+    for table, own in settings.tables.items():
+        for tolerance in own.tolerate:
+            refuse_senseless(tolerance, f"{where}: tables.{table!r}")
     budgets = settings.budgets
     if not 1 <= budgets.connections <= 32:
         raise ConfigError(

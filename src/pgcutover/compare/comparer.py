@@ -15,7 +15,7 @@ from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.keeping import fingerprint, untold
 from pgcutover.compare.orphans import orphan_diff
-from pgcutover.compare.prepare import prepared
+from pgcutover.compare.prepare import Scope, prepared
 from pgcutover.compare.progress import Progress
 from pgcutover.compare.question import EVERYTHING, Question
 from pgcutover.compare.rows import Reading, Scan, row_diff, scan, settled
@@ -268,15 +268,15 @@ class Comparer:
         if self._calibration is None:
             with saying("source or target", "hash functions"):
                 self._calibration = calibrate(source, target)
-        return prepared(
+        scope = Scope(
             str(table),
             sides(self._manifest, table, options),
-            (self._source, self._target),
             (where_source, where_target),
-            self._calibration,
-            self._options.salt,
             (*options.excluded_columns, *dropped_columns(self._manifest, table)),
+            options.tolerances,
         )
+        sessions = (self._source, self._target)
+        return prepared(scope, sessions, self._calibration, self._options.salt)
 
     def _table_options(self, table: MappedTable) -> TableOptions:
         return self._options.tables.get(str(table), TableOptions())

@@ -74,6 +74,11 @@ def output_text(value: sql.Composable, own: BaseType) -> sql.Composed:
     return _called("pg_catalog", "textin", _called(*own.output, value))
 
 
+def as_bytes(text: sql.Composable) -> sql.Composed:
+    """A text in which equal means equal bytes, whatever the database's collation."""
+    return _comparable(text, convert=False)
+
+
 def _common(own: BaseType, other: BaseType) -> str:
     """The one kind of both types; '' where only their text can be compared."""
     one, two = own.builtin, other.builtin

@@ -43,7 +43,7 @@ def pairs_of(
     """Key hash, and how often each row hash is there, of those keys."""
     query = sql.SQL("select q.k, q.h, count(*) from (select {k} as k, {h} as h from {rows}) q"
                     " group by 1, 2").format(
-        k=sql.SQL("r.{}").format(_KEY), h=side.hashes.row, rows=_among(side, grid, suspects)
+        k=sql.SQL("r.{}").format(KEY), h=side.hashes.row, rows=among(side, grid, suspects)
     )  # fmt: skip
     found: dict[int, dict[int, int]] = {}
     for key, row, count in side.session.ask(query)[0]:
@@ -75,23 +75,23 @@ def _traded_columns(pairs: Mapping[str, Sequence[tuple[Cell, Cell]]]) -> dict[st
 
 def _query(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Composed:
     return sql.SQL("select r.{key}, {digest}, {cells} from {rows}").format(
-        key=_KEY,
+        key=KEY,
         digest=key_digest(side.table),
         cells=sql.SQL(", ").join([_cell(column) for column in side.table.columns]),
-        rows=_among(side, grid, suspects),
+        rows=among(side, grid, suspects),
     )
 
 
-_KEY = sql.Identifier("pgcutover key")
+KEY = sql.Identifier("pgcutover key")
 
 
-def _among(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Composed:
+def among(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Composed:
     """The rows `r` of some keys, the hash of the key beside them."""
     keys = sorted({s.key for s in suspects})
     where = located(side, grid, _places(suspects))
     return sql.SQL(
         "(select r.*, {hash} as {key} from {where} offset 0) r where r.{key} = any ({keys}::int8[])"
-    ).format(hash=side.hashes.key, key=_KEY, where=where, keys=sql.Literal(keys))
+    ).format(hash=side.hashes.key, key=KEY, where=where, keys=sql.Literal(keys))
 
 
 def _places(suspects: Sequence[Suspect]) -> list[GridCell | None]:

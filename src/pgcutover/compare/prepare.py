@@ -1,49 +1,80 @@
 """From a mapped table to a question: how each column is hashed, on both sides alike."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 from psycopg import sql
 
 from pgcutover.compare.calibrate import ROW, Calibration
-from pgcutover.compare.encode import Encoding, encoded
-from pgcutover.compare.question import Question, Side
-from pgcutover.compare.rowhash import Seeds, SideHash, seeds_from, side_hash
+from pgcutover.compare.encode import TEXT, Encoding, as_bytes, encoded
+from pgcutover.compare.question import EVERYTHING, Question, Side
+from pgcutover.compare.rowhash import seeds_from, side_hash
 from pgcutover.compare.rowtext import SideTable
 from pgcutover.compare.sessions import SideSession, saying
 from pgcutover.compare.tablefacts import TableFacts, read_facts
+from pgcutover.compare.tolerance import Tolerance, binned
 from pgcutover.errors import UnreadableError
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of a table is compared: its two sides, which rows, and what is told of its columns."""
+
+    name: str
+    tables: tuple[SideTable, SideTable]
+    conditions: tuple[sql.Composable, sql.Composable] = (EVERYTHING, EVERYTHING)
+    not_proven: tuple[str, ...] = ()
+    tolerances: tuple[Tolerance, ...] = ()
+
+
 def prepared(
-    name: str,
-    tables: tuple[SideTable, SideTable],
-    sessions: tuple[SideSession, SideSession],
-    conditions: tuple[sql.Composable, sql.Composable],
-    calibration: Calibration,
-    salt: str,
-    not_proven: tuple[str, ...],
+    scope: Scope, sessions: tuple[SideSession, SideSession], calibration: Calibration, salt: str
 ) -> Question:
     """The question whether both tables hold the same rows; reads what their columns are."""
-    facts = tuple(
+    name, tables = scope.name, scope.tables
+    one, two = (
         _facts(session, table, name) for session, table in zip(sessions, tables, strict=True)
     )
+    facts = (one, two)
     seeds = seeds_from(salt, name)
+    tolerances = tuple(_on_both_sides(t, tables) for t in scope.tolerances)
     methods: dict[str, str] = {}
     sides = []
-    for own in (0, 1):
-        codes = _encodings(tables, (facts[0], facts[1]), own, calibration)
+    for own, label in enumerate(("source", "target")):
+        bins = _bins([t[own] for t in tolerances], tables, facts, own)
+        codes = _encodings(tables, facts, own, calibration)
+        codes |= {c: Encoding((as_bytes(text),), TEXT) for c, text in bins.items()}
         methods = {c: code.method for c, code in codes.items()}
-        hashes = _hashes(tables[own], codes, calibration, seeds)
-        label = ("source", "target")[own]
-        sides.append(Side(label, sessions[own], hashes, facts[own], conditions[own]))
+        expressions = {c: code.expressions for c, code in codes.items()}
+        hashes = side_hash(tables[own], expressions, calibration.method, seeds, bins)
+        sides.append(Side(label, sessions[own], hashes, facts[own], scope.conditions[own]))
     if calibration.method != ROW:
         methods = dict.fromkeys(tables[1].columns, calibration.method)
-    return Question(name, sides[0], sides[1], calibration.method, methods, not_proven)
+    methods |= {target.column: f"within {target}" for _, target in tolerances}
+    return Question(
+        name, sides[0], sides[1], calibration.method, methods, scope.not_proven, tolerances
+    )
 
 
-def _hashes(
-    table: SideTable, codes: dict[str, Encoding], calibration: Calibration, seeds: Seeds
-) -> SideHash:
-    expressions = {c: code.expressions for c, code in codes.items()}
-    return side_hash(table, expressions, calibration.method, seeds)
+def _on_both_sides(
+    tolerance: Tolerance, tables: tuple[SideTable, SideTable]
+) -> tuple[Tolerance, Tolerance]:
+    n = tables[1].columns.index(tolerance.column)
+    return replace(tolerance, column=tables[0].columns[n]), tolerance
+
+
+def _bins(
+    tolerances: Sequence[Tolerance],
+    tables: tuple[SideTable, SideTable],
+    facts: tuple[TableFacts, TableFacts],
+    own: int,
+) -> dict[str, sql.Composed]:
+    other = 1 - own
+    theirs = dict(zip(tables[own].columns, tables[other].columns, strict=True))
+    return {
+        t.column: binned(t, facts[own].types[t.column], facts[other].types[theirs[t.column]])
+        for t in tolerances
+    }
 
 
 def _facts(session: SideSession, table: SideTable, name: str) -> TableFacts:

@@ -10,6 +10,7 @@ from pgcutover.compare.rowhash import SideHash
 from pgcutover.compare.rowtext import SideTable
 from pgcutover.compare.sessions import Answer, SideSession, both, saying
 from pgcutover.compare.tablefacts import TableFacts
+from pgcutover.compare.tolerance import Tolerance
 
 EVERYTHING = sql.SQL("true")
 _FOLLOWS = 0.5  # correlation from which on reading by key does not jump about in the heap
@@ -45,7 +46,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A table on both sides in one snapshot each; `methods` tells how each column is compared."""
+    """A table on both sides in one snapshot each; `methods` tells how each column is compared.
+
+    `tolerances` name their column as on the source, then as on the target.
+    """
 
     name: str
     source: Side
@@ -53,6 +57,7 @@ class Question:
     method: str
     methods: dict[str, str] = field(default_factory=dict)
     not_proven: tuple[str, ...] = ()
+    tolerances: tuple[tuple[Tolerance, Tolerance], ...] = ()
 
     @property
     def rows_estimate(self) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from pgcutover.compare.calibrate import LONG_TEXT, ROW, SHA256
-from pgcutover.compare.rowtext import SideTable, digest_of, text_of
+from pgcutover.compare.rowtext import SideTable, by_whole_key, digest_of, text_of
 
 _ROW_ENTRIES = 800  # of at most 1664 in one ROW()
 
@@ -34,11 +34,15 @@ def seeds_from(salt: str, table: str) -> Seeds:
 
 @dataclass(frozen=True, slots=True)
 class SideHash:
-    """One side's expressions over the row `r`: hash of all compared columns, hash of the key."""
+    """One side's expressions over the row `r`: hash of all compared columns, hash of the key.
+
+    `strict` is the hash of the columns that are compared exactly, where others are tolerated.
+    """
 
     table: SideTable
     row: sql.Composed
     key: sql.Composed
+    strict: sql.Composed | None = None
 
 
 def side_hash(
@@ -46,20 +50,28 @@ def side_hash(
     expressions: Mapping[str, Sequence[sql.Composed]],
     method: str,
     seeds: Seeds,
+    bins: Mapping[str, sql.Composed],
 ) -> SideHash:
-    """The hashes of a side; `expressions` encode its columns and are used by the row hash alone."""
+    """The hashes of a side; `expressions` encode its columns and are used by the row hash alone.
+
+    `bins` are the texts that stand for the values of tolerated columns.
+    """
     key = table.key or table.columns
-    if method == ROW:
-        return SideHash(
-            table,
-            _record([e for c in table.columns for e in expressions[c]], seeds.row),
-            _record([e for c in key for e in expressions[c]], seeds.key),
-        )
-    hashed = {LONG_TEXT: _text_hash, SHA256: _sha256}[method]
+    strict = [c for c in table.columns if c not in bins]
+
+    def hashed(columns: Sequence[str], seed: int) -> sql.Composed:
+        if method == ROW:
+            return _record([e for c in columns for e in expressions[c]], seed)
+        by_text = {LONG_TEXT: _text_hash, SHA256: _sha256}[method]
+        return by_text(text_of(columns, table.encoding, bins), seed)
+
     return SideHash(
         table,
-        hashed(text_of(table.columns, table.encoding), seeds.row),
-        hashed(text_of(key, table.encoding), seeds.key),
+        hashed(table.columns, seeds.row),
+        by_whole_key(table, hashed(key, seeds.key), hashed(table.columns, seeds.key))
+        if table.key_may_be_null
+        else hashed(key, seeds.key),
+        hashed(strict, seeds.row) if bins else None,
     )
 
 

@@ -13,6 +13,7 @@ from pgcutover.compare.buckets import Fold, bucket_mask, count_differences, fold
 from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.grid import Cell, Grid, RangePlanner
+from pgcutover.compare.judging import judged
 from pgcutover.compare.keeping import Keeper, keeping, untold
 from pgcutover.compare.locate import Sampled, diagnosed_columns, pairs_of, sampled
 from pgcutover.compare.progress import Progress
@@ -25,7 +26,7 @@ from pgcutover.compare.ranges import (
     key_bounds,
     refuse_surprises,
 )
-from pgcutover.compare.tally import SAMPLE_LIMIT, Suspect, Tally, judge, unpacked
+from pgcutover.compare.tally import SAMPLE_LIMIT, Suspect, Tally, unpacked
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import keyed_hash
 from pgcutover.verdict import Finding
@@ -65,6 +66,8 @@ class Scan:
         }
         if self.question.not_proven:
             facts["not_proven"] = list(self.question.not_proven)
+        if self.question.tolerances:
+            facts["not_proven_exactly"] = {t.column: str(t) for _, t in self.question.tolerances}
         return facts | ({"in_flight": self.in_flight} if self.in_flight else {})
 
 
@@ -97,7 +100,7 @@ def scan(question: Question, reading: Reading) -> Scan:
     else:
         counted, how = _by_buckets(question, reading), "the whole heap"
     reading.progress(question.name, counted.rows, counted.rows, "done")
-    if counted.has_suspects and not counted.tally.total:
+    if counted.has_suspects and not (counted.tally.total or counted.tally.tolerated):
         raise UnreadableError(
             f"{question.name}: the sums of both sides differ but no row does; the table gave two "
             "answers within one snapshot, as a function or an index that lies can make it do"
@@ -147,19 +150,21 @@ def _again(question: Question, tally: Tally) -> Tally:
         return scan(question, Reading()).tally
     result, suspects = Tally(), tally.suspects
     one, other = question.both(lambda side: pairs_of(side, question.grid, suspects))
-    for suspect in suspects:
-        judge(
-            result,
-            _only(one, suspect),
-            _only(other, suspect),
-            suspect.cell,
-        )
+    for cell, keys in _by_cell(suspects).items():
+        judged(question, result, _only(one, keys), _only(other, keys), cell)
     return result
 
 
-def _only(pairs: Mapping[int, Mapping[int, int]], suspect: Suspect) -> Counter[tuple[int, int]]:
-    found = pairs.get(suspect.key, {})
-    return Counter({(suspect.key, row): count for row, count in found.items()})
+def _by_cell(suspects: Sequence[Suspect]) -> dict[Cell | None, list[int]]:
+    found: dict[Cell | None, list[int]] = {}
+    for suspect in suspects:
+        found.setdefault(suspect.cell, []).append(suspect.key)
+    return found
+
+
+def _only(pairs: Mapping[int, Mapping[int, int]], keys: Sequence[int]) -> Counter[tuple[int, int]]:
+    rows = ((key, row, n) for key in keys for row, n in pairs.get(key, {}).items())
+    return Counter({(key, row): n for key, row, n in rows})
 
 
 def _by_buckets(
@@ -233,7 +238,7 @@ def _drill(question: Question, grid: Grid, tally: Tally, read: ReadChunk) -> Non
     if read.detail:
         for n in read.suspects:
             one, other = unpacked(read.source[n][2]), unpacked(read.target[n][2])
-            judge(tally, one, other, read.chunk.cells[n])
+            judged(question, tally, one, other, read.chunk.cells[n])
         return
     batch: list[Cell] = []
     rows = 0
@@ -258,7 +263,7 @@ def _drill_cells(question: Question, grid: Grid, tally: Tally, cells: Sequence[C
 
     for cell, one, other in zip(cells, *question.both(asked), strict=True):
         if one != other:
-            judge(tally, unpacked(one), unpacked(other), cell)
+            judged(question, tally, unpacked(one), unpacked(other), cell)
 
 
 def _drill_dense(question: Question, grid: Grid, tally: Tally, cell: Cell) -> None:

@@ -5,18 +5,21 @@ be a user's own cast, and would cut bpchar's blanks), with its length before it,
 rows share a text. NULL has a mark of its own. SHA-256 is the same on every version and build.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
 
 from pgcutover.mapping import RelationName
 
+_NOTHING: Mapping[str, sql.Composed] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class SideTable:
     """A table on one side: its columns in the common order, and those of them that are the key.
 
+    Where `key_may_be_null`, rows without a whole key are known by all of their columns instead.
     `alone` leaves tables that inherit from it out; they are compared as tables of their own.
     `encoding` of the database, where it is known, makes lengths cheaper to take.
     """
@@ -26,6 +29,7 @@ class SideTable:
     key: tuple[str, ...]
     alone: bool = False
     encoding: str = ""
+    key_may_be_null: bool = False
 
     @property
     def relation(self) -> sql.Composed:
@@ -34,9 +38,15 @@ class SideTable:
         return sql.SQL("only {}" if self.alone else "{}").format(name)
 
 
-def text_of(columns: Sequence[str], encoding: str = "") -> sql.Composed:
-    """An injective text of the columns `r.<name>`, the same in every encoding of the database."""
-    return sql.SQL(" || ").join([_piece(column, encoding) for column in columns])
+def text_of(
+    columns: Sequence[str], encoding: str = "", instead: Mapping[str, sql.Composed] = _NOTHING
+) -> sql.Composed:
+    """An injective text of the columns `r.<name>`, the same in every encoding of the database.
+
+    `instead` holds the texts of columns that are not written as they are.
+    """
+    pieces = [_piece(column, encoding, instead.get(column)) for column in columns]
+    return sql.SQL(" || ").join(pieces)
 
 
 def value_text(column: str) -> sql.Composed:
@@ -51,11 +61,22 @@ def digest_of(text: sql.Composable) -> sql.Composed:
 
 def key_digest(table: SideTable) -> sql.Composed:
     """The digest by which rows of both sides find each other; the whole row where no key is."""
-    return digest_of(text_of(table.key or table.columns, table.encoding))
+    by_key = digest_of(text_of(table.key or table.columns, table.encoding))
+    if not table.key_may_be_null:
+        return by_key
+    return by_whole_key(table, by_key, digest_of(text_of(table.columns, table.encoding)))
 
 
-def _piece(column: str, encoding: str) -> sql.Composed:
-    value = value_text(column)
+def by_whole_key(table: SideTable, by_key: sql.Composed, by_row: sql.Composed) -> sql.Composed:
+    """`by_key` for rows of which no part of the key is NULL, `by_row` for others."""
+    parts = [sql.SQL("r.{} is null").format(sql.Identifier(c)) for c in table.key]
+    return sql.SQL("case when {null} then {row} else {key} end").format(
+        null=sql.SQL(" or ").join(parts), row=by_row, key=by_key
+    )
+
+
+def _piece(column: str, encoding: str, instead: sql.Composed | None) -> sql.Composed:
+    value = instead or value_text(column)
     return sql.SQL(
         "case when r.{column} is not distinct from null then 'n;'"
         " else {length} || ':' || {value} || ';' end"

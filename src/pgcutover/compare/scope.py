@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgcutover.catalog import Manifest
-from pgcutover.catalog.model import Column, Index
+from pgcutover.catalog.model import Index, Relation
 from pgcutover.catalog.read import SideCatalog
 from pgcutover.compare.rowtext import SideTable
+from pgcutover.compare.tolerance import Tolerance
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 
@@ -17,6 +18,7 @@ class TableOptions:
 
     key: tuple[str, ...] = ()
     excluded_columns: tuple[str, ...] = ()
+    tolerances: tuple[Tolerance, ...] = ()
 
 
 def sides(
@@ -31,6 +33,8 @@ def sides(
     if not pairs:
         raise UnreadableError(f"{table}: it has no column to compare, so nothing can be proven")
     key = key_columns(manifest, table, options)
+    may_be_null = _may_be_null(manifest, table, key)
+    _refuse_untellable(table, options, key, may_be_null=may_be_null)
     source_key = tuple(s for s, t in pairs if t in key)
     target_key = tuple(t for _, t in pairs if t in key)
     source, target = manifest.source_catalog, manifest.target_catalog
@@ -41,6 +45,7 @@ def sides(
             source_key,
             is_plain(source, table.source),
             manifest.source.encoding,
+            may_be_null,
         ),
         SideTable(
             table.target,
@@ -48,6 +53,7 @@ def sides(
             target_key,
             is_plain(target, table.target),
             manifest.target.encoding,
+            may_be_null,
         ),
     )
 
@@ -69,26 +75,58 @@ def key_columns(manifest: Manifest, table: MappedTable, options: TableOptions) -
     if options.key:
         return options.key
     candidates = [i for i in manifest.source_catalog.indexes if i.table == table.source]
-    for index in sorted(candidates, key=lambda i: (not i.primary, len(i.parts), str(i.name))):
-        columns = [part.plain for part in index.parts]
-        if _identifies(manifest, table, index):
-            return tuple(table.target_column(c) for c in columns if c is not None)
-    return ()
-
-
-def _identifies(manifest: Manifest, table: MappedTable, index: Index) -> bool:
     relation = manifest.source_catalog.relation(table.source)
+    identifying = [
+        (not all(columns.values()), not index.primary, len(index.parts), str(index.name), columns)
+        for index in candidates
+        if relation is not None and (columns := _identifying(relation, table, index))
+    ]
+    *_, best = min(identifying, default=({},))
+    return tuple(table.target_column(c) for c in best)
+
+
+def _may_be_null(manifest: Manifest, table: MappedTable, key: Sequence[str]) -> bool:
+    """Whether either side allows a row without a whole key."""
+    source = manifest.source_catalog.relation(table.source)
+    target = manifest.target_catalog.relation(table.target)
+    ours = [source.column(s) for s, t in table.columns if t in key] if source else []
+    theirs = [target.column(name) for name in key] if target else []
+    return not all(c is not None and c.not_null for c in (*ours, *theirs))
+
+
+def _refuse_untellable(
+    table: MappedTable, options: TableOptions, key: Sequence[str], *, may_be_null: bool
+) -> None:
+    """Rows find each other by their key, which therefore must be exact."""
+    tolerated = [t.column for t in options.tolerances]
+    _refuse_unknown(table, "tolerate", tolerated)
+    if twice := sorted({c for c in tolerated if tolerated.count(c) > 1}):
+        raise ConfigError(f"tables.{str(table)!r}: tolerate names {', '.join(twice)} twice")
+    if tolerated and (may_be_null or not key):
+        found = f"{', '.join(key)}, which may be NULL" if key else "none"
+        raise ConfigError(
+            f"tables.{str(table)!r}: tolerate needs a key by which every row is found; expected a "
+            f"unique index over columns that are NOT NULL, or such columns in key; found {found}"
+        )
+    if wrong := [c for c in tolerated if c in {*key, *options.excluded_columns}]:
+        raise ConfigError(
+            f"tables.{str(table)!r}: tolerate names {', '.join(wrong)}, which is part of the key "
+            "or excluded"
+        )
+
+
+def _identifying(relation: Relation, table: MappedTable, index: Index) -> dict[str, bool]:
+    """Column and whether it is NOT NULL, of an index that tells rows apart; {} of another.
+
+    Rows whose key is NULL share it: they are compared as a multiset.
+    """
     mapped = {source for source, _ in table.columns}
-    columns = [part.plain for part in index.parts]
-    if not (index.unique and index.usable) or index.predicate or relation is None:
-        return False
-    return all(c in mapped and _is_not_null(relation.column(c)) for c in columns if c) and all(
-        columns
-    )
-
-
-def _is_not_null(column: Column | None) -> bool:
-    return column is not None and column.not_null
+    names = [part.plain for part in index.parts]
+    if not (index.unique and index.usable) or index.predicate:
+        return {}
+    columns = [relation.column(name) for name in names if name in mapped]
+    found = {c.name: c.not_null for c in columns if c is not None}
+    return found if len(found) == len(names) else {}
 
 
 def _refuse_unknown(table: MappedTable, option: str, names: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ class Suspect:
 class Tally:
     """How many rows are missing, extra or changed, and the first keys of each kind.
 
+    `tolerated` rows differed within tolerance, and are none of these.
     `suspects` holds every differing key while there are few enough to ask for them again.
     """
 
@@ -34,6 +35,7 @@ class Tally:
     extra: int = 0
     changed: int = 0
     duplicated: int = 0
+    tolerated: int = 0
     sampled: dict[str, list[Suspect]] = field(
         default_factory=lambda: {"missing": [], "extra": [], "changed": []}
     )
@@ -80,6 +82,12 @@ def judge(
     if extra:
         known = {key for key, _ in source}
         result.duplicated += sum(n for key, n in extra.items() if key in known)
+
+
+def changed_keys(source: Counter[Pair], target: Counter[Pair]) -> list[int]:
+    """Keys that have other rows on the other side."""
+    lost, added = source - target, target - source
+    return sorted({key for key, _ in lost} & {key for key, _ in added})
 
 
 def unpacked(packed: bytes | None) -> Counter[Pair]:

@@ -11,7 +11,8 @@ select format('%I.%I', n.nspname, c.relname), '',
        format('create view %I.%I as %s', n.nspname, c.relname, pg_get_viewdef(c.oid)),
        jsonb_build_object(
            'body', pg_get_viewdef(c.oid),
-           'options', (select coalesce(array_agg(o order by o), '{{}}') from unnest(c.reloptions) o),
+           'options', (
+               select coalesce(array_agg(o order by o), '{{}}') from unnest(c.reloptions) o),
            'owner', pg_get_userbyid(c.relowner))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'v' and {_OURS}
