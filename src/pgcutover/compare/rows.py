@@ -26,6 +26,7 @@ from pgcutover.compare.ranges import (
     key_bounds,
     refuse_surprises,
 )
+from pgcutover.compare.spread import spread
 from pgcutover.compare.tally import SAMPLE_LIMIT, Suspect, Tally, unpacked
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import keyed_hash
@@ -293,7 +294,8 @@ _WORDS = {
 def _findings(
     found: Scan, columns: Mapping[str, str], read: Sequence[Sampled], salt: str, what: str
 ) -> Iterator[Finding]:
-    name, counted = found.question.name, found.tally
+    question, counted = found.question, found.tally
+    name = question.name
     digests = {**read[1].digests, **read[0].digests}
     for kind, words in _WORDS.items():
         count = getattr(counted, kind)
@@ -306,6 +308,9 @@ def _findings(
         if kind == "changed" and columns:
             message += " in " + ", ".join(f"{c} ({d})" for c, d in columns.items())
             evidence["columns"] = dict(columns)
+        if kind != "changed" and (lie := spread(question, kind, count, counted.edges[kind])):
+            message += f", {lie}"
+            evidence["spread"] = lie
         if kind == "extra" and counted.duplicated:
             message += f" ({counted.duplicated} of them repeat a key)"
         message += f", keys {' '.join(keys[:3])}"

@@ -24,6 +24,36 @@ class Suspect:
 
 
 @dataclass(slots=True)
+class Edges:
+    """The keys in the lowest and in the highest cell in which rows of a kind differ."""
+
+    lowest: list[Suspect] = field(default_factory=list)
+    highest: list[Suspect] = field(default_factory=list)
+
+    @property
+    def are_unknown(self) -> bool:
+        """Whether there were too many outside of any cell to be kept."""
+        return not 0 < len(self.lowest) <= SUSPECT_LIMIT
+
+    def note(self, found: list[Suspect], cell: Cell | None) -> None:
+        """Keep what lies farther out than what is known; all of it where there are no cells."""
+        if cell is None:
+            if len(self.lowest) <= SUSPECT_LIMIT:
+                self.lowest.extend(found)
+            return
+        if not self.lowest or _begin(cell) < _begin(self.lowest[0].cell):
+            self.lowest = found
+        if not self.highest or _begin(cell) > _begin(self.highest[0].cell):
+            self.highest = found
+
+
+def _begin(cell: Cell | None) -> tuple[bool, int]:
+    """Where a cell begins, in an order; one with an open head is the first."""
+    begin = None if cell is None else cell.first
+    return (begin is not None, begin or 0)
+
+
+@dataclass(slots=True)
 class Tally:
     """How many rows are missing, extra or changed, and the first keys of each kind.
 
@@ -40,6 +70,9 @@ class Tally:
         default_factory=lambda: {"missing": [], "extra": [], "changed": []}
     )
     suspects: list[Suspect] | None = field(default_factory=list)
+    edges: dict[str, Edges] = field(
+        default_factory=lambda: {"missing": Edges(), "extra": Edges(), "changed": Edges()}
+    )
 
     @property
     def total(self) -> int:
@@ -55,9 +88,8 @@ class Tally:
         """Count differing rows of some keys, and keep the keys while there is room."""
         setattr(self, kind, getattr(self, kind) + count)
         sampled = self.sampled[kind]
-        if len(sampled) >= SAMPLE_LIMIT and self.suspects is None:
-            return
         found = [Suspect(key, cell) for key in sorted(keys)]
+        self.edges[kind].note(found, cell)
         sampled.extend(found[: SAMPLE_LIMIT - len(sampled)])
         if self.suspects is not None:
             self.suspects.extend(found)
