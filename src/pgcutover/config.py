@@ -17,9 +17,14 @@ from pgcutover.typed import build
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The environment variable that holds the DSN of a role that reads the source."""
+    """The variables of a role that reads the source, and of one that may write the marker.
+
+    Where the second is set, live differences are confirmed behind a row written into the marker
+    table, the only thing that is ever written on the source.
+    """
 
     dsn_env: str
+    marker_dsn_env: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class Budgets:
     """
 
     settle_seconds: float = 5.0
+    marker_timeout_seconds: float = 60.0
     statement_timeout_seconds: float = 3_600.0
     connections: int = 2
     chunk_seconds: float = 1.0
@@ -185,7 +191,9 @@ def _refuse_senseless(settings: Settings, where: str) -> None:
     for table, own in settings.tables.items():
         for tolerance in own.tolerate:
             refuse_senseless(tolerance, f"{where}: tables.{table!r}")
-    budgets = settings.budgets
+    budgets, marker = settings.budgets, settings.schema.marker_table
+    if not all(marker.partition(".")):
+        raise ConfigError(f"{where}: schema.marker_table: expected schema.table, found {marker!r}")
     if not 1 <= budgets.connections <= 32:
         raise ConfigError(
             f"{where}: budgets.connections: expected 1 to 32, found {budgets.connections}"

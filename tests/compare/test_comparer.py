@@ -8,12 +8,13 @@ import pytest
 from compare.lab import SALT, Lab, TableOptions, run
 
 from pgcutover.catalog import DeclaredDifference
-from pgcutover.compare import buckets, rows, tally
+from pgcutover.compare import buckets, fence, rows, tally
 from pgcutover.compare import comparer as comparing
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.redact import keyed_hash
 
 KV = "core.kv"
+WAITING = fence.WaitingFence(1.0)
 
 
 def options(**own: TableOptions) -> dict[str, object]:
@@ -127,7 +128,7 @@ def test_one_scan_serves_every_question_about_a_table(lab: Lab, monkeypatch) -> 
 def waits(monkeypatch) -> list:
     """Each wait for the mover runs the next of these instead."""
     arriving: list = []
-    monkeypatch.setattr(rows, "sleep", lambda _: arriving.pop(0)() if arriving else None)
+    monkeypatch.setattr(fence, "sleep", lambda _: arriving.pop(0)() if arriving else None)
     return arriving
 
 
@@ -136,7 +137,7 @@ def test_rows_that_arrive_while_we_wait_are_no_difference(lab: Lab, waits) -> No
     waits.append(lambda: run(lab.target, "insert into core.kv values ('key-1', 'v1')"))
     waits.append(lambda: run(lab.target, "insert into core.kv values ('key-2', 'v2')"))
     table = lab.table(KV)
-    with lab.comparer(settle_seconds=1) as comparer:
+    with lab.comparer(fence=WAITING) as comparer:
         assert not comparer.counts(table)
         diff = comparer.rows(table)
     assert not diff
@@ -148,7 +149,7 @@ def test_only_rows_that_differed_are_read_again(lab: Lab, waits) -> None:
     run(lab.target, "delete from core.kv where k = 'key-1'")
     waits.append(lambda: run(lab.target, "delete from core.kv where k = 'key-3'"))
     table = lab.table(KV)
-    with lab.comparer(settle_seconds=1) as comparer:
+    with lab.comparer(fence=WAITING) as comparer:
         (found,) = comparer.rows(table).findings()
     assert found.message.startswith("core.kv: 1 rows missing")
 
@@ -156,7 +157,7 @@ def test_only_rows_that_differed_are_read_again(lab: Lab, waits) -> None:
 def test_what_never_arrives_is_a_difference_in_the_end(lab: Lab, waits) -> None:
     run(lab.target, "delete from core.ledger where id >= 399")
     table = lab.table("core.ledger")
-    with lab.comparer(settle_seconds=1) as comparer:
+    with lab.comparer(fence=WAITING) as comparer:
         assert "(-4)" in comparer.counts(table).report()
         assert "4 rows missing" in comparer.rows(table).report()
         assert "3 recent rows missing" in comparer.recent(table).report()
@@ -168,7 +169,7 @@ def test_many_differing_rows_are_read_again_by_bucket(lab: Lab, waits, monkeypat
     waits.append(
         lambda: run(lab.target, "update core.kv set v = rtrim(v, '!') where k like 'key%'")
     )
-    with lab.comparer(settle_seconds=1) as comparer:
+    with lab.comparer(fence=WAITING) as comparer:
         diff = comparer.rows(lab.table(KV))
     assert not diff
     assert diff.facts["in_flight"] == 240

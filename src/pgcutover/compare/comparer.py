@@ -13,12 +13,13 @@ from pgcutover.compare import columns, declared, structure
 from pgcutover.compare.calibrate import Calibration, calibrate
 from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
+from pgcutover.compare.fence import Fence
 from pgcutover.compare.keeping import fingerprint, untold
 from pgcutover.compare.orphans import orphan_diff
 from pgcutover.compare.prepare import Scope, prepared
 from pgcutover.compare.progress import Progress
 from pgcutover.compare.question import EVERYTHING, Question
-from pgcutover.compare.rows import Reading, Scan, row_diff, scan, settled
+from pgcutover.compare.rows import Reading, Scan, refuse_moving, row_diff, scan, settled
 from pgcutover.compare.scope import TableOptions, dropped_columns, sides
 from pgcutover.compare.sessions import Connection, SideSession, saying
 from pgcutover.compare.transport import tls_problem
@@ -26,19 +27,19 @@ from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.verdict import Finding
 
-SETTLE_TRIES = 3
+SETTLE_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
-    """How to compare; `settle_seconds` is how long a lagging mover is waited for, 0 when still.
+    """How to compare; `fence` tells when a mover has caught up, None where nothing moves.
 
     `tables` is keyed by the name on the target.
     """
 
     salt: str = field(repr=False)
     window_hours: float = 24.0
-    settle_seconds: float = 0.0
+    fence: Fence | None = None
     statement_timeout_seconds: float = 0.0
     connections: int = 1
     chunk_seconds: float = 1.0
@@ -138,6 +139,7 @@ class Comparer:
             found = self._scan(table)
         one, other = found.rows_source, found.rows_target
         if one == other:
+            refuse_moving(found, self._options.salt)
             return Diff(str(table), (), found.facts)
         message = f"{table}: {one} rows on the source, {other} on the target ({other - one:+d})"
         evidence = {"rows_source": one, "rows_target": other}
@@ -218,19 +220,16 @@ class Comparer:
         *,
         kept: bool = False,
     ) -> Scan:
-        def ask() -> Question:
-            return self._ask(table, where_source, where_target)
+        def scanned() -> Scan:
+            return scan(self._ask(table, where_source, where_target), self._reading(kept))
 
-        def ask_anew() -> Question:
+        def scanned_anew() -> Scan:
             self._forget()
-            return ask()
+            return scanned()
 
-        return settled(
-            scan(ask(), self._reading(kept)),
-            ask_anew,
-            self._options.settle_seconds,
-            SETTLE_TRIES,
-        )
+        if self._options.fence is None:
+            return scanned()
+        return settled(scanned(), scanned_anew, self._options.fence, SETTLE_TRIES)
 
     def _reading(self, kept: bool) -> Reading:
         options = self._options

@@ -26,13 +26,13 @@ def judged(
 ) -> None:
     """Count what differs between the rows of one cell, or of some buckets."""
     if question.tolerances and (changed := changed_keys(source, target)):
-        alike = set(_alike(question, changed, cell))
+        alike = set(within_tolerance(question, changed, cell))
         source, target = _without(source, alike), _without(target, alike)
         result.tolerated += len(alike)
     judge(result, source, target, cell)
 
 
-def _alike(question: Question, keys: Sequence[int], cell: Cell | None) -> Iterator[int]:
+def within_tolerance(question: Question, keys: Sequence[int], cell: Cell | None) -> Iterator[int]:
     """The keys whose rows are within tolerance on both sides."""
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         suspects = [Suspect(key, cell) for key in keys[start : start + _KEYS_AT_ONCE]]

@@ -1,5 +1,6 @@
 """Which columns of a changed row differ, and what happened to them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,10 +10,12 @@ from pgcutover.compare.disease import SHOWN_CHARACTERS, Cell, diagnose
 from pgcutover.compare.grid import Cell as GridCell
 from pgcutover.compare.grid import Grid
 from pgcutover.compare.question import Side
-from pgcutover.compare.ranges import located
+from pgcutover.compare.ranges import VERSION, located
 from pgcutover.compare.rowtext import digest_of, key_digest, value_text
 from pgcutover.compare.tally import Suspect
 
+Versions = Counter[tuple[int, int]]
+"""How often each row hash is there, with the transaction that wrote it."""
 Cells = dict[int, tuple[Cell, ...]]
 """The cells of a row by the hash of its key."""
 
@@ -37,17 +40,18 @@ def sampled(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> Sampl
     return Sampled(digests, {key: rows[0] for key, rows in found.items() if len(rows) == 1})
 
 
-def pairs_of(
-    side: Side, grid: Grid | None, suspects: Sequence[Suspect]
-) -> dict[int, dict[int, int]]:
-    """Key hash, and how often each row hash is there, of those keys."""
-    query = sql.SQL("select q.k, q.h, count(*) from (select {k} as k, {h} as h from {rows}) q"
-                    " group by 1, 2").format(
-        k=sql.SQL("r.{}").format(KEY), h=side.hashes.row, rows=among(side, grid, suspects)
-    )  # fmt: skip
-    found: dict[int, dict[int, int]] = {}
-    for key, row, count in side.session.ask(query)[0]:
-        found.setdefault(key, {})[row] = count
+def versions_of(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> dict[int, Versions]:
+    """What those keys have in the side's snapshot; a key that is not there is left out.
+
+    `xmin` is another one after every change (PostgreSQL 17, 5.6 "System Columns").
+    """
+    version = sql.SQL("r.{}::text::int8").format(VERSION)
+    query = sql.SQL("select {k}, {h}, {v}, count(*) from {rows} group by 1, 2, 3").format(
+        k=_ALIASED, h=side.hashes.row, v=version, rows=among(side, grid, suspects)
+    )
+    found: dict[int, Versions] = {}
+    for key, row, xmin, count in side.session.ask(query)[0]:
+        found.setdefault(key, Counter())[row, xmin] = count
     return found
 
 
@@ -83,6 +87,7 @@ def _query(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Co
 
 
 KEY = sql.Identifier("pgcutover key")
+_ALIASED = sql.SQL("r.{}").format(KEY)
 
 
 def among(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Composed:

@@ -17,6 +17,7 @@ from pgcutover.errors import UnreadableError
 
 DENSE_ROWS = 200_000  # in one cell: too many to be fetched at once
 _DETAIL_FROM = 0.25  # of the cells differ: reading the hashes of all rows at once is cheaper
+VERSION = sql.Identifier("pgcutover version")
 _DETAIL_CELLS = 1024
 _SPARE = 10.0  # times the target before a chunk is cut in two
 _LEAST_SECONDS = 5.0  # before that
@@ -208,12 +209,16 @@ def cells_query(
 
 
 def located(side: Side, grid: Grid | None, cells: Iterable[Cell | None]) -> sql.Composed:
-    """What stands after FROM, with WHERE, to read `r` in these cells alone; all of it without."""
+    """What stands after FROM, with WHERE, to read `r` in these cells alone; all of it without.
+
+    Beside its columns `r` has its `xmin`, which a subselect would lose, as VERSION.
+    """
     wanted = [cell for cell in dict.fromkeys(cells) if cell is not None]
+    rows = sql.SQL("(select r.*, r.xmin as {} from {} r)").format(VERSION, side.table.relation)
     if grid is None or not wanted:
-        return sql.SQL("{} r where {}").format(side.table.relation, side.where)
+        return sql.SQL("{} r where {}").format(rows, side.where)
     return sql.SQL("{}, lateral (select * from {} r where {}) r where true").format(
-        _cells(grid, wanted), side.table.relation, within(side)
+        _cells(grid, wanted), rows, within(side)
     )
 
 

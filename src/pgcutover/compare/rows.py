@@ -1,10 +1,8 @@
 """Comparing the rows of one table: fold both sides, look closer where they differ."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from time import sleep
 
 import psycopg
 from psycopg import sql
@@ -12,10 +10,11 @@ from psycopg import sql
 from pgcutover.compare.buckets import Fold, bucket_mask, count_differences, fold
 from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
+from pgcutover.compare.fence import Fence
 from pgcutover.compare.grid import Cell, Grid, RangePlanner
 from pgcutover.compare.judging import judged
 from pgcutover.compare.keeping import Keeper, keeping, untold
-from pgcutover.compare.locate import Sampled, diagnosed_columns, pairs_of, sampled
+from pgcutover.compare.locate import Sampled, diagnosed_columns, sampled
 from pgcutover.compare.progress import Progress
 from pgcutover.compare.question import Question, Side
 from pgcutover.compare.ranges import (
@@ -26,6 +25,7 @@ from pgcutover.compare.ranges import (
     key_bounds,
     refuse_surprises,
 )
+from pgcutover.compare.settle import settle
 from pgcutover.compare.spread import spread
 from pgcutover.compare.tally import SAMPLE_LIMIT, Suspect, Tally, unpacked
 from pgcutover.errors import UnreadableError
@@ -46,6 +46,7 @@ class Scan:
     rows_source: int
     tally: Tally
     in_flight: int = 0
+    moving: tuple[Suspect, ...] = ()
     reading: str = ""
     notes: Mapping[str, object] = field(default_factory=dict)
 
@@ -106,34 +107,63 @@ def scan(question: Question, reading: Reading) -> Scan:
             f"{question.name}: the sums of both sides differ but no row does; the table gave two "
             "answers within one snapshot, as a function or an index that lies can make it do"
         )
-    return Scan(question, counted.rows, counted.tally, 0, how, counted.notes)
+    return Scan(question, counted.rows, counted.tally, reading=how, notes=counted.notes)
 
 
-def settled(found: Scan, ask: Callable[[], Question], seconds: float, tries: int) -> Scan:
-    """The scan without the differences that went away while we waited for a lagging mover.
+def settled(found: Scan, rescan: Callable[[], Scan], fence: Fence, tries: int) -> Scan:
+    """The scan without what was only in flight; the rest CONFIRMED behind the fence, or not.
 
-    Only rows that differed are read again, in new snapshots.
+    Only rows that differed are read again, unless there are too many to be kept.
     """
     first = found.tally.total
-    for _ in range(tries if seconds else 0):
-        if not found.tally.total:
-            break
-        sleep(seconds)
-        question = ask()
-        found = replace(found, question=question, tally=_again(question, found.tally))
-    return replace(found, in_flight=max(0, first - found.tally.total))
+    rounds = 0
+    while found.tally.total and found.tally.suspects is None and rounds < tries:
+        rounds += 1
+        fence.passes()
+        found = rescan()
+    suspects = found.tally.suspects
+    if not suspects:
+        return replace(found, in_flight=max(0, first - found.tally.total))
+    result = settle(found.question, suspects, fence, tries)
+    notes = {
+        "fence": fence.name,
+        "rounds": rounds + result.rounds,
+        "confirmed_keys": result.confirmed,
+        "unproven_keys": result.unproven,
+        "moving_keys": len(result.moving),
+    }
+    return replace(
+        found,
+        tally=result.tally,
+        moving=tuple(result.moving),
+        in_flight=max(0, first - result.tally.total - len(result.moving)),
+        notes={**found.notes, **notes},
+    )
 
 
 def row_diff(found: Scan, salt: str, what: str = "rows") -> Diff:
     """The difference of the rows, counted exactly and explained from a sample."""
     question = found.question
     if not found.tally.total:
+        refuse_moving(found, salt)
         return Diff(question.name, (), found.facts)
     kept = [s for kind in found.tally.sampled.values() for s in kind]
     one, other = _sampled(question, kept)
     columns = diagnosed_columns(question.target.table.columns, one.cells, other.cells)
     findings = tuple(_findings(found, columns, (one, other), salt, what))
     return Diff(question.name, findings, found.facts)
+
+
+def refuse_moving(found: Scan, salt: str) -> None:
+    """UnreadableError where rows changed whenever they were looked at, so nothing is proven."""
+    if not found.moving:
+        return
+    one, _ = _sampled(found.question, found.moving[:SAMPLE_LIMIT])
+    keys = [keyed_hash(salt, digest.hex()) for digest in one.digests.values()]
+    raise UnreadableError(
+        f"{found.question.name}: {len(found.moving)} rows changed whenever they were looked at, "
+        f"keys {' '.join(keys[:3])}; run again when the application writes less to them"
+    )
 
 
 def _sampled(question: Question, kept: Sequence[Suspect]) -> tuple[Sampled, Sampled]:
@@ -144,28 +174,6 @@ def _sampled(question: Question, kept: Sequence[Suspect]) -> tuple[Sampled, Samp
         if isinstance(error.__cause__, psycopg.errors.CharacterNotInRepertoire):
             return Sampled(), Sampled()
         raise
-
-
-def _again(question: Question, tally: Tally) -> Tally:
-    if tally.suspects is None:
-        return scan(question, Reading()).tally
-    result, suspects = Tally(), tally.suspects
-    one, other = question.both(lambda side: pairs_of(side, question.grid, suspects))
-    for cell, keys in _by_cell(suspects).items():
-        judged(question, result, _only(one, keys), _only(other, keys), cell)
-    return result
-
-
-def _by_cell(suspects: Sequence[Suspect]) -> dict[Cell | None, list[int]]:
-    found: dict[Cell | None, list[int]] = {}
-    for suspect in suspects:
-        found.setdefault(suspect.cell, []).append(suspect.key)
-    return found
-
-
-def _only(pairs: Mapping[int, Mapping[int, int]], keys: Sequence[int]) -> Counter[tuple[int, int]]:
-    rows = ((key, row, n) for key in keys for row, n in pairs.get(key, {}).items())
-    return Counter({(key, row): n for key, row, n in rows})
 
 
 def _by_buckets(
@@ -318,4 +326,21 @@ def _findings(
         if count > len(keys):
             evidence["sampled"] = f"{len(keys)} keys of {count} rows, at most {SAMPLE_LIMIT}"
             message += f" (sampled, {count} rows in all)"
+        if state := _state(found.notes):
+            message += f"; {state}"
+            evidence["state"] = state
         yield finding(name, f"rows {kind}", message, **evidence)
+
+
+def _state(notes: Mapping[str, object]) -> str:
+    """What is known of differences that were looked at again; '' where nothing moved."""
+    if "fence" not in notes:
+        return ""
+    told = {
+        f"CONFIRMED for {{}} keys behind {notes['fence']}": notes["confirmed_keys"],
+        f"{{}} keys still so after {notes['rounds']} rounds of {notes['fence']}": notes[
+            "unproven_keys"
+        ],
+        "{} keys never stood still": notes["moving_keys"],
+    }
+    return ", ".join(words.format(count) for words, count in told.items() if count)

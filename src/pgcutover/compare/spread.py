@@ -51,4 +51,3 @@ def _query(side: Side, grid: Grid, count: int, edges: Edges) -> sql.Composed:
         where=side.where,
         limit=sql.Literal(count + 1),
     )
-

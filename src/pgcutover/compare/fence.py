@@ -1,0 +1,110 @@
+"""How a comparison knows that what the source committed has reached the target."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic, sleep
+from typing import Protocol
+
+import psycopg
+from psycopg import sql
+
+from pgcutover.connect import open_session
+from pgcutover.errors import ServerError
+from pgcutover.mapping import RelationName
+from pgcutover.redact import describe_error
+
+_POLL_SECONDS = 0.1
+
+
+class Fence(Protocol):
+    """`passes` returns when it is known, or given up, that earlier changes are on the target."""
+
+    @property
+    def name(self) -> str:
+        """What is told of it."""
+
+    def passes(self) -> bool:
+        """Whether everything that was committed on the source before the call has arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingFence:
+    """Nothing may be written on the source, so a lagging mover is only given time."""
+
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """How long each wait is."""
+        return f"waiting {self.seconds:g} s"
+
+    def passes(self) -> bool:
+        """False: time alone shows nothing."""
+        sleep(self.seconds)
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerFence:
+    """A row that the mover carries like all others: what was committed before it came before it.
+
+    Each time, one row is written into a table that serves no other purpose.
+    """
+
+    writer_dsn: str = field(repr=False)
+    reader_dsn: str = field(repr=False)
+    source_table: RelationName
+    target_table: RelationName
+    timeout_seconds: float = 60.0
+
+    @property
+    def name(self) -> str:
+        """Which table the marker travels through."""
+        return f"marker through {self.target_table}"
+
+    def passes(self) -> bool:
+        """Whether the marker arrived in time; ServerError where it cannot be written or read."""
+        arrived = write_marker(
+            self.writer_dsn, self.reader_dsn, self.source_table, self.target_table
+        )
+        until = monotonic() + self.timeout_seconds
+        while not arrived():
+            if monotonic() > until:
+                return False
+            sleep(_POLL_SECONDS)
+        return True
+
+
+def write_marker(
+    writer_dsn: str, reader_dsn: str, source_table: RelationName, target_table: RelationName
+) -> Callable[[], bool]:
+    """Write a marker row on the source; the answer tells whether it has reached the target."""
+    marker = uuid.uuid4()
+    insert = sql.SQL("insert into {} (id) values (%s)").format(_identifier(source_table))
+    try:
+        with psycopg.connect(writer_dsn, autocommit=True, application_name="pgcutover") as source:
+            # a commit that is not flushed is not decoded, so nothing would carry it on
+            source.execute("set synchronous_commit = on")
+            source.execute(insert, [marker])
+    except psycopg.Error as error:
+        raise ServerError(
+            f"source: no marker can be written into {source_table}: {describe_error(error)}; its "
+            "writer needs insert on the table"
+        ) from error
+    select = sql.SQL("select 1 from {} where id = %s").format(_identifier(target_table))
+
+    def arrived() -> bool:
+        try:
+            with open_session(reader_dsn) as target:
+                return target.execute(select, [marker]).fetchone() is not None
+        except psycopg.Error as error:
+            raise ServerError(
+                f"target: the marker in {target_table} cannot be read: {describe_error(error)}"
+            ) from error
+
+    return arrived
+
+
+def _identifier(name: RelationName) -> sql.Identifier:
+    return sql.Identifier(name.schema, name.name)
