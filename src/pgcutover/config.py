@@ -99,7 +99,11 @@ class Budgets:
     """How long a lagging mover is waited for and a statement may take; how hard a side is read.
 
     `connections` read one large table on each side at a time, `chunk_seconds` is the time that one
-    of their statements should take; a snapshot is renewed after `snapshot_seconds`.
+    of their statements should take; a snapshot is renewed after `snapshot_seconds`. While others
+    are at work on a server, our sessions keep `max_source_load` or `max_target_load` of its
+    backends busy on average; 1 does not hold back. Reading pauses, for `pause_seconds` at most,
+    while the source has more replica lag, an older transaction of others, more active sessions or
+    more WAL retained by a slot than allowed; 0 does not watch.
     """
 
     settle_seconds: float = 5.0
@@ -108,6 +112,13 @@ class Budgets:
     connections: int = 2
     chunk_seconds: float = 1.0
     snapshot_seconds: float = 900.0
+    max_source_load: float = 0.25
+    max_target_load: float = 1.0
+    max_replica_lag_seconds: float = 30.0
+    max_xmin_age_transactions: int = 10_000_000
+    max_active_sessions: int = 0
+    max_retained_wal_mb: float = 0.0
+    pause_seconds: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +209,11 @@ def _refuse_senseless(settings: Settings, where: str) -> None:
         raise ConfigError(
             f"{where}: budgets.connections: expected 1 to 32, found {budgets.connections}"
         )
+    for name in ("max_source_load", "max_target_load"):
+        if not 0 < (load := getattr(budgets, name)) <= 1:
+            raise ConfigError(
+                f"{where}: budgets.{name}: expected more than 0 and at most 1, found {load:g}"
+            )
     if not 0 < budgets.chunk_seconds <= 600:
         raise ConfigError(
             f"{where}: budgets.chunk_seconds: expected more than 0 and at most 600, found "

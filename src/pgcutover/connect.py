@@ -79,6 +79,21 @@ def open_session(
     return connection
 
 
+def open_watch(dsn: str) -> psycopg.Connection[Any]:
+    """A read-only autocommit session that sees the server's statistics as they are."""
+    connection = psycopg.connect(dsn, autocommit=True, application_name="pgcutover")
+    try:
+        connection.execute(
+            "select set_config('default_transaction_read_only', 'on', false),"
+            " set_config('search_path', 'pg_catalog', false),"
+            " set_config('statement_timeout', '10s', false)"
+        )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def server_facts(connection: psycopg.Connection[Any]) -> ServerFacts:
     """Identity, version, TLS and WAL position; the LSN is where the next insert would go."""
     row = connection.execute(_FACTS).fetchone()

@@ -14,15 +14,18 @@ from pgcutover.compare.calibrate import Calibration, calibrate
 from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.fence import Fence
+from pgcutover.compare.governor import Governor
 from pgcutover.compare.keeping import fingerprint, untold
 from pgcutover.compare.orphans import orphan_diff
 from pgcutover.compare.prepare import Scope, prepared
-from pgcutover.compare.progress import Progress
+from pgcutover.compare.pressure import Limits
+from pgcutover.compare.progress import Progress, State
 from pgcutover.compare.question import EVERYTHING, Question
 from pgcutover.compare.rows import Reading, Scan, refuse_moving, row_diff, scan, settled
 from pgcutover.compare.scope import TableOptions, dropped_columns, sides
 from pgcutover.compare.sessions import Connection, SideSession, saying
 from pgcutover.compare.transport import tls_problem
+from pgcutover.connect import open_watch
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.verdict import Finding
@@ -44,6 +47,9 @@ class CompareOptions:
     connections: int = 1
     chunk_seconds: float = 1.0
     snapshot_seconds: float = 900.0
+    source_limits: Limits = field(default_factory=Limits)
+    target_limits: Limits = field(default_factory=Limits)
+    pause_seconds: float = 600.0
     config_sha256: str = ""
     checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None, resume=False))
     progress: Progress = untold
@@ -61,14 +67,27 @@ class Comparer:
         self, source_dsn: str, target_dsn: str, manifest: Manifest, options: CompareOptions
     ) -> None:
         """Nothing is opened yet."""
-        timeout = options.statement_timeout_seconds
-        connections = options.connections
-        self._source = SideSession("source", source_dsn, timeout, connections)
-        self._target = SideSession("target", target_dsn, timeout, connections)
-        self._manifest, self._options = manifest, options
+        self._options = options
+        self._told: tuple[str, int, int | None] = ("", 0, None)
+        self._source = self._session("source", source_dsn, options.source_limits)
+        self._target = self._session("target", target_dsn, options.target_limits)
+        self._manifest = manifest
         self._snapshots: tuple[RelationName, Connection, Connection] | None = None
         self._scanned: Scan | None = None
         self._calibration: Calibration | None = None
+
+    def _session(self, side: str, dsn: str, limits: Limits) -> SideSession:
+        options = self._options
+        governor = Governor(
+            side,
+            lambda: open_watch(dsn),
+            limits,
+            options.pause_seconds,
+            lambda reason: options.progress(*self._told, "waiting", reason),
+        )
+        return SideSession(
+            side, dsn, options.statement_timeout_seconds, options.connections, governor
+        )
 
     def close(self) -> None:
         """End both sessions."""
@@ -172,6 +191,11 @@ class Comparer:
         connection = self._target.snapshot()
         return orphan_diff(connection, name, looked_at, catalog, self._options.salt)
 
+    @property
+    def _held_back_seconds(self) -> float:
+        governors = (self._source.governor, self._target.governor)
+        return sum(g.held_back_seconds for g in governors if g is not None)
+
     @cached_property
     def _index_names(self) -> frozenset[str]:
         return frozenset(map(str, self._manifest.expected_indexes()))
@@ -221,7 +245,11 @@ class Comparer:
         kept: bool = False,
     ) -> Scan:
         def scanned() -> Scan:
-            return scan(self._ask(table, where_source, where_target), self._reading(kept))
+            held = self._held_back_seconds
+            found = scan(self._ask(table, where_source, where_target), self._reading(kept))
+            if (waited := self._held_back_seconds - held) >= 0.1:
+                found = replace(found, notes={**found.notes, "held_back_seconds": round(waited, 1)})
+            return found
 
         def scanned_anew() -> Scan:
             self._forget()
@@ -240,8 +268,14 @@ class Comparer:
             reading,
             checkpoints=options.checkpoints,
             fingerprint=lambda q: fingerprint(self._manifest, q, options.config_sha256),
-            progress=options.progress,
+            progress=self._progress,
         )
+
+    def _progress(
+        self, table: str, rows_done: int, rows_expected: int | None, state: State, note: str = ""
+    ) -> None:
+        self._told = (table, rows_done, rows_expected)
+        self._options.progress(table, rows_done, rows_expected, state, note)
 
     def _recent_of_scan(self, table: MappedTable) -> Diff | None:
         """The recent rows, counted, where this table was scanned and nothing at all differed."""

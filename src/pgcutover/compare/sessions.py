@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from queue import LifoQueue
 from time import monotonic
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
+from pgcutover.compare.governor import Governor
 from pgcutover.connect import open_session, verify_pinned
 from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.redact import describe_error
@@ -38,6 +39,7 @@ class SideSession:
     dsn: str = field(repr=False)
     statement_timeout_seconds: float = 0.0
     connections: int = 1
+    governor: Governor | None = None
     _connection: Connection | None = field(default=None, repr=False)
     _others: list[Connection] = field(default_factory=list, repr=False)
     _idle: LifoQueue[Connection] = field(default_factory=LifoQueue, repr=False)
@@ -49,6 +51,8 @@ class SideSession:
             with suppress(psycopg.Error):
                 other.rollback()
         self._taken_at = monotonic()
+        if self.governor:
+            self.governor.begin()
         if self._connection is not None:
             with suppress(psycopg.Error):
                 return self._ready(_begun(self._connection))
@@ -93,6 +97,12 @@ class SideSession:
         self, query: sql.Composed, timeout_seconds: float = 0.0, *, by_index: bool = False
     ) -> tuple[list[tuple[Any, ...]], float]:
         """The rows and the seconds taken; psycopg.Error leaves the snapshot as it was."""
+        with self.governor.pacing() if self.governor else nullcontext():
+            return self._asked(query, timeout_seconds, by_index=by_index)
+
+    def _asked(
+        self, query: sql.Composed, timeout_seconds: float, *, by_index: bool
+    ) -> tuple[list[tuple[Any, ...]], float]:
         connection = self._idle.get()
         try:
             start = monotonic()
@@ -110,11 +120,15 @@ class SideSession:
         return rows, busy
 
     def cancel(self) -> None:
-        """Stop whatever is being read."""
+        """Stop whatever is being read, or waits to be."""
+        if self.governor:
+            self.governor.interrupt()
         _cancel(self.open)
 
     def close(self) -> None:
         """Close all connections."""
+        if self.governor:
+            self.governor.close()
         for connection in self.open:
             connection.close()
 

@@ -1,0 +1,130 @@
+"""Holds the comparison back on a server that has other work to do.
+
+While others are at work, all sessions of ours together keep `load` backends busy on average: one
+question at a time, and after each a pause in proportion. A server on which nobody else works is
+read at full speed. Whether others work is looked at once a second, by the transactions that they
+complete, which every role may see, and by their active sessions, where this role may see them: a
+sampled session alone would often be missed between two short statements.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, RLock
+from time import monotonic
+from typing import Any
+
+import psycopg
+
+from pgcutover.compare.pressure import Limits, Pressure, excess, measure
+from pgcutover.errors import UnreadableError
+from pgcutover.redact import describe_error
+
+LOOK_SECONDS = 1.0
+BUSY_TRANSACTIONS_PER_SECOND = 5.0
+PAUSE_SECONDS = 2.0
+
+
+class Governor:
+    """Paces all sessions of one side; shared by threads."""
+
+    def __init__(
+        self,
+        side: str,
+        connect: Callable[[], psycopg.Connection[Any]],
+        limits: Limits,
+        patience_seconds: float,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Nothing is opened yet; `connect` gives an autocommit session, `say` is told of pauses."""
+        self._side, self._connect, self._limits = side, connect, limits
+        self._patience_seconds, self._say = patience_seconds, say
+        self._connection: psycopg.Connection[Any] | None = None
+        self._lock, self._interrupted = RLock(), Event()
+        self._last: tuple[float, Pressure] | None = None
+        self._not_before = 0.0
+        self._own_transactions = 0
+        self.is_busy = False
+        self.held_back_seconds = 0.0
+        self.pauses = 0
+
+    @contextmanager
+    def pacing(self) -> Iterator[None]:
+        """Around one question: waits before it as long as the server needs."""
+        self._look()
+        if not self.is_busy or self._limits.load >= 1:
+            yield
+            return
+        with self._lock:
+            self._sleep(self._not_before - monotonic())
+            start = monotonic()
+            yield
+            busy = monotonic() - start
+            self._not_before = monotonic() + busy * (1 / self._limits.load - 1)
+
+    def interrupt(self) -> None:
+        """Let every thread that is held back go on at once, to its end."""
+        self._interrupted.set()
+
+    def begin(self) -> None:
+        """A new transaction of ours begins."""
+        self._interrupted.clear()
+        self._own_transactions += 1
+
+    def close(self) -> None:
+        """End the governor's session."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def _look(self) -> None:
+        with self._lock:
+            if self._last is not None and monotonic() - self._last[0] < LOOK_SECONDS:
+                return
+            pressure = self._measured()
+            self._judge(pressure)
+            if reason := excess(pressure, self._limits):
+                self._pause(reason)
+
+    def _pause(self, reason: str) -> None:
+        self.pauses += 1
+        paused_at = monotonic()
+        while reason and not self._interrupted.is_set():
+            self._say(f"{self._side}: {reason}")
+            if monotonic() - paused_at > self._patience_seconds:
+                raise UnreadableError(
+                    f"the {self._side} has been under pressure for {self._patience_seconds:.0f} s: "
+                    f"{reason}; run again when it has recovered, or raise the limit in [budgets]"
+                )
+            self._sleep(PAUSE_SECONDS)
+            reason = excess(self._measured(), self._limits)
+
+    def _judge(self, pressure: Pressure) -> None:
+        """Whether others are at work, from this look and the one before."""
+        now, last = monotonic(), self._last
+        self._last = now, pressure
+        is_active = bool(pressure.active_sessions)
+        if last is None:
+            self.is_busy = is_active
+            return
+        theirs = pressure.transactions - last[1].transactions - self._own_transactions - 1
+        self._own_transactions = 0
+        rate = theirs / max(now - last[0], 0.001)
+        self.is_busy = is_active or rate > BUSY_TRANSACTIONS_PER_SECOND
+
+    def _measured(self) -> Pressure:
+        try:
+            if self._connection is None or self._connection.closed:
+                self._connection = self._connect()
+            return measure(self._connection)
+        except psycopg.Error as error:
+            if self._connection is not None:
+                with suppress(psycopg.Error):
+                    self._connection.close()
+            raise UnreadableError(
+                f"the {self._side} does not say how busy it is: {describe_error(error)}"
+            ) from error
+
+    def _sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            start = monotonic()
+            self._interrupted.wait(seconds)
+            self.held_back_seconds += monotonic() - start

@@ -1,0 +1,81 @@
+"""What a server has to bear, in one cheap look, and whether that is more than was allowed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+# pg_stat_activity hides what others do from a role without pg_read_all_stats, and replay lag from
+# one without pg_monitor: hidden is NULL here, never 0 (PostgreSQL 17, 27.2 "Statistics System")
+_LOOK = """
+with others as materialized (
+    select state, greatest(age(backend_xmin), age(backend_xid)) as age from pg_stat_activity
+    where coalesce(backend_type, 'client backend') = 'client backend' and pid <> pg_backend_pid()
+      and not (application_name = 'pgcutover' and usename = current_user)
+)
+select (select sum(xact_commit + xact_rollback)::int8 from pg_stat_database),
+       (select case when bool_and(state is null) then null
+               else count(*) filter (where state in ('active', 'fastpath function call')) end
+        from others),
+       (select max(age)::int8 from others),
+       case when pg_is_in_recovery()
+            then extract(epoch from now() - pg_last_xact_replay_timestamp())::float8
+            else (select extract(epoch from max(replay_lag))::float8 from pg_stat_replication) end,
+       (select max(pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+                                        else pg_current_wal_lsn() end, restart_lsn)
+                   / 1048576)::float8
+        from pg_replication_slots)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """One look; None where this role may not see it, or there is nothing to see.
+
+    `transactions` of all databases since their statistics began; the rest is of other sessions.
+    """
+
+    transactions: int
+    active_sessions: int | None
+    xmin_age_transactions: int | None
+    replica_lag_seconds: float | None
+    retained_wal_mb: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on reading pauses; 0 does not watch. `load` is how many backends we may keep busy.
+
+    `load` counts only while others are at work: an idle server is read at full speed.
+    """
+
+    load: float = 1.0
+    replica_lag_seconds: float = 0.0
+    xmin_age_transactions: int = 0
+    active_sessions: int = 0
+    retained_wal_mb: float = 0.0
+
+
+def measure(connection: psycopg.Connection[Any]) -> Pressure:
+    """One look at the server, on an autocommit session of ours; psycopg.Error where it fails."""
+    row = connection.execute(_LOOK.encode()).fetchone()
+    if row is None:
+        raise psycopg.OperationalError("the server says nothing about its sessions")
+    return Pressure(row[0] or 0, *row[1:])
+
+
+_WORDS = {
+    "replica_lag_seconds": "replica lag of {found:.0f} s, limit {limit:g} s",
+    "xmin_age_transactions": "a transaction {found} transactions old, limit {limit}",
+    "active_sessions": "{found} active sessions, limit {limit}",
+    "retained_wal_mb": "{found:.0f} MB of WAL retained by a slot, limit {limit:g} MB",
+}
+
+
+def excess(pressure: Pressure, limits: Limits) -> str:
+    """Why reading must pause; '' where nothing is too much."""
+    for name, words in _WORDS.items():
+        found, limit = getattr(pressure, name), getattr(limits, name)
+        if limit and found is not None and found > limit:
+            return words.format(found=found, limit=limit)
+    return ""

@@ -1,0 +1,213 @@
+"""A server that has other work to do is read slowly, or not at all; an idle one at full speed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+import psycopg
+import pytest
+from compare.lab import Lab, run
+
+from pgcutover.compare import governor as governing
+from pgcutover.compare.governor import Governor
+from pgcutover.compare.pressure import Limits, Pressure, excess, measure
+from pgcutover.connect import open_watch
+from pgcutover.errors import UnreadableError
+
+QUIET = Pressure(0, 0, None, None, None)
+
+
+@contextmanager
+def another(dsn: str, statement: str) -> Iterator[None]:
+    """Another application repeats a statement while the test looks."""
+    end = Event()
+
+    def work() -> None:
+        with psycopg.connect(dsn, autocommit=True, application_name="the application") as session:
+            while not end.is_set():
+                session.execute(statement.encode())
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+@pytest.fixture
+def look(databases) -> Iterator[Callable[[], Pressure]]:
+    with open_watch(databases.source) as session:
+        yield lambda: measure(session)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch) -> None:
+    monkeypatch.setattr(governing, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(governing, "PAUSE_SECONDS", 0.05)
+
+
+def test_the_work_of_others_is_seen_and_ours_is_not(databases, look) -> None:
+    assert look().active_sessions == 0
+    with psycopg.connect(databases.source, application_name="pgcutover") as ours:
+        ours.execute("select 1")
+        with another(databases.source, "select pg_sleep(0.2)"):
+            seen = {look().active_sessions for _ in range(200)}
+    assert max(seen) == 1
+
+
+def test_what_a_role_may_not_see_is_not_taken_for_nothing(databases) -> None:
+    run(databases.source, "create role watcher login password 'watcher'")
+    try:
+        dsn = psycopg.conninfo.make_conninfo(databases.source, user="watcher", password="watcher")
+        with open_watch(dsn) as session, another(databases.source, "select pg_sleep(0.1)"):
+            found = measure(session)
+            assert found.active_sessions is None
+            assert found.transactions > 0
+    finally:
+        run(databases.source, "drop role watcher")
+
+
+def test_an_old_snapshot_and_retained_wal_are_seen(databases, look) -> None:
+    with psycopg.connect(databases.source) as old:
+        old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        old.execute("select pg_current_xact_id()")
+        run(
+            databases.source,
+            "select pg_create_physical_replication_slot('keeper', true)",
+            autocommit=True,
+        )
+        try:
+            with psycopg.connect(databases.source, autocommit=True) as writer:
+                writer.execute("create table t (v text)")
+                for _ in range(50):
+                    writer.execute("insert into t values (repeat('x', 1000))")
+                writer.execute(
+                    "insert into t select repeat('y', 1000) from generate_series(1, 5000)"
+                )
+            found = look()
+            assert found.xmin_age_transactions >= 50
+            assert found.retained_wal_mb > 4
+        finally:
+            run(databases.source, "select pg_drop_replication_slot('keeper')", autocommit=True)
+
+
+@pytest.mark.parametrize(
+    ("pressure", "limits", "says"),
+    [
+        (QUIET, Limits(1, 1, 1, 1, 1), ""),
+        (Pressure(0, 9, 9, 9, 9), Limits(), ""),
+        (Pressure(0, 9, None, None, None), Limits(active_sessions=9), ""),
+        (Pressure(0, 9, None, None, None), Limits(active_sessions=8), "9 active sessions, limit 8"),
+        (Pressure(0, 0, 11, None, None), Limits(xmin_age_transactions=10), "11 transactions old"),
+        (Pressure(0, 0, 0, 41.2, None), Limits(replica_lag_seconds=30), "lag of 41 s, limit 30 s"),
+        (Pressure(0, 0, 0, 0, 2048.0), Limits(retained_wal_mb=1024), "2048 MB of WAL"),
+    ],
+)
+def test_what_is_too_much_is_named(pressure, limits, says) -> None:
+    assert says in excess(pressure, limits)
+    assert bool(says) == bool(excess(pressure, limits))
+
+
+def governor(dsn: str, limits: Limits, patience: float = 0.0, say=lambda _: None) -> Governor:
+    return Governor("source", lambda: open_watch(dsn), limits, patience, say)
+
+
+def ask_often(governed: Governor, dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True, application_name="pgcutover") as session:
+        for _ in range(12):
+            with governed.pacing():
+                session.execute("select pg_sleep(0.02)")
+
+
+def test_only_a_server_with_other_work_is_spared(databases) -> None:
+    governed = governor(databases.source, Limits(load=0.5))
+    ask_often(governed, databases.source)
+    assert not governed.is_busy
+    assert governed.held_back_seconds == 0
+    with another(databases.source, "select count(*) from generate_series(1, 20000)"):
+        ask_often(governed, databases.source)
+        assert governed.is_busy
+    assert governed.held_back_seconds > 0.1
+    governed.close()
+
+
+def test_short_transactions_of_others_are_noticed_though_none_is_ever_seen_active(
+    databases, monkeypatch
+) -> None:
+    """A role that may not see what others do still sees how much they complete."""
+    run(databases.source, "create role watcher login password 'watcher'")
+    monkeypatch.setattr(governing, "LOOK_SECONDS", 1.0)
+    try:
+        dsn = psycopg.conninfo.make_conninfo(databases.source, user="watcher", password="watcher")
+        governed = governor(dsn, Limits(load=0.5))
+        with another(databases.source, "select 1"):
+            while not governed.is_busy:  # the suite's own time limit ends it where it never is
+                with governed.pacing():
+                    pass
+        governed.close()
+    finally:
+        run(databases.source, "drop role watcher")
+
+
+def test_reading_goes_on_when_the_pressure_is_gone(databases) -> None:
+    said: list[str] = []
+    hog = psycopg.connect(databases.source)
+    hog.execute("select pg_current_xact_id()")
+    run(databases.source, "create table t ()")
+
+    def relieve(reason: str) -> None:
+        said.append(reason)
+        hog.close()
+
+    governed = governor(databases.source, Limits(xmin_age_transactions=1), 60.0, relieve)
+    hog_sees = hog.execute("select 1").fetchone()
+    assert hog_sees == (1,)
+    run(databases.source, "create table u ()", "create table w ()")
+    with psycopg.connect(databases.source, autocommit=True) as others:
+        for n in range(5):
+            others.execute(f"create table x{n} ()".encode())
+    with governed.pacing():
+        assert governed.pauses == 1
+    assert "limit 1" in said[0]
+    governed.close()
+
+
+def test_patience_ends_with_the_reason(databases) -> None:
+    with psycopg.connect(databases.source) as hog:
+        hog.execute("select pg_current_xact_id()")
+        with psycopg.connect(databases.source, autocommit=True) as others:
+            for n in range(5):
+                others.execute(f"create table x{n} ()".encode())
+        governed = governor(databases.source, Limits(xmin_age_transactions=1))
+        with pytest.raises(UnreadableError, match=r"under pressure .*limit 1; run again"):
+            governed.pacing().__enter__()
+        governed.close()
+
+
+def test_a_table_is_compared_all_the_same_and_says_how_long_it_was_held_back(
+    own_lab: Lab,
+) -> None:
+    names = ("core.kv", "core.customers", "core.ledger", "core.accounts") * 5
+    with (
+        another(own_lab.source, "select count(*) from generate_series(1, 20000)"),
+        own_lab.comparer(source_limits=Limits(load=0.01)) as comparer,
+    ):
+        diffs = [comparer.rows(own_lab.table(name)) for name in names]
+    assert not any(diffs)
+    assert max(d.facts.get("held_back_seconds", 0) for d in diffs) > 0
+
+
+def test_a_server_under_pressure_makes_the_answer_unknown(own_lab: Lab) -> None:
+    with psycopg.connect(own_lab.source) as hog:
+        hog.execute("select pg_current_xact_id()")
+        with psycopg.connect(own_lab.source, autocommit=True) as others:
+            for n in range(5):
+                others.execute(f"create table x{n} ()".encode())
+        limits = Limits(xmin_age_transactions=1)
+        with (
+            own_lab.comparer(source_limits=limits, pause_seconds=0.0) as comparer,
+            pytest.raises(UnreadableError, match=r"the source has been under pressure"),
+        ):
+            comparer.rows(own_lab.table("core.kv"))
