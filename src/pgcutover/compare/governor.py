@@ -50,6 +50,9 @@ class Governor:
     @contextmanager
     def pacing(self) -> Iterator[None]:
         """Around one question: waits before it as long as the server needs."""
+        if self._limits.hold_nothing:
+            yield
+            return
         self._look()
         if not self.is_busy or self._limits.load >= 1:
             yield
@@ -111,14 +114,15 @@ class Governor:
         self.is_busy = is_active or rate > BUSY_TRANSACTIONS_PER_SECOND
 
     def _measured(self) -> Pressure:
+        """One look; a lost session is replaced once."""
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                return measure(self._connection)
+            self._connection.close()
         try:
-            if self._connection is None or self._connection.closed:
-                self._connection = self._connect()
+            self._connection = self._connect()
             return measure(self._connection)
         except psycopg.Error as error:
-            if self._connection is not None:
-                with suppress(psycopg.Error):
-                    self._connection.close()
             raise UnreadableError(
                 f"the {self._side} does not say how busy it is: {describe_error(error)}"
             ) from error

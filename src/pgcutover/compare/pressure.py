@@ -55,6 +55,11 @@ class Limits:
     active_sessions: int = 0
     retained_wal_mb: float = 0.0
 
+    @property
+    def hold_nothing(self) -> bool:
+        """Whether there is no reason to look at the server at all."""
+        return self == Limits()
+
 
 def measure(connection: psycopg.Connection[Any]) -> Pressure:
     """One look at the server, on an autocommit session of ours; psycopg.Error where it fails."""
