@@ -1,0 +1,62 @@
+"""One comparison by pgcutover in a process of its own; DSNs come in the environment."""
+
+import json
+import os
+import resource
+import sys
+from time import monotonic
+
+from pgcutover.catalog import read_manifest
+from pgcutover.compare import CompareOptions, Comparer
+from pgcutover.compare.pressure import Limits
+from pgcutover.config import Budgets
+from pgcutover.connect import open_session
+from pgcutover.mapping import parse_rules
+
+
+def main(schema: str, table: str, load: float) -> None:
+    """Prints seconds, the largest resident set in MB, and what was found."""
+    source_dsn, target_dsn = os.environ["BENCH_SOURCE"], os.environ["BENCH_TARGET"]
+    budgets, start = Budgets(), monotonic()
+    with open_session(source_dsn) as source, open_session(target_dsn) as target:
+        manifest = read_manifest(source, target, _rules(schema, table))
+    options = CompareOptions(
+        salt="bench",
+        connections=budgets.connections,
+        chunk_seconds=budgets.chunk_seconds,
+        source_limits=Limits(load),
+    )
+    found: dict[str, int] = {}
+    columns: set[str] = set()
+    comparer = Comparer(source_dsn, target_dsn, manifest, options)
+    for each in manifest.tables:
+        comparer.counts(each)
+        for finding in comparer.rows(each).findings():
+            kind = finding.kind.removeprefix("rows ")
+            found[kind] = found.get(kind, 0) + finding.evidence["count"]
+            columns |= set(finding.evidence.get("columns", ()))
+    comparer.close()
+    answer = {
+        "seconds": monotonic() - start,
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "tables": len(manifest.tables),
+        "found": found,
+        "columns": sorted(columns),
+    }
+    print(json.dumps(answer))
+
+
+def _rules(schema: str, table: str) -> object:
+    locator = {"schema-name": schema, "table-name": table}
+    rule = {
+        "rule-type": "selection",
+        "rule-id": "1",
+        "rule-name": "1",
+        "rule-action": "include",
+        "object-locator": locator,
+    }
+    return parse_rules({"rules": [rule]}, "the bench's rules")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]))

@@ -1,0 +1,33 @@
+"""The benchmarks, by name: `tox -e bench -- compare --json FILE`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import compare
+
+
+def main() -> int:
+    """Run one benchmark; 3 with a sentence where it cannot be run."""
+    parser = argparse.ArgumentParser(prog="tox -e bench --", description=__doc__)
+    benches = parser.add_subparsers(required=True, metavar="BENCH")
+    own = benches.add_parser("compare", help="rows of one table, on two servers, against peers")
+    own.add_argument("--rows", type=int, default=5_000_000, help="default: 5,000,000")
+    own.add_argument("--runs", type=int, default=3, help="of each; default: 3")
+    own.add_argument("--only", nargs="+", choices=compare.PARTS, default=list(compare.PARTS))
+    own.add_argument("--json", type=Path, help="where every figure is written")
+    own.add_argument("--work", type=Path, help="where peers are installed; default: temporary")
+    own.add_argument("--results", action="store_true", help="write RESULTS.md and compare.svg too")
+    own.set_defaults(run=compare.run)
+    arguments = parser.parse_args()
+    try:
+        return int(arguments.run(arguments))
+    except compare.BenchError as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return 3
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,71 @@
+"""pgbench on the source, alone and beside a comparison, by turns."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+
+import peers
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from pgcutover.config import Budgets
+from pgcutover.provision.dump import PgDump, find_pg_dumps
+
+SECONDS, CLIENTS, SCALE = 20, 2, 20
+_TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
+
+
+def pairs(
+    dsns: tuple[str, str], count: int, say: Callable[[str], None]
+) -> Iterator[tuple[float, float]]:
+    """Transactions a second without and with a comparison that goes on all the time."""
+    program = find_pg_dumps()[0]
+    _run(program, dsns[0], ["-i", "-q", "-s", str(SCALE)])
+    with psycopg.connect(dsns[0], autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+    load = ["-T", str(SECONDS), "-c", str(CLIENTS), "-j", "2", "-n", "-M", "prepared"]
+    _tps(program, dsns[0], load)
+    for _ in range(count):
+        alone = _tps(program, dsns[0], load)
+        with_us = _beside(dsns, lambda: _tps(program, dsns[0], load))
+        say(f"pgbench: {alone:.0f} tps alone, {with_us:.0f} beside a comparison")
+        yield alone, with_us
+
+
+def _beside(dsns: tuple[str, str], measure: Callable[[], float]) -> float:
+    end = Event()
+
+    def compare() -> None:
+        while not end.is_set():
+            peers.ours(dsns, "public", "t", Budgets().max_source_load)
+
+    thread = Thread(target=compare)
+    thread.start()
+    try:
+        return measure()
+    finally:
+        end.set()
+        thread.join()
+
+
+def _tps(program: PgDump, dsn: str, arguments: list[str]) -> float:
+    said = _run(program, dsn, arguments)
+    match = _TPS.search(said)
+    if match is None:
+        raise RuntimeError(f"pgbench printed no tps: {said}")
+    return float(match[1])
+
+
+def _run(program: PgDump, dsn: str, arguments: list[str]) -> str:
+    told = conninfo_to_dict(dsn)
+    env = os.environ | dict(program.env) | peers.environment((dsn, dsn))
+    command = [str(program.path.with_name("pgbench")), *arguments]
+    where = ["-h", str(told["host"]), "-p", str(told["port"]), "-U", str(told["user"])]
+    done = subprocess.run(
+        [*command, *where, str(told["dbname"])], env=env, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode(errors="replace"))
+    return done.stdout.decode()
