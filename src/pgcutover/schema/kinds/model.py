@@ -16,17 +16,20 @@ class Kind:
     since: int = 0
 
 
-# nothing of the system's, of extensions, of the gate or of DMS itself is the application's
-NAMESPACES = (
-    "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover') "
-    "and not exists (select from pg_catalog.pg_depend e where e.deptype = 'e' "
-    "and e.classid = 'pg_catalog.pg_namespace'::regclass and e.objid = n.oid)"
-)
+# nothing of the system's, of the gate or of DMS itself is the application's
+NAMESPACES = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover')"
+RELATIONS = f"{NAMESPACES} and c.relname !~ '^awsdms_'"
 
 
 def not_of_an_extension(catalog: str, oid: str) -> str:
     """A condition: the object was not made by an extension."""
     return (
-        "not exists (select from pg_catalog.pg_depend e where e.deptype = 'e' "
-        f"and e.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass and e.objid = {oid})"
+        "not exists (select from pg_depend e where e.deptype = 'e' "
+        f"and e.classid = '{catalog}'::regclass and e.objid = {oid})"
     )
+
+
+def sorted_array(expression: str) -> str:
+    """SQL for an array of text in a fixed order; empty where it is NULL."""
+    listed = f"array_agg(o order by o) from unnest({expression}) o"  # noqa: S608 - a constant
+    return f"(select coalesce(sorted, '{{}}') from (select {listed}) s (sorted))"  # noqa: S608

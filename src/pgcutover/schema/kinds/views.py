@@ -1,23 +1,63 @@
-"""Views and materialized views."""
+"""Views, materialized views, and sequences."""
 
-from pgcutover.schema.kinds.model import NAMESPACES, Kind, not_of_an_extension
+from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension, sorted_array
 
-_OURS = f"{NAMESPACES} and {not_of_an_extension('pg_class', 'c.oid')}"
+_OURS = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
 
-VIEWS = Kind(
-    "view",
-    f"""
+_VIEW = f"""
 select format('%I.%I', n.nspname, c.relname), '',
-       format('create view %I.%I as %s', n.nspname, c.relname, pg_get_viewdef(c.oid)),
+       format('create or replace view %I.%I%s as %s', n.nspname, c.relname,
+              ' with (' || array_to_string(c.reloptions, ', ') || ')',
+              rtrim(pg_get_viewdef(c.oid), ';')),
        jsonb_build_object(
-           'body', pg_get_viewdef(c.oid),
-           'options', (
-               select coalesce(array_agg(o order by o), '{{}}') from unnest(c.reloptions) o),
-           'owner', pg_get_userbyid(c.relowner))
+           'query', pg_get_viewdef(c.oid),
+           'options', {sorted_array("c.reloptions")})
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'v' and {_OURS}
 order by 1
-""",  # noqa: S608 - a constant
-)
+"""  # noqa: S608 - a constant
 
-KINDS = (VIEWS,)
+_MATERIALIZED = f"""
+select format('%I.%I', n.nspname, c.relname), '',
+       format('create materialized view %I.%I as %s', n.nspname, c.relname,
+              rtrim(pg_get_viewdef(c.oid), ';')),
+       jsonb_build_object(
+           'query', pg_get_viewdef(c.oid),
+           'access_method', (select amname from pg_am where oid = c.relam))
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'm' and {_OURS}
+order by 1
+"""  # noqa: S608 - a constant
+
+_SEQUENCE = f"""
+select format('%I.%I', n.nspname, c.relname),
+       coalesce(format('%I.%I', tn.nspname, t.relname), ''),
+       format('create sequence %I.%I as %s increment %s minvalue %s maxvalue %s start %s cache %s',
+              n.nspname, c.relname, format_type(s.seqtypid, null), s.seqincrement, s.seqmin,
+              s.seqmax, s.seqstart, s.seqcache) || case when s.seqcycle then ' cycle' else '' end,
+       jsonb_build_object(
+           'type', format_type(s.seqtypid, null),
+           'start', s.seqstart::text,
+           'increment', s.seqincrement::text,
+           'minimum', s.seqmin::text,
+           'maximum', s.seqmax::text,
+           'cycle', s.seqcycle,
+           'cache', s.seqcache::text,
+           'persistence', c.relpersistence::text,
+           'owned_by', format('%I.%I.%I', tn.nspname, t.relname, a.attname),
+           'identity', d.deptype is not distinct from 'i')
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+join pg_sequence s on s.seqrelid = c.oid
+left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid
+     and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0 and d.deptype in ('a', 'i')
+left join pg_class t on t.oid = d.refobjid left join pg_namespace tn on tn.oid = t.relnamespace
+left join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+where {_OURS}
+order by 1
+"""  # noqa: S608 - a constant
+
+KINDS = (
+    Kind("view", _VIEW),
+    Kind("materialized_view", _MATERIALIZED),
+    Kind("sequence", _SEQUENCE),
+)
