@@ -2,11 +2,18 @@
 
 from pgcutover.schema.kinds.model import NAMESPACES, Kind, not_of_an_extension
 
-# a range type's constructors come and go with it; awsdms_* are those that DMS makes for itself
+
+def _not_of_another(catalog: str, oid: str) -> str:
+    """A condition: it does not come and go with something else, as a range's constructors do."""
+    return (
+        "not exists (select from pg_depend i where i.deptype = 'i' "
+        f"and i.classid = '{catalog}'::regclass and i.objid = {oid})"
+    )
+
+
+# awsdms_* are those that DMS makes for itself
 _ROUTINES = f"""{NAMESPACES} and {not_of_an_extension("pg_proc", "p.oid")}
-  and p.proname !~ '^awsdms_'
-  and not exists (select from pg_depend i where i.deptype = 'i'
-                  and i.classid = 'pg_proc'::regclass and i.objid = p.oid)"""
+  and {_not_of_another("pg_proc", "p.oid")} and p.proname !~ '^awsdms_'"""
 
 # oids from 16384 on are given out after initdb: nothing that the server itself is made of
 _MADE_HERE = "oid >= 16384"
@@ -21,14 +28,16 @@ def _operator(oid: str) -> str:
 
 
 # "begin atomic" and "return" stand last in what makes a function, and nowhere else in the catalogs
-_SQL_BODY = r"substring(pg_get_functiondef(p.oid) from E'\n((?:BEGIN ATOMIC|RETURN ).*)$')"
+_SQL_BODY = (
+    r"substring(rtrim(pg_get_functiondef(p.oid), E'\n') from E'\n((?:BEGIN ATOMIC|RETURN ).*)$')"
+)
 
 
 def _routines(name: str, letter: str) -> Kind:
     return Kind(
         name,
-        f"""
-select p.oid::regprocedure::text, '', pg_get_functiondef(p.oid),
+        rf"""
+select p.oid::regprocedure::text, '', rtrim(pg_get_functiondef(p.oid), E'\n'),
        jsonb_build_object(
            'arguments', pg_get_function_arguments(p.oid),
            'result', pg_get_function_result(p.oid),
@@ -201,6 +210,7 @@ select format('(%s as %s)', format_type(c.castsource, null), format_type(c.castt
                                          else 'explicit' end)
 from pg_cast c
 where c.{_MADE_HERE} and {not_of_an_extension("pg_cast", "c.oid")}
+  and {_not_of_another("pg_cast", "c.oid")}
 order by 1
 """,  # noqa: S608 - a constant
 )

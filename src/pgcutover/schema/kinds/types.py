@@ -7,11 +7,9 @@ _OURS = f"{NAMESPACES} and {not_of_an_extension('pg_type', 't.oid')}"
 
 def _collation(oid: str, unless: str) -> str:
     """SQL for a collation's qualified name; NULL where it is the one that goes without saying."""
-    return (
-        "(select format('%I.%I', cn.nspname, co.collname) from pg_collation co "
-        "join pg_namespace cn on cn.oid = co.collnamespace "
-        f"where co.oid = {oid} and co.oid <> {unless})"
-    )
+    source = "pg_collation co join pg_namespace cn on cn.oid = co.collnamespace"
+    name = f"select format('%I.%I', cn.nspname, co.collname) from {source}"  # noqa: S608 - constants
+    return f"({name} where co.oid = {oid} and co.oid <> {unless})"
 
 
 def _function(oid: str) -> str:
@@ -65,6 +63,7 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
+_ATTRIBUTE_COLLATION = _collation("m.attcollation", "b.typcollation")
 COMPOSITES = Kind(
     "composite",
     f"""
@@ -76,7 +75,7 @@ join pg_class c on c.oid = t.typrelid and c.relkind = 'c'
 cross join lateral (
     select coalesce(array_agg(concat_ws(' ', quote_ident(m.attname),
                                         format_type(m.atttypid, m.atttypmod),
-                                        'collate ' || {_collation("m.attcollation", "b.typcollation")})
+                                        'collate ' || {_ATTRIBUTE_COLLATION})
                               order by m.attnum), '{{}}') as words
     from pg_attribute m join pg_type b on b.oid = m.atttypid
     where m.attrelid = c.oid and m.attnum > 0 and not m.attisdropped) a

@@ -1,0 +1,90 @@
+"""Extensions, whether RDS has them, and servers that foreign data wrappers lead to.
+
+Of wrappers, servers and user mappings only the names of options are read: values may be secrets.
+"""
+
+import json
+from functools import cache
+from importlib.resources import files
+
+from pgcutover.schema.kinds.model import Kind, not_of_an_extension
+
+
+def available_on_rds(name: str, major: int) -> bool | None:
+    """Whether RDS for PostgreSQL offers an extension; None where the list lacks the major."""
+    names = _supported().get(str(major))
+    return None if names is None else name in names
+
+
+@cache
+def _supported() -> dict[str, list[str]]:
+    text = files("pgcutover.schema").joinpath("rds_extensions.json").read_text("utf-8")
+    extensions: dict[str, list[str]] = json.loads(text)["extensions"]
+    return extensions
+
+
+def _option_names(options: str) -> str:
+    names = "coalesce(jsonb_agg(split_part(o, '=', 1) order by o collate \"C\"), '[]')"
+    return f"(select {names} from unnest({options}) o)"  # noqa: S608 - constants
+
+
+EXTENSIONS = Kind(
+    "extension",
+    """
+select quote_ident(e.extname), '', format('create extension %I schema %I', e.extname, n.nspname),
+       jsonb_build_object('schema', quote_ident(n.nspname), 'version', e.extversion)
+from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+order by 1
+""",
+)
+
+WRAPPERS = Kind(
+    "foreign_data_wrapper",
+    f"""
+select quote_ident(w.fdwname), '',
+       concat_ws(' ', format('create foreign data wrapper %I', w.fdwname),
+                 'handler ' || nullif(w.fdwhandler, 0)::regproc::text,
+                 'validator ' || nullif(w.fdwvalidator, 0)::regproc::text),
+       jsonb_build_object(
+           'handler', nullif(w.fdwhandler, 0)::regprocedure::text,
+           'validator', nullif(w.fdwvalidator, 0)::regprocedure::text,
+           'option_names', {_option_names("w.fdwoptions")})
+from pg_foreign_data_wrapper w
+where {not_of_an_extension("pg_foreign_data_wrapper", "w.oid")}
+order by 1
+""",  # noqa: S608 - a constant
+)
+
+SERVERS = Kind(
+    "foreign_server",
+    f"""
+select quote_ident(s.srvname), '',
+       concat_ws(' ', format('create server %I', s.srvname), 'type ' || quote_literal(s.srvtype),
+                 'version ' || quote_literal(s.srvversion),
+                 format('foreign data wrapper %I', w.fdwname)),
+       jsonb_build_object(
+           'wrapper', quote_ident(w.fdwname),
+           'type', s.srvtype,
+           'version', s.srvversion,
+           'option_names', {_option_names("s.srvoptions")})
+from pg_foreign_server s join pg_foreign_data_wrapper w on w.oid = s.srvfdw
+where {not_of_an_extension("pg_foreign_server", "s.oid")}
+order by 1
+""",  # noqa: S608 - a constant
+)
+
+# who is not the server's owner is not told a mapping's options, so that it is only known to exist
+USER_MAPPINGS = Kind(
+    "user_mapping",
+    f"""
+select format('%s on %I', m.role, m.srvname), '',
+       format('create user mapping for %s server %I', m.role, m.srvname),
+       jsonb_build_object('role', m.role, 'server', quote_ident(m.srvname))
+from (select case when umuser = 0 then 'public' else quote_ident(usename) end as role, srvname,
+             srvid from pg_user_mappings) m
+where {not_of_an_extension("pg_foreign_server", "m.srvid")}
+order by 1
+""",  # noqa: S608 - a constant
+)
+
+KINDS = (EXTENSIONS, WRAPPERS, SERVERS, USER_MAPPINGS)

@@ -1,0 +1,170 @@
+"""Roles, and what each of them, the database and the server give a new session.
+
+Passwords are never read. The value of a setting with a dot in its name is the application's own
+and may be a secret, so that only a digest of it is told.
+"""
+
+from pgcutover.schema.kinds.model import Kind
+
+# the service's own are not the application's: pg_* of every server, rds* of RDS
+_ROLES = "r.rolname !~ '^(pg_|rds_|rdsadmin$|rdsrepladmin$|rdstopmgr$|rdsproxyadmin$)'"
+
+# before 16 a membership had no options of its own: it was inherited as its member inherits
+ROLES = Kind(
+    "role",
+    f"""
+select quote_ident(r.rolname), '',
+       concat_ws(' ', format('create role %I', r.rolname),
+                 case when r.rolsuper then 'superuser' end,
+                 case when not r.rolinherit then 'noinherit' end,
+                 case when r.rolcreaterole then 'createrole' end,
+                 case when r.rolcreatedb then 'createdb' end,
+                 case when r.rolcanlogin then 'login' end,
+                 case when r.rolreplication then 'replication' end,
+                 case when r.rolbypassrls then 'bypassrls' end,
+                 'connection limit ' || nullif(r.rolconnlimit, -1),
+                 'valid until ' || quote_literal(nullif(r.rolvaliduntil, 'infinity'))),
+       jsonb_build_object(
+           'superuser', r.rolsuper,
+           'inherit', r.rolinherit,
+           'createrole', r.rolcreaterole,
+           'createdb', r.rolcreatedb,
+           'canlogin', r.rolcanlogin,
+           'replication', r.rolreplication,
+           'bypassrls', r.rolbypassrls,
+           'connection_limit', nullif(r.rolconnlimit, -1),
+           'valid_until', nullif(r.rolvaliduntil, 'infinity')::text,
+           'member_of', (
+               select coalesce(jsonb_agg(w.words order by w.words collate "C"), '[]')
+               from (select concat_ws(' ', quote_ident(pg_get_userbyid(m.roleid)),
+                         case when bool_or(m.admin_option) then 'with admin option' end,
+                         case when not bool_or(coalesce(
+                             (to_jsonb(m) ->> 'inherit_option')::boolean, r.rolinherit))
+                             then 'without inherit' end,
+                         case when not bool_or(coalesce(
+                             (to_jsonb(m) ->> 'set_option')::boolean, true))
+                             then 'without set' end) as words
+                     from pg_auth_members m where m.member = r.oid group by m.roleid) w))
+from pg_roles r
+where {_ROLES}
+order by 1
+""",  # noqa: S608 - a constant
+)
+
+_SETTING = """cross join lateral (
+    select split_part(c, '=', 1) as name, substr(c, strpos(c, '=') + 1) as plain
+    from unnest(s.setconfig) c) p
+cross join lateral (
+    select case when p.name like '%.%' then 
+                'digest ' || left(encode(sha256(convert_to(p.plain, 'UTF8')), 'hex'), 8)
+                else p.plain end as value) v"""
+
+ROLE_SETTINGS = Kind(
+    "role_setting",
+    f"""
+select format('%s of %s in %s', p.name, w.role, w.scope), '',
+       case when p.name not like '%.%' then format('alter role %s%s set %I to %L',
+           case when s.setrole = 0 then 'all' else w.role end,
+           case when s.setdatabase <> 0 then format(' in database %I', current_database()) end,
+           p.name, p.plain) else '' end,
+       jsonb_build_object('value', v.value)
+from pg_db_role_setting s
+left join pg_roles r on r.oid = s.setrole
+cross join lateral (
+    select coalesce(quote_ident(r.rolname), 'every role') as role,
+           case when s.setdatabase = 0 then 'every database' else 'this database' end as scope) w
+{_SETTING}
+where (s.setdatabase = 0 or (s.setrole <> 0 and s.setdatabase = (
+          select d.oid from pg_database d where d.datname = current_database())))
+  and (s.setrole = 0 or {_ROLES})
+order by 1
+""",  # noqa: S608 - a constant
+)
+
+DATABASE_SETTINGS = Kind(
+    "database_setting",
+    f"""
+select p.name, '',
+       case when p.name not like '%.%' then
+           format('alter database %I set %I to %L', current_database(), p.name, p.plain)
+       else '' end,
+       jsonb_build_object('value', v.value)
+from pg_db_role_setting s
+{_SETTING}
+where s.setrole = 0
+  and s.setdatabase = (select d.oid from pg_database d where d.datname = current_database())
+order by 1
+""",  # noqa: S608 - a constant
+)
+
+# what changes the results of statements, or whether they run at all
+_NAMES = (
+    "array_nulls",
+    "backslash_quote",
+    "bytea_output",
+    "check_function_bodies",
+    "DateStyle",
+    "default_table_access_method",
+    "default_tablespace",
+    "default_text_search_config",
+    "default_toast_compression",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "escape_string_warning",
+    "extra_float_digits",
+    "gin_fuzzy_search_limit",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "IntervalStyle",
+    "lc_messages",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "lock_timeout",
+    "max_connections",
+    "max_locks_per_transaction",
+    "max_prepared_transactions",
+    "quote_all_identifiers",
+    "row_security",
+    "search_path",
+    "server_encoding",
+    "session_replication_role",
+    "standard_conforming_strings",
+    "statement_timeout",
+    "synchronous_commit",
+    "TimeZone",
+    "timezone_abbreviations",
+    "transaction_timeout",
+    "transform_null_equals",
+    "wal_level",
+    "xmlbinary",
+    "xmloption",
+)
+_NAMED = ", ".join(f"'{name}'" for name in _NAMES)
+
+# reset_val is what the session began with, whatever it has set since: the server's value, over it
+# the database's, over that our own role's (and PGTZ or PGOPTIONS, if the environment has them).
+# What our role alone is given says nothing about others: then no value is told.
+SERVER_SETTINGS = Kind(
+    "server_setting",
+    f"""
+select s.name, '', '', jsonb_build_object(
+           'value', case when not o.hidden then s.reset_val || case
+               when s.vartype = 'integer' and s.reset_val::bigint > 0 and s.unit is not null
+               then ' ' || s.unit else '' end end,
+           'hidden_by_our_role', o.hidden)
+from pg_settings s
+cross join lateral (
+    select exists (
+        select from pg_db_role_setting d cross join unnest(d.setconfig) c
+        where lower(split_part(c, '=', 1)) = lower(s.name)
+          and d.setrole = (select r.oid from pg_roles r where r.rolname = session_user)
+          and d.setdatabase in (0, (select b.oid from pg_database b
+                                    where b.datname = current_database()))) as hidden) o
+where s.name in ({_NAMED})
+order by 1
+""",  # noqa: S608 - a constant
+)
+
+CLUSTER_KINDS = (ROLES, ROLE_SETTINGS, DATABASE_SETTINGS, SERVER_SETTINGS)
