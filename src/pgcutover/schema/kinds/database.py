@@ -161,16 +161,17 @@ select 'all large objects', '', '', jsonb_build_object(
                                          order by pg_get_userbyid(o.lomowner)), '[]')
                from (select lomowner, count(*) as n from pg_largeobject_metadata group by 1) o),
            'owners_and_rights', (
-               select encode(sha256(convert_to(string_agg(format('%s %s %s', m.oid, pg_get_userbyid(m.lomowner), (
-                   select string_agg(w.words, ' ' order by w.words collate "C")
-                   from (select format('%s=%s%s', case a.grantee when 0 then 'public'
-                                           else quote_ident(pg_get_userbyid(a.grantee)) end,
-                                       a.privilege_type,
-                                       case when bool_or(a.is_grantable) then '*' else '' end)
-                                    as words
-                         from aclexplode(coalesce(m.lomacl, acldefault('L', m.lomowner))) a
-                         group by a.grantee, a.privilege_type) w)), ';' order by m.oid),
-                      'UTF8')), 'hex')
+               select encode(sha256(convert_to(string_agg(
+                   format('%s %s %s', m.oid, pg_get_userbyid(m.lomowner), (
+                       select string_agg(w.words, ' ' order by w.words collate "C")
+                       from (select format('%s=%s%s', case a.grantee when 0 then 'public'
+                                               else quote_ident(pg_get_userbyid(a.grantee)) end,
+                                           a.privilege_type,
+                                           case when bool_or(a.is_grantable) then '*' else '' end)
+                                        as words
+                             from aclexplode(coalesce(m.lomacl, acldefault('L', m.lomowner))) a
+                             group by a.grantee, a.privilege_type) w)),
+                   ';' order by m.oid), 'UTF8')), 'hex')
                from pg_largeobject_metadata m))
 """,
 )

@@ -55,7 +55,7 @@ _SETTING = """cross join lateral (
     select split_part(c, '=', 1) as name, substr(c, strpos(c, '=') + 1) as plain
     from unnest(s.setconfig) c) p
 cross join lateral (
-    select case when p.name like '%.%' then 
+    select case when p.name like '%.%' then
                 'digest ' || left(encode(sha256(convert_to(p.plain, 'UTF8')), 'hex'), 8)
                 else p.plain end as value) v"""
 
