@@ -21,7 +21,7 @@ create table {t} (
 """
 _ROWS = """
 insert into {t}
-select i, case when i % 7 <> 0 then 'name ' || i end, 'v' || (i * 7919 % 100003),
+select 2 * i, case when i % 7 <> 0 then 'name ' || i end, 'v' || (i * 7919 % 100003),
        (i % 100000 / 1000.0)::numeric(10,3),
        case when i % 11 <> 0 then jsonb_build_object('a', i, 'b', 'x' || i % 10) end,
        i * 1.1, timestamptz '2020-01-01 00:00:00+00' + i * interval '1 s',
@@ -29,12 +29,13 @@ select i, case when i % 7 <> 0 then 'name ' || i end, 'v' || (i * 7919 % 100003)
        md5(i::text), i % 1000
 from generate_series(1, {n}::bigint) i
 """
-# one row in so many is changed, missing and extra by turns; spread over the whole key
+# one row in so many is changed, missing and extra by turns; spread over the whole key, of which
+# the rows hold the even numbers
 _SCATTER = (
-    "update {t} set amount = amount + 0.001 where id % {step} = 1 and id / {step} % 3 = 0",
-    "delete from {t} where id % {step} = 1 and id / {step} % 3 = 1",
-    "insert into {t} select -id, name, code, amount, payload, ratio, at, seen_at, digest, small"
-    " from {t} where id % {step} = 2 and id / {step} % 3 = 2",
+    "update {t} set amount = amount + 0.001 where id % {step} = 0 and id / {step} % 3 = 0",
+    "delete from {t} where id % {step} = 0 and id / {step} % 3 = 1",
+    "insert into {t} select id - 1, name, code, amount, payload, ratio, at, seen_at, digest, small"
+    " from {t} where id % {step} = 0 and id / {step} % 3 = 2",
 )
 
 
@@ -61,11 +62,11 @@ def drop(dsn: str, table: str) -> None:
 @contextmanager
 def scattered(dsn: str, table: str, rows: int, differences: int) -> Iterator[dict[str, int]]:
     """About so many differing rows on one side, by kind; the table is as before afterwards."""
-    name, step = sql.Identifier(table), max(rows // differences, 3)
+    name, step = sql.Identifier(table), 2 * max(rows // differences, 2)
     kept = sql.Identifier(f"{table}_kept")
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("create table {} as select * from {} where id % {} = 1").format(
+            sql.SQL("create table {} as select * from {} where id % {} = 0").format(
                 kept, name, sql.Literal(step)
             )
         )
@@ -80,7 +81,7 @@ def scattered(dsn: str, table: str, rows: int, differences: int) -> Iterator[dic
             yield counts
         finally:
             for statement in (
-                "delete from {t} where id < 0 or id % {step} = 1",
+                "delete from {t} where id % 2 = 1 or id % {step} = 0",
                 "insert into {t} select * from {kept}",
                 "drop table {kept}",
                 "vacuum (analyze) {t}",

@@ -42,7 +42,7 @@ def floor(dsns: tuple[str, str], table: str, parts: int, rows: int) -> float:
             for _ in copied:
                 pass
 
-    edges = [rows * n // parts for n in range(parts + 1)]
+    edges = [2 * rows * n // parts for n in range(parts + 1)]
     ranges = [f"id > {a} and id <= {b}" for a, b in pairwise(edges)]
     threads = [
         Thread(target=drain, args=(dsn, where if parts > 1 else "true"))

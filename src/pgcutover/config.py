@@ -112,7 +112,7 @@ class Budgets:
     connections: int = 2
     chunk_seconds: float = 1.0
     snapshot_seconds: float = 900.0
-    max_source_load: float = 0.25
+    max_source_load: float = 0.1
     max_target_load: float = 1.0
     max_replica_lag_seconds: float = 30.0
     max_xmin_age_transactions: int = 10_000_000

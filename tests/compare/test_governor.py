@@ -117,7 +117,8 @@ def governor(dsn: str, limits: Limits, patience: float = 0.0, say=lambda _: None
 def ask_often(governed: Governor, dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True, application_name="pgcutover") as session:
         for _ in range(12):
-            with governed.pacing():
+            governed.rest()
+            with governed.asking():
                 session.execute("select pg_sleep(0.02)")
 
 
@@ -156,7 +157,7 @@ def test_short_transactions_of_others_are_noticed_though_none_is_ever_seen_activ
         governed = governor(dsn, Limits(load=0.5))
         with another(databases.source, "select 1"):
             while not governed.is_busy:  # the suite's own time limit ends it where it never is
-                with governed.pacing():
+                with governed.asking():
                     pass
         governed.close()
     finally:
@@ -180,8 +181,8 @@ def test_reading_goes_on_when_the_pressure_is_gone(databases) -> None:
     with psycopg.connect(databases.source, autocommit=True) as others:
         for n in range(5):
             others.execute(f"create table x{n} ()".encode())
-    with governed.pacing():
-        assert governed.pauses == 1
+    governed.rest()
+    assert governed.pauses == 1
     assert "limit 1" in said[0]
     governed.close()
 
@@ -194,7 +195,7 @@ def test_patience_ends_with_the_reason(databases) -> None:
                 others.execute(f"create table x{n} ()".encode())
         governed = governor(databases.source, Limits(xmin_age_transactions=1))
         with pytest.raises(UnreadableError, match=r"under pressure .*limit 1; run again"):
-            governed.pacing().__enter__()
+            governed.rest()
         governed.close()
 
 

@@ -34,6 +34,7 @@ def fold(side: Side, mask: int, pages: int, progress: Callable[[int], None]) -> 
     folded: Fold = {}
     done = 0
     for relation, where in stretches(side, pages):
+        side.session.pause()
         rows, _ = side.session.ask(_fold_query(side, mask, relation, where))
         for bucket, *numbers in rows:
             known = folded.setdefault(bucket, [0, Decimal(0)])

@@ -68,6 +68,7 @@ class Comparer:
     ) -> None:
         """Nothing is opened yet."""
         self._options = options
+        self._held_back_seconds = 0.0
         self._told: tuple[str, int, int | None] = ("", 0, None)
         self._source = self._session("source", source_dsn, options.source_limits)
         self._target = self._session("target", target_dsn, options.target_limits)
@@ -191,10 +192,12 @@ class Comparer:
         connection = self._target.snapshot()
         return orphan_diff(connection, name, looked_at, catalog, self._options.salt)
 
-    @property
-    def _held_back_seconds(self) -> float:
+    def _newly_held_back(self) -> float:
+        """Seconds of rest since it was last asked."""
         governors = (self._source.governor, self._target.governor)
-        return sum(g.held_back_seconds for g in governors if g is not None)
+        total = sum(g.held_back_seconds for g in governors if g is not None)
+        newly, self._held_back_seconds = total - self._held_back_seconds, total
+        return newly
 
     @cached_property
     def _index_names(self) -> frozenset[str]:
@@ -245,10 +248,9 @@ class Comparer:
         kept: bool = False,
     ) -> Scan:
         def scanned() -> Scan:
-            held = self._held_back_seconds
             found = scan(self._ask(table, where_source, where_target), self._reading(kept))
-            if (waited := self._held_back_seconds - held) >= 0.1:
-                found = replace(found, notes={**found.notes, "held_back_seconds": round(waited, 1)})
+            if (held := self._newly_held_back()) >= 0.1:
+                found = replace(found, notes={**found.notes, "held_back_seconds": round(held, 1)})
             return found
 
         def scanned_anew() -> Scan:

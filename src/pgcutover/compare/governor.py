@@ -1,10 +1,12 @@
 """Holds the comparison back on a server that has other work to do.
 
 While others are at work, all sessions of ours together keep `load` backends busy on average: one
-question at a time, and after each a pause in proportion. A server on which nobody else works is
-read at full speed. Whether others work is looked at once a second, by the transactions that they
-complete, which every role may see, and by their active sessions, where this role may see them: a
-sampled session alone would often be missed between two short statements.
+question at a time, and rests in proportion. A rest is taken while no snapshot of ours is open,
+because a server whose rows change fast suffers more from an old snapshot than from a busy backend.
+A server on which nobody else works is read at full speed. Whether others work is looked at once a
+second, by the transactions that they complete, which every role may see, and by their active
+sessions, where this role may see them: a sampled session alone would often be missed between two
+short statements.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,28 +43,53 @@ class Governor:
         self._connection: psycopg.Connection[Any] | None = None
         self._lock, self._interrupted = RLock(), Event()
         self._last: tuple[float, Pressure] | None = None
-        self._not_before = 0.0
+        self._owed_seconds = 0.0
+        self._reason = ""
         self._own_transactions = 0
         self.is_busy = False
         self.held_back_seconds = 0.0
         self.pauses = 0
 
     @contextmanager
-    def pacing(self) -> Iterator[None]:
-        """Around one question: waits before it as long as the server needs."""
+    def asking(self) -> Iterator[None]:
+        """Around one question: what it takes is owed in rest while others are at work."""
         if self._limits.hold_nothing:
             yield
             return
         self._look()
-        if not self.is_busy or self._limits.load >= 1:
+        if not self.must_yield:
             yield
             return
         with self._lock:
-            self._sleep(self._not_before - monotonic())
             start = monotonic()
             yield
-            busy = monotonic() - start
-            self._not_before = monotonic() + busy * (1 / self._limits.load - 1)
+            self._owed_seconds += (monotonic() - start) * (1 / self._limits.load - 1)
+
+    @property
+    def must_yield(self) -> bool:
+        """Whether others are at work and we may not work as much as we could."""
+        return self.is_busy and self._limits.load < 1
+
+    @property
+    def wants_rest(self) -> bool:
+        """Whether reading should stop, and its snapshot end, as soon as it can."""
+        return self.must_yield or bool(self._reason)
+
+    def rest(self) -> None:
+        """Rest as long as is owed, and while the server is under pressure."""
+        if self._limits.hold_nothing:
+            return
+        owed, self._owed_seconds = self._owed_seconds, 0.0
+        self._sleep(owed)
+        self.pause()
+
+    def pause(self) -> None:
+        """Wait while the server is under pressure; UnreadableError when that takes too long."""
+        if self._limits.hold_nothing:
+            return
+        self._look()
+        if self._reason:
+            self._pause()
 
     def interrupt(self) -> None:
         """Let every thread that is held back go on at once, to its end."""
@@ -83,22 +110,22 @@ class Governor:
             if self._last is not None and monotonic() - self._last[0] < LOOK_SECONDS:
                 return
             pressure = self._measured()
+            self._reason = excess(pressure, self._limits)
             self._judge(pressure)
-            if reason := excess(pressure, self._limits):
-                self._pause(reason)
 
-    def _pause(self, reason: str) -> None:
+    def _pause(self) -> None:
         self.pauses += 1
         paused_at = monotonic()
-        while reason and not self._interrupted.is_set():
-            self._say(f"{self._side}: {reason}")
+        while self._reason and not self._interrupted.is_set():
+            self._say(f"{self._side}: {self._reason}")
             if monotonic() - paused_at > self._patience_seconds:
                 raise UnreadableError(
                     f"the {self._side} has been under pressure for {self._patience_seconds:.0f} s: "
-                    f"{reason}; run again when it has recovered, or raise the limit in [budgets]"
+                    f"{self._reason}; run again when it has recovered, or raise the limit in "
+                    "[budgets]"
                 )
             self._sleep(PAUSE_SECONDS)
-            reason = excess(self._measured(), self._limits)
+            self._reason = excess(self._measured(), self._limits)
 
     def _judge(self, pressure: Pressure) -> None:
         """Whether others are at work, from this look and the one before."""

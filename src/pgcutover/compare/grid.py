@@ -7,6 +7,7 @@ from math import ceil, log2
 
 from psycopg import sql
 
+COARSE_ROWS = 1024  # in a cell: worth being cut before its rows are fetched
 ROWS_A_CELL = 256  # what is read again where one row differs
 FIRST_CELLS = 256  # of the first chunk, before its pace is known
 _EPOCH = datetime(2000, 1, 1)
@@ -44,6 +45,18 @@ class Cell:
 
     first: int | None
     last: int | None
+
+    def cut(self, rows: int) -> list["Cell"]:
+        """Cells of about the usual number of rows, for so many evenly spread; itself if it cannot.
+
+        One that reaches to the type's end, or a single position, cannot be cut.
+        """
+        if self.first is None or self.last is None or self.first == self.last:
+            return [self]
+        positions = self.last - self.first + 1
+        width = -(-positions // min(max(rows // ROWS_A_CELL, 2), positions, 4096))
+        starts = range(self.first, self.last + 1, width)
+        return [Cell(start, min(start + width - 1, self.last)) for start in starts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +113,7 @@ class RangePlanner:
         self._finished = sorted(finished, key=lambda c: grid.lowest if c.first is None else c.first)
         self._cursor: int | None = None
         self._ended = False
+        self.is_fine = True
 
     @property
     def cursor(self) -> int | None:
@@ -127,11 +141,15 @@ class RangePlanner:
     def learn(self, chunk: Chunk, rows: int, seconds: float) -> None:
         """Fit width and number of cells to what a chunk turned out to hold and to take."""
         per_cell = rows / len(chunk.cells)
+        self.is_fine = per_cell <= COARSE_ROWS
         if chunk.width == self._width:
             if per_cell > ROWS_A_CELL * 2:
                 self._width = max(1, self._width // _power_of_two(per_cell / ROWS_A_CELL))
             elif per_cell < ROWS_A_CELL / 2:
-                self._width *= min(64, _power_of_two(ROWS_A_CELL / max(per_cell, 1) / 2))
+                wider = min(4, _power_of_two(ROWS_A_CELL / max(per_cell, 1) / 2))
+                self._width *= wider
+                # what comes may be dense again: a chunk spans at most twice as much as the last one
+                self._cells = max(self._cells * 2 // wider, 16)
         if rows >= ROWS_A_CELL * 16 and seconds > 0:
             affordable = rows / seconds * self.target_seconds / ROWS_A_CELL
             self._cells = int(min(max(affordable, 16), self._cells * 4, 4096))

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.compare.encode import reference
-from pgcutover.compare.grid import Cell, Chunk, Grid, RangePlanner
+from pgcutover.compare.grid import COARSE_ROWS, Cell, Chunk, Grid, RangePlanner
 from pgcutover.compare.question import Question, Side
 from pgcutover.compare.sessions import saying
 from pgcutover.errors import UnreadableError
@@ -21,6 +21,7 @@ VERSION = sql.Identifier("pgcutover version")
 _DETAIL_CELLS = 1024
 _SPARE = 10.0  # times the target before a chunk is cut in two
 _LEAST_SECONDS = 5.0  # before that
+_SHORTER = 0.25  # of the target seconds, while others are at work
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class ReadChunk:
     def differing(self) -> list[Cell]:
         """The cells that differ."""
         return [self.chunk.cells[n] for n in self.suspects]
+
+    def size(self, cell: int) -> int:
+        """The rows of the side that has more of them in a cell."""
+        return int(max(self.source[cell][1], self.target[cell][1]))
 
     @property
     def rows(self) -> tuple[int, int]:
@@ -96,25 +101,35 @@ class RangeReader:
 
     @property
     def _is_stale(self) -> bool:
-        sides = (self._question.source, self._question.target)
         return not self._is_fresh and any(
-            s.session.age_seconds > self._snapshot_seconds for s in sides
+            s.session.age_seconds > self._snapshot_seconds or s.session.wants_rest
+            for s in (self._question.source, self._question.target)
         )
 
     def _renew(self) -> None:
-        """Take new snapshots: an old one keeps vacuum from its work on the whole server."""
+        """Take new snapshots: an old one keeps vacuum from its work on the whole server.
+
+        One at a time is enough, and shall be short, while others are at work.
+        """
         self.snapshots += 1
         self._is_fresh = True
-        for side in (self._question.source, self._question.target):
-            side.session.snapshot()
-            side.session.widen()
+        sessions = [s.session for s in (self._question.source, self._question.target)]
+        for session in sessions:
+            session.close_snapshot()
+        for session in sessions:
+            session.snapshot()
+        spare = any(session.wants_rest for session in sessions)
+        self._planner.target_seconds = self._target_seconds * (_SHORTER if spare else 1.0)
+        if not spare:
+            for session in sessions:
+                session.widen()
 
     def _next(self) -> Chunk | None:
         return self._planner.next(_DETAIL_CELLS if self._is_detail else 4096)
 
     @property
     def _is_detail(self) -> bool:
-        return self._differing > _DETAIL_FROM
+        return self._differing > _DETAIL_FROM and self._planner.is_fine
 
     def _asked(
         self, pools: Sequence[ThreadPoolExecutor], chunk: Chunk
@@ -168,6 +183,30 @@ class RangeReader:
 
         found = self._question.both(asked)
         return min(position if p is None else p for p in found)
+
+
+def cut_finer(
+    question: Question, grid: Grid, coarse: Sequence[tuple[Cell, int]]
+) -> Iterator[tuple[Cell, int]]:
+    """The differing cells within too full ones, and their rows: each is cut until it is fine."""
+    waiting = list(coarse)
+    while waiting:
+        cell, rows = waiting.pop()
+        parts = cell.cut(rows)
+        if len(parts) == 1:
+            yield cell, rows
+            continue
+
+        def asked(side: Side, parts: Sequence[Cell] = parts) -> list[tuple[Any, ...]]:
+            return side.session.ask(cells_query(side, grid, parts), by_index=True)[0]
+
+        for part, one, other in zip(parts, *question.both(asked), strict=True):
+            if one[1:] != other[1:]:
+                size = max(one[1], other[1])
+                if size > COARSE_ROWS:
+                    waiting.append((part, size))
+                else:
+                    yield part, size
 
 
 def key_bounds(question: Question, grid: Grid) -> tuple[int, int]:

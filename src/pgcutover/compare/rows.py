@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 
 import psycopg
 from psycopg import sql
@@ -11,7 +12,7 @@ from pgcutover.compare.buckets import Fold, bucket_mask, count_differences, fold
 from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.fence import Fence
-from pgcutover.compare.grid import Cell, Grid, RangePlanner
+from pgcutover.compare.grid import COARSE_ROWS, Cell, Grid, RangePlanner
 from pgcutover.compare.judging import judged
 from pgcutover.compare.keeping import Keeper, keeping, untold
 from pgcutover.compare.locate import Sampled, diagnosed_columns, sampled
@@ -22,6 +23,7 @@ from pgcutover.compare.ranges import (
     RangeReader,
     ReadChunk,
     cells_query,
+    cut_finer,
     key_bounds,
     refuse_surprises,
 )
@@ -249,17 +251,19 @@ def _drill(question: Question, grid: Grid, tally: Tally, read: ReadChunk) -> Non
             one, other = unpacked(read.source[n][2]), unpacked(read.target[n][2])
             judged(question, tally, one, other, read.chunk.cells[n])
         return
+    cells = [(read.chunk.cells[n], read.size(n)) for n in read.suspects]
+    coarse = [c for c in cells if c[1] > COARSE_ROWS]
+    fine = (c for c in cells if c[1] <= COARSE_ROWS)
     batch: list[Cell] = []
     rows = 0
-    for n in read.suspects:
-        size = max(read.source[n][1], read.target[n][1])
+    for cell, size in chain(fine, cut_finer(question, grid, coarse)):
         if batch and rows + size > _DETAIL_ROWS:
             _drill_cells(question, grid, tally, batch)
             batch, rows = [], 0
         if size > DENSE_ROWS:
-            _drill_dense(question, grid, tally, read.chunk.cells[n])
+            _drill_dense(question, grid, tally, cell)
             continue
-        batch.append(read.chunk.cells[n])
+        batch.append(cell)
         rows += size
     if batch:
         _drill_cells(question, grid, tally, batch)

@@ -46,13 +46,15 @@ class SideSession:
     _taken_at: float = 0.0
 
     def snapshot(self) -> Connection:
-        """A connection at the start of a new snapshot; a lost one is replaced once."""
-        for other in self._others:
-            with suppress(psycopg.Error):
-                other.rollback()
-        self._taken_at = monotonic()
+        """A connection at the start of a new snapshot; a lost one is replaced once.
+
+        Before it, while none is open, the server is given the rest that it is owed.
+        """
+        self.close_snapshot()
         if self.governor:
             self.governor.begin()
+            self.governor.rest()
+        self._taken_at = monotonic()
         if self._connection is not None:
             with suppress(psycopg.Error):
                 return self._ready(_begun(self._connection))
@@ -63,10 +65,26 @@ class SideSession:
         except psycopg.Error as error:
             raise ServerError(f"{self.side}: cannot connect: {describe_error(error)}") from error
 
+    def close_snapshot(self) -> None:
+        """End the current snapshot, so that the server may forget what it held."""
+        for each in self.open:
+            with suppress(psycopg.Error):
+                each.rollback()
+
     @property
     def age_seconds(self) -> float:
         """How old the current snapshot is."""
         return monotonic() - self._taken_at
+
+    @property
+    def wants_rest(self) -> bool:
+        """Whether the snapshot should end soon, for the server's sake."""
+        return self.governor is not None and self.governor.wants_rest
+
+    def pause(self) -> None:
+        """Wait, in the middle of a snapshot that cannot be renewed, while the server suffers."""
+        if self.governor:
+            self.governor.pause()
 
     @property
     def open(self) -> tuple[Connection, ...]:
@@ -97,7 +115,7 @@ class SideSession:
         self, query: sql.Composed, timeout_seconds: float = 0.0, *, by_index: bool = False
     ) -> tuple[list[tuple[Any, ...]], float]:
         """The rows and the seconds taken; psycopg.Error leaves the snapshot as it was."""
-        with self.governor.pacing() if self.governor else nullcontext():
+        with self.governor.asking() if self.governor else nullcontext():
             return self._asked(query, timeout_seconds, by_index=by_index)
 
     def _asked(
