@@ -1,0 +1,163 @@
+"""Whatever hangs on the database and its server is read, and each change told by its property."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from psycopg import sql
+from schema.database_changes import CHANGES
+from schema.database_schema import ROLE_NAMES, ROLES, SCHEMA
+from support.servers import Pair, create_database, drop_database
+
+from pgcutover.connect import open_session
+from pgcutover.embedded.server import RunningServer, ServerSpec, servers
+from pgcutover.schema.kinds import (
+    database,
+    extensions,
+    rights,
+    roles,
+    routines,
+    texts,
+    types,
+)
+from pgcutover.schema.objects import Snapshot
+from pgcutover.schema.snapshot import take
+
+KINDS = (
+    *types.KINDS,
+    *routines.KINDS,
+    *texts.KINDS,
+    *database.KINDS,
+    *extensions.KINDS,
+    *rights.KINDS,
+    *database.CLUSTER_KINDS,
+    *roles.CLUSTER_KINDS,
+)
+MAJORS = (13, 15, 17, 18)
+
+
+@dataclass(frozen=True, slots=True)
+class Rich:
+    """A server with the schema in a database of it, and what a superuser reads there."""
+
+    server: RunningServer
+    database: str
+    snapshot: Snapshot
+
+    def read(self, user: str | None = None) -> Snapshot:
+        password = "" if user is None else "plain"
+        with open_session(self.server.dsn(self.database, user, password)) as connection:
+            return take(connection, KINDS)
+
+
+@pytest.fixture(scope="module")
+def riches(pair: Pair) -> Iterator[dict[int, Rich]]:
+    specs = [ServerSpec(f"of{major}", major, {}) for major in (13, 18)]
+    with servers(specs, progress=lambda _: None) as more:
+        running = [pair.source, pair.target, *more.values()]
+        made = {server.major: create_database(server) for server in running}
+        try:
+            yield {server.major: _filled(server, made[server.major]) for server in running}
+        finally:
+            for server in (pair.source, pair.target):
+                drop_database(server, made[server.major])
+                _drop_roles(server)
+
+
+def _filled(server: RunningServer, name: str) -> Rich:
+    with psycopg.connect(server.dsn(name)) as connection:
+        connection.execute(ROLES)
+        connection.execute("alter role lab_plain password 'plain'")
+        connection.execute(SCHEMA)
+    rich = Rich(server, name, Snapshot("", 0, "", ()))
+    return Rich(server, name, rich.read())
+
+
+def _drop_roles(server: RunningServer) -> None:
+    with psycopg.connect(server.dsn()) as connection:
+        for name in ROLE_NAMES:
+            connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(name)))
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_every_kind_is_read_on_every_major(riches: dict[int, Rich], major: int) -> None:
+    snapshot = riches[major].snapshot
+    # none of these can be made by every server and in one transaction
+    missing = {k.name for k in KINDS if k.since <= snapshot.server_version} - {
+        o.kind for o in snapshot.objects
+    }
+    assert missing == {
+        "security_label",
+        "tablespace",
+        "database_setting",
+        *(["publication_schema"] if major >= 15 else []),
+    }
+    assert not snapshot.unread
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_a_name_is_one_object_of_its_kind(riches: dict[int, Rich], major: int) -> None:
+    identities = [o.identity for o in riches[major].snapshot.objects]
+    assert len(identities) == len(set(identities))
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_nothing_secret_is_read(riches: dict[int, Rich], major: int) -> None:
+    assert "SECRET" not in riches[major].snapshot.to_json()
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_a_role_without_rights_reads_the_same(riches: dict[int, Rich], major: int) -> None:
+    plain = riches[major].read("lab_plain")
+    assert not plain.unread
+    assert plain.objects == riches[major].snapshot.objects
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_members_of_extensions_are_the_extensions(riches: dict[int, Rich], major: int) -> None:
+    told = {o.name for o in riches[major].snapshot.objects if "citext" in o.name}
+    assert told == {"citext"}
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_an_odd_name_is_quoted(riches: dict[int, Rich], major: int) -> None:
+    functions = riches[major].snapshot.of_kind("function")
+    odd = functions['"o\'dd ""na.me"."f(x)"(integer,text)']
+    assert odd.facts["arguments"] == ('"a ""b" integer DEFAULT 1, "c,d" text DEFAULT \',\'::text')
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda c: c[0][:70])
+def test_a_change_is_told_by_its_property(riches: dict[int, Rich], change: tuple[str, ...]) -> None:
+    statement, *expected = change
+    rich = riches[17]
+    with _superuser(rich) as connection:
+        connection.execute(statement.replace("{database}", rich.database).encode())
+        connection.execute("set local search_path = pg_catalog")
+        found = take(connection, KINDS)
+        connection.rollback()
+    assert _changes(rich.snapshot, found) == sorted(expected)
+
+
+@contextmanager
+def _superuser(rich: Rich) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A session that may change catalogs too; nothing of what it does stays."""
+    with psycopg.connect(rich.server.dsn(rich.database)) as connection:
+        connection.execute("set local allow_system_table_mods = on")
+        connection.execute("create role lab_super superuser")
+        connection.execute("set local timezone = 'UTC'")
+        yield connection
+        connection.rollback()
+
+
+def _changes(before: Snapshot, after: Snapshot) -> list[str]:
+    one = {o.identity: o.facts for o in before.objects}
+    other = {o.identity: o.facts for o in after.objects if o.name != "lab_super"}
+    told = [f"-{kind} {name}" for kind, name in one.keys() - other.keys()]
+    told += [f"+{kind} {name}" for kind, name in other.keys() - one.keys()]
+    for kind, name in one.keys() & other.keys():
+        facts, new = one[kind, name], other[kind, name]
+        if differing := sorted(f for f in {*facts, *new} if facts.get(f) != new.get(f)):
+            told.append(f"{kind} {name}: {' '.join(differing)}")
+    return sorted(told)
