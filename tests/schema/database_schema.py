@@ -59,6 +59,7 @@ alter table app.orders enable row level security;
 create policy everybody on app.orders using (true);
 
 create collation app.plain (locale = 'C');
+create collation app.by_number (provider = icu, locale = 'en-u-kn-true', deterministic = false);
 create text search dictionary app.words (template = simple, stopwords = english);
 create text search configuration app.texts (copy = english);
 create text search parser app.parser (start = prsd_start, gettoken = prsd_nexttoken,

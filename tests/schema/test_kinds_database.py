@@ -1,7 +1,6 @@
 """Whatever hangs on the database and its server is read, and each change told by its property."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -128,27 +127,29 @@ def test_an_odd_name_is_quoted(riches: dict[int, Rich], major: int) -> None:
     assert odd.facts["arguments"] == ('"a ""b" integer DEFAULT 1, "c,d" text DEFAULT \',\'::text')
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda c: c[0][:70])
-def test_a_change_is_told_by_its_property(riches: dict[int, Rich], change: tuple[str, ...]) -> None:
-    statement, *expected = change
-    rich = riches[17]
-    with _superuser(rich) as connection:
-        connection.execute(statement.replace("{database}", rich.database).encode())
-        connection.execute("set local search_path = pg_catalog")
-        found = take(connection, KINDS)
-        connection.rollback()
-    assert _changes(rich.snapshot, found) == sorted(expected)
-
-
-@contextmanager
-def _superuser(rich: Rich) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A session that may change catalogs too; nothing of what it does stays."""
-    with psycopg.connect(rich.server.dsn(rich.database)) as connection:
-        connection.execute("set local allow_system_table_mods = on")
-        connection.execute("create role lab_super superuser")
-        connection.execute("set local timezone = 'UTC'")
+@pytest.fixture(scope="module")
+def superuser(riches: dict[int, Rich]) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A session whose changes are all rolled back."""
+    with psycopg.connect(riches[17].server.dsn(riches[17].database)) as connection:
         yield connection
         connection.rollback()
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda c: c[0][:70])
+def test_a_change_is_told_by_its_property(
+    riches: dict[int, Rich],
+    superuser: psycopg.Connection[tuple[object, ...]],
+    change: tuple[str, ...],
+) -> None:
+    statement, *expected = change
+    superuser.rollback()
+    superuser.execute("set local allow_system_table_mods = on")
+    superuser.execute("create role lab_super superuser")
+    superuser.execute(statement.replace("{database}", riches[17].database).encode())
+    superuser.execute("set local search_path = pg_catalog; set local timezone = 'UTC'")
+    found = take(superuser, KINDS)
+    assert _changes(riches[17].snapshot, found) == sorted(expected)
+    assert "SECRET" not in found.to_json()
 
 
 def _changes(before: Snapshot, after: Snapshot) -> list[str]:
@@ -161,3 +162,61 @@ def _changes(before: Snapshot, after: Snapshot) -> list[str]:
         if differing := sorted(f for f in {*facts, *new} if facts.get(f) != new.get(f)):
             told.append(f"{kind} {name}: {' '.join(differing)}")
     return sorted(told)
+
+
+@pytest.fixture
+def fresh(riches: dict[int, Rich]) -> Iterator[Rich]:
+    """An empty database of the newest server."""
+    server = riches[18].server
+    name = create_database(server)
+    yield Rich(server, name, Snapshot("", 0, "", ()))
+    drop_database(server, name)
+
+
+def _run(rich: Rich, statement: str) -> None:
+    with psycopg.connect(rich.server.dsn(rich.database)) as connection:
+        connection.execute(statement.replace("{database}", rich.database).encode())
+
+
+def test_what_may_not_be_read_is_named(fresh: Rich) -> None:
+    _run(fresh, "revoke select on pg_ts_dict from public")
+    plain = fresh.read("lab_plain")
+    assert set(plain.unread) == {"text_search_dictionary", "owner", "grant"}
+    assert "InsufficientPrivilege" in plain.unread["owner"]
+
+
+def test_a_setting_is_what_a_session_begins_with_whatever_ours_is(fresh: Rich) -> None:
+    _run(fresh, "alter database {database} set timezone = 'Asia/Tokyo'")
+    setting = fresh.read("lab_plain").of_kind("server_setting")["TimeZone"]
+    assert setting.facts == {"value": "Asia/Tokyo", "hidden_by_our_role": False}
+
+
+def test_a_setting_of_our_own_role_says_nothing_of_the_server(fresh: Rich) -> None:
+    _run(fresh, "alter role lab_plain in database {database} set timezone = 'Asia/Tokyo'")
+    setting = fresh.read("lab_plain").of_kind("server_setting")["TimeZone"]
+    assert setting.facts == {"value": None, "hidden_by_our_role": True}
+
+
+@pytest.mark.parametrize("major", MAJORS)
+def test_an_icu_collation_is_told_alike_whatever_the_columns_are_called(
+    riches: dict[int, Rich], major: int
+) -> None:
+    icu = riches[major].snapshot.of_kind("collation")["app.by_number"]
+    assert icu.facts == {
+        "provider": "icu",
+        "deterministic": False,
+        "encoding": None,
+        "locale": "en-u-kn-true",
+        "collate": None,
+        "ctype": None,
+        "icu_rules": None,
+    }
+
+
+@pytest.mark.parametrize(("major", "offered"), [(17, True), (99, None)])
+def test_what_rds_offers_is_known_for_known_majors(major: int, offered: bool | None) -> None:
+    assert extensions.available_on_rds("pgcrypto", major) is offered
+
+
+def test_an_extension_that_rds_lacks_is_not_offered() -> None:
+    assert extensions.available_on_rds("timescaledb", 17) is False
