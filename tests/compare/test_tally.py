@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pgcutover.compare import tally as module
 from pgcutover.compare.grid import Cell
-from pgcutover.compare.tally import SAMPLE_LIMIT, Suspect, Tally, judge, unpacked
+from pgcutover.compare.tally import SAMPLE_LIMIT, Rows, Suspect, Tally, judge, unpacked
 
 int8 = st.integers(-(2**63), 2**63 - 1)
 rows = st.lists(st.tuples(st.integers(1, 4), st.integers(7, 9)), max_size=12)
@@ -16,7 +16,7 @@ rows = st.lists(st.tuples(st.integers(1, 4), st.integers(7, 9)), max_size=12)
 
 def counted(source, target, **more):
     result = Tally()
-    judge(result, Counter(source), Counter(target), **more)
+    judge(result, Rows(Counter(source), Counter(target)), **more)
     return result
 
 
@@ -58,11 +58,24 @@ def test_suspects_remember_where_to_find_them():
     assert found.suspects == [Suspect(n, cell) for n in range(5)]
 
 
-@given(st.lists(st.tuples(int8, int8), max_size=20))
-def test_packed_pairs_are_read_as_the_server_sends_int8(pairs):
-    packed = b"".join(struct.pack(">qq", *pair) for pair in pairs)
-    assert unpacked(packed) == Counter(pairs)
+few = st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])
+pairs = st.lists(st.tuples(int8 | few, int8 | few), max_size=20)
+
+
+def packed(found):
+    return b"".join(struct.pack(">qq", *pair) for pair in found)
+
+
+@given(pairs, pairs, st.randoms())
+def test_packed_pairs_are_judged_as_the_rows_that_they_are(common, others, chance):
+    """What is alike is left out, without changing any count, even that of repeated keys."""
+    source, target = common + others[::2], common + others[1::2]
+    chance.shuffle(target)
+    whole, unpacked_only = Tally(), Tally()
+    judge(whole, Rows(Counter(source), Counter(target)))
+    judge(unpacked_only, unpacked(packed(source), packed(target)))
+    assert unpacked_only == whole
 
 
 def test_a_cell_without_rows_has_no_pairs():
-    assert unpacked(None) == Counter()
+    assert unpacked(None, None) == Rows(Counter(), Counter(), [])

@@ -13,7 +13,7 @@ from psycopg import sql
 from pgcutover.compare.judging import judged
 from pgcutover.compare.question import Question, Side
 from pgcutover.compare.rowtext import SideTable
-from pgcutover.compare.tally import Pair, Tally
+from pgcutover.compare.tally import Pair, Rows, Tally
 
 Fold = dict[int, list[int | Decimal]]
 _ROWS_A_BUCKET = 256
@@ -96,7 +96,7 @@ def batches(suspects: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[
 def count_buckets(question: Question, result: Tally, mask: int, batch: Sequence[int]) -> None:
     """Count what differs in some buckets."""
     one, other = question.both(lambda side: _pairs(side, mask, batch))
-    judged(question, result, one, other)
+    judged(question, result, Rows(one, other))
 
 
 def _pairs(side: Side, mask: int, batch: Sequence[int]) -> Counter[Pair]:

@@ -1,6 +1,5 @@
 """Counting what differs in a piece of a table; rows that differ within tolerance do not count."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -9,7 +8,7 @@ from psycopg import sql
 from pgcutover.compare.grid import Cell
 from pgcutover.compare.locate import KEY, among
 from pgcutover.compare.question import Question, Side
-from pgcutover.compare.tally import Pair, Suspect, Tally, changed_keys, judge
+from pgcutover.compare.tally import Rows, Suspect, Tally, judge
 from pgcutover.compare.tolerance import Tolerance, is_within, measured
 
 _KEYS_AT_ONCE = 20_000
@@ -17,19 +16,13 @@ _Measured = dict[int, tuple[int, tuple[str | None, ...]]]
 """The hash of a row's other columns and its tolerated values, by the hash of its key."""
 
 
-def judged(
-    question: Question,
-    result: Tally,
-    source: Counter[Pair],
-    target: Counter[Pair],
-    cell: Cell | None = None,
-) -> None:
+def judged(question: Question, result: Tally, rows: Rows, cell: Cell | None = None) -> None:
     """Count what differs between the rows of one cell, or of some buckets."""
-    if question.tolerances and (changed := changed_keys(source, target)):
+    if question.tolerances and (changed := rows.changed_keys):
         alike = set(within_tolerance(question, changed, cell))
-        source, target = _without(source, alike), _without(target, alike)
+        rows = rows.without(alike)
         result.tolerated += len(alike)
-    judge(result, source, target, cell)
+    judge(result, rows, cell)
 
 
 def within_tolerance(question: Question, keys: Sequence[int], cell: Cell | None) -> Iterator[int]:
@@ -64,7 +57,3 @@ def _read(question: Question, suspects: Sequence[Suspect], side: Side) -> _Measu
     for key, strict, *values in side.session.ask(query)[0]:
         found.setdefault(key, []).append((strict, tuple(values)))
     return {key: rows[0] for key, rows in found.items() if len(rows) == 1}
-
-
-def _without(pairs: Counter[Pair], keys: set[int]) -> Counter[Pair]:
-    return Counter({pair: count for pair, count in pairs.items() if pair[0] not in keys})

@@ -248,8 +248,8 @@ def _count(question: Question, grid: Grid, counting: _Counting, read: ReadChunk)
 def _drill(question: Question, grid: Grid, tally: Tally, read: ReadChunk) -> None:
     if read.detail:
         for n in read.suspects:
-            one, other = unpacked(read.source[n][2]), unpacked(read.target[n][2])
-            judged(question, tally, one, other, read.chunk.cells[n])
+            found = unpacked(read.source[n][2], read.target[n][2])
+            judged(question, tally, found, read.chunk.cells[n])
         return
     cells = [(read.chunk.cells[n], read.size(n)) for n in read.suspects]
     coarse = [c for c in cells if c[1] > COARSE_ROWS]
@@ -276,7 +276,7 @@ def _drill_cells(question: Question, grid: Grid, tally: Tally, cells: Sequence[C
 
     for cell, one, other in zip(cells, *question.both(asked), strict=True):
         if one != other:
-            judged(question, tally, unpacked(one), unpacked(other), cell)
+            judged(question, tally, unpacked(one, other), cell)
 
 
 def _drill_dense(question: Question, grid: Grid, tally: Tally, cell: Cell) -> None:

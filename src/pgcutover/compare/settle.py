@@ -27,7 +27,7 @@ from pgcutover.compare.judging import judged, within_tolerance
 from pgcutover.compare.locate import Versions, versions_of
 from pgcutover.compare.question import Question, Side
 from pgcutover.compare.sessions import saying
-from pgcutover.compare.tally import Pair, Suspect, Tally
+from pgcutover.compare.tally import Pair, Rows, Suspect, Tally
 
 CONFIRMATIONS = 2
 WAITS = 3
@@ -138,7 +138,7 @@ def _alike(question: Question, waiting: _Waiting, this: _Round) -> set[int]:
 def _count(question: Question, tally: Tally, suspects: Sequence[Suspect], this: _Round) -> None:
     for cell, keys in by_cell(suspects).items():
         one, other = (_pairs(read, keys) for read in (this.two, this.other))
-        judged(question, tally, one, other, cell)
+        judged(question, tally, Rows(one, other), cell)
 
 
 def _pairs(read: Mapping[int, Versions], keys: Sequence[int]) -> Counter[Pair]:

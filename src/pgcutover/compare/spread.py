@@ -26,7 +26,7 @@ def spread(question: Question, kind: str, count: int, edges: Edges) -> str:
     grid = question.grid
     if count < _FEWEST or edges.are_unknown or grid is None or not _is_ordered(side):
         return ""
-    rows, _ = side.session.ask(_query(side, grid, count, edges))
+    rows, _ = side.session.ask(_query(side, grid, count, edges), by_index=True)
     ((between, is_last),) = rows
     if between != count:
         return SCATTERED
