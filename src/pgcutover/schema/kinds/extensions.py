@@ -6,21 +6,30 @@ Of wrappers, servers and user mappings only the names of options are read: value
 import json
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from pgcutover.schema.kinds.model import Kind, not_of_an_extension
 
 
 def available_on_rds(name: str, major: int) -> bool | None:
-    """Whether RDS for PostgreSQL offers an extension; None where the list lacks the major."""
-    names = _supported().get(str(major))
+    """Whether RDS for PostgreSQL offers an extension; None where the list lacks the major.
+
+    The list has a date, and RDS has got more since: pg_available_extensions of a target knows best.
+    """
+    names = _list()["extensions"].get(str(major))
     return None if names is None else name in names
 
 
+def rds_list_date() -> str:
+    """The day of the list that `available_on_rds` knows, as ISO 8601 has it."""
+    return str(_list()["date"])
+
+
 @cache
-def _supported() -> dict[str, list[str]]:
+def _list() -> dict[str, Any]:
     text = files("pgcutover.schema").joinpath("rds_extensions.json").read_text("utf-8")
-    extensions: dict[str, list[str]] = json.loads(text)["extensions"]
-    return extensions
+    told: dict[str, Any] = json.loads(text)
+    return told
 
 
 def _option_names(options: str) -> str:
