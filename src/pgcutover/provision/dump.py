@@ -23,7 +23,6 @@ SECTIONS = ("pre-data", "post-data")
 _OPTIONS = (
     "--schema-only",
     "--no-tablespaces",  # RDS has its own
-    "--no-publications",  # the mover's, not the application's
     "--no-subscriptions",
     "--no-security-labels",
     "--lock-wait-timeout=30s",
@@ -67,8 +66,11 @@ def find_pg_dumps() -> list[PgDump]:
     return found
 
 
-def dump_section(source_dsn: str, section: str) -> str:
-    """One section of the source's schema, without comments and per-run noise; reads only."""
+def dump_section(source_dsn: str, section: str, *, publications: bool = False) -> str:
+    """One section of the source's schema, without comments and per-run noise; reads only.
+
+    Publications are the mover's more often than the application's, and left out unless asked for.
+    """
     parameters = conninfo_to_dict(source_dsn)
     password = parameters.pop("password", None)
     if "sslpassword" in parameters:
@@ -76,7 +78,8 @@ def dump_section(source_dsn: str, section: str) -> str:
             "sslpassword cannot be handed to pg_dump without showing it in the process list; "
             "use a client key without a passphrase"
         )
-    arguments = [*_OPTIONS, f"--section={section}", f"--dbname={make_conninfo('', **parameters)}"]
+    options = _OPTIONS if publications else (*_OPTIONS, "--no-publications")
+    arguments = [*options, f"--section={section}", f"--dbname={make_conninfo('', **parameters)}"]
     return _normalised(_run(arguments, password), section)
 
 

@@ -1,8 +1,35 @@
 """Every kind of object that a schema is made of; one module a family, one query a kind."""
 
-from pgcutover.schema.kinds import views
+from pgcutover.schema.kinds import (
+    constraints,
+    database,
+    extensions,
+    rights,
+    roles,
+    routines,
+    tables,
+    texts,
+    triggers,
+    types,
+    views,
+)
 from pgcutover.schema.kinds.model import Kind
 
-__all__ = ["KINDS", "Kind"]
+__all__ = ["CLUSTER_KINDS", "KINDS", "Kind"]
 
-KINDS: tuple[Kind, ...] = (*views.KINDS,)
+KINDS: tuple[Kind, ...] = (
+    *database.KINDS,
+    *extensions.KINDS,
+    *types.KINDS,
+    *texts.KINDS,
+    *tables.KINDS,
+    *constraints.KINDS,
+    *views.KINDS,
+    *triggers.KINDS,
+    *routines.KINDS,
+    *rights.KINDS,
+)
+"""What a dump carries, so that the expected schema has it too."""
+
+CLUSTER_KINDS: tuple[Kind, ...] = (*roles.CLUSTER_KINDS, *database.CLUSTER_KINDS)
+"""What no dump carries, so that source and target are compared directly."""

@@ -55,23 +55,8 @@ where {_OURS}
 order by 1
 """  # noqa: S608 - a constant
 
-_EVENT_TRIGGER = f"""
-select format('%I', e.evtname), '',
-       format('create event trigger %I on %s execute function %s()', e.evtname, e.evtevent,
-              e.evtfoid::regproc),
-       jsonb_build_object(
-           'event', e.evtevent,
-           'function', e.evtfoid::regproc::text,
-           'tags', (select coalesce(array_agg(o order by o), '{{}}') from unnest(e.evttags) o),
-           'enabled', {_ENABLED.format("e.evtenabled")})
-from pg_event_trigger e
-where e.evtname !~ '^awsdms_' and {not_of_an_extension("pg_event_trigger", "e.oid")}
-order by 1
-"""  # noqa: S608 - a constant
-
 KINDS = (
     Kind("trigger", _TRIGGER),
     Kind("rule", _RULE),
     Kind("policy", _POLICY),
-    Kind("event_trigger", _EVENT_TRIGGER),
 )
