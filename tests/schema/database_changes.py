@@ -161,7 +161,7 @@ ROUTINES = [
         "conversion app.latin: default",
     ),
     (
-        "create or replace trusted language other handler plpgsql_call_handler",
+        "create or replace trusted language other handler app.handler",
         "language other: trusted",
     ),
     ("drop transform for app.mood language plpgsql", "-transform for app.mood language plpgsql"),

@@ -48,7 +48,9 @@ create function app.address_text(app.address) returns text
     language sql immutable as 'select $1.street';
 create cast (app.address as text) with function app.address_text(app.address);
 create conversion app.latin for 'LATIN1' to 'UTF8' from iso8859_1_to_utf8;
-create language other handler plpgsql_call_handler;
+create function app.handler() returns language_handler
+    language c as '$libdir/plpgsql', 'plpgsql_call_handler';
+create language other handler app.handler;
 create function app.from_internal(internal) returns internal
     language internal immutable strict as 'prsd_end';
 create transform for app.mood language plpgsql
