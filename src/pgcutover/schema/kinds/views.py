@@ -31,7 +31,7 @@ order by 1
 
 _SEQUENCE = f"""
 select format('%I.%I', n.nspname, c.relname),
-       coalesce(format('%I.%I', tn.nspname, t.relname), ''),
+       coalesce(quote_ident(tn.nspname) || '.' || quote_ident(t.relname), ''),
        format('create sequence %I.%I as %s increment %s minvalue %s maxvalue %s start %s cache %s',
               n.nspname, c.relname, format_type(s.seqtypid, null), s.seqincrement, s.seqmin,
               s.seqmax, s.seqstart, s.seqcache) || case when s.seqcycle then ' cycle' else '' end,
@@ -44,7 +44,8 @@ select format('%I.%I', n.nspname, c.relname),
            'cycle', s.seqcycle,
            'cache', s.seqcache::text,
            'persistence', c.relpersistence::text,
-           'owned_by', format('%I.%I.%I', tn.nspname, t.relname, a.attname),
+           'owned_by', quote_ident(tn.nspname) || '.' || quote_ident(t.relname) || '.'
+               || quote_ident(a.attname),
            'identity', d.deptype is not distinct from 'i')
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_sequence s on s.seqrelid = c.oid
