@@ -1,14 +1,14 @@
 """What differs between two schemas read by the same queries. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.objects import SchemaObject, Snapshot, Value
 from pgcutover.schema.rules import Severity, rule_of
 
 MISSING, EXTRA, CHANGED = "missing", "extra", "changed"
-_HOLDERS = ("table", "foreign_table", "view", "materialized_view")
+_HOLDERS = ("table", "partition", "foreign_table", "view", "materialized_view")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,18 @@ class Difference:
         known = self.expected or self.found
         assert known is not None  # noqa: S101 - one of the two there always is
         return known
+
+    def about(self, only: Collection[str], but: Collection[str]) -> "Difference | None":
+        """What is left of it when only some properties are asked about, or some are not."""
+        if self.change != CHANGED:
+            return None if only else self
+        kept = tuple(
+            p for p in self.properties if p.name not in but and (not only or p.name in only)
+        )
+        if not kept:
+            return None
+        severity = rule_of(self.object.kind).of([p.name for p in kept])
+        return replace(self, properties=kept, severity=severity)
 
     def __str__(self) -> str:
         """One sentence: object, what is expected, what was found."""

@@ -1,0 +1,105 @@
+"""Answers of the schema stage: the target against the expected schema, and against the source."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pgcutover.compare.diffs import Diff
+from pgcutover.errors import UnreadableError
+from pgcutover.schema.difference import Difference, differences
+from pgcutover.schema.objects import Snapshot
+from pgcutover.schema.rules import Severity
+from pgcutover.verdict import Finding
+
+RUN_WIDE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaEvidence:
+    """What was read of both sides, once; `trouble` says why there is no expected schema.
+
+    `source` and `target` hold what no dump carries: roles, settings, encoding, large objects.
+    """
+
+    source: Snapshot
+    target: Snapshot
+    expected: Snapshot | None = None
+    moved: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
+
+    def to_json(self) -> str:
+        """As text, for workers and as evidence."""
+        plain = {
+            "source": self.source.to_json(),
+            "target": self.target.to_json(),
+            "expected": self.expected.to_json() if self.expected else None,
+            "moved": dict(self.moved),
+            "trouble": self.trouble,
+        }
+        return json.dumps(plain, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "SchemaEvidence":
+        """What `to_json` wrote."""
+        plain: dict[str, Any] = json.loads(text)
+        for side in ("source", "target", "expected"):
+            plain[side] = Snapshot.from_json(plain[side]) if plain[side] else None
+        return cls(**plain)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStage:
+    """One method a question; every answer is a Diff, every doubt an UnreadableError."""
+
+    evidence: SchemaEvidence
+
+    def as_expected(
+        self, *kinds: str, only: Collection[str] = (), but: Collection[str] = ()
+    ) -> Diff:
+        """Objects of some kinds against the expected schema.
+
+        `only` names the properties that are asked about, of objects that both have; `but` those
+        that another question is about.
+        """
+        expected = self.evidence.expected
+        if expected is None:
+            raise UnreadableError(self.evidence.trouble)
+        found = differences(expected, self.evidence.target, kinds)
+        return _diff(_asked(found, only, but))
+
+    def as_on_the_source(self, *kinds: str, but: Collection[str] = ()) -> Diff:
+        """What no dump carries, directly; names are the same on both sides."""
+        found = differences(self.evidence.source, self.evidence.target, kinds)
+        return _diff(_asked(found, (), but))
+
+
+def _asked(
+    found: Collection[Difference], only: Collection[str], but: Collection[str]
+) -> list[Difference]:
+    asked = []
+    for each in found:
+        kept = each.about(only, but)
+        if kept is not None:
+            asked.append(kept)
+    return asked
+
+
+def _diff(found: Collection[Difference]) -> Diff:
+    """Blocking differences as findings; others only told."""
+    blocking = tuple(_finding(d) for d in found if d.severity is Severity.BLOCK)
+    warnings = [str(d) for d in found if d.severity is Severity.WARN]
+    return Diff(RUN_WIDE, blocking, {"warnings": warnings} if warnings else {})
+
+
+def _finding(difference: Difference) -> Finding:
+    thing = difference.object
+    evidence = {
+        "kind": thing.kind,
+        "expected": difference.expected.definition if difference.expected else "",
+        "found": difference.found.definition if difference.found else "",
+        "properties": [p.name for p in difference.properties],
+    }
+    words = {"missing": "missing", "extra": "unexplained", "changed": "differs"}
+    name = f"{thing.kind.replace('_', ' ')} {words[difference.change]}"
+    return Finding(thing.name, name, str(difference), evidence)
