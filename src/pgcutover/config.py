@@ -70,9 +70,14 @@ class Mover:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Where the numbered scripts lie: `pre-load/NN_*.sql` and `post-load/NN_*.sql`."""
+    """Where the numbered scripts lie: `pre-load/NN_*.sql` and `post-load/NN_*.sql`.
+
+    What the target's schema should be is tried out on an embedded server of its major, or, where
+    that lacks an extension, on the one whose superuser's DSN is in the variable `scratch_dsn_env`.
+    """
 
     scripts: Path | None = None
+    scratch_dsn_env: str = ""
     marker_table: str = "public.pgcutover_marker"
 
 

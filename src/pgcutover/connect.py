@@ -83,11 +83,9 @@ def open_watch(dsn: str) -> psycopg.Connection[Any]:
     """A read-only autocommit session that sees the server's statistics as they are."""
     connection = psycopg.connect(dsn, autocommit=True, application_name="pgcutover")
     try:
-        connection.execute(
-            "select set_config('default_transaction_read_only', 'on', false),"
-            " set_config('search_path', 'pg_catalog', false),"
-            " set_config('statement_timeout', '10s', false)"
-        )
+        connection.execute("set search_path to pg_catalog")
+        connection.execute("set default_transaction_read_only to on")
+        connection.execute("set statement_timeout to '10s'")
     except BaseException:
         connection.close()
         raise
@@ -134,7 +132,10 @@ def verify_pinned(connection: psycopg.Connection[Any]) -> None:
             )
 
 
-_SETTINGS = "select json_object_agg(n, current_setting(n)) from unnest(%s::text[]) n"
+_SETTINGS = (
+    "select pg_catalog.json_object_agg(n, pg_catalog.current_setting(n))"
+    " from pg_catalog.unnest(%s::pg_catalog.text[]) n"
+)
 
 
 def _pin(
@@ -145,6 +146,8 @@ def _pin(
         "statement_timeout": f"{int(statement_seconds * 1000)}",
         "lock_timeout": f"{int(lock_seconds * 1000)}",
     }
+    # a command, which no function or type that stands before the system's can replace
+    connection.execute("set search_path to pg_catalog")
     connection.execute(
         "select set_config(n, v, false) from unnest(%s::text[], %s::text[]) w (n, v)",
         [list(wanted), list(wanted.values())],

@@ -7,6 +7,7 @@ from typing import Any
 
 from pgcutover.catalog import Manifest
 from pgcutover.config import Settings, load_settings
+from pgcutover.schema.stage import SchemaEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class RunContext:
     manifest: Manifest = field(repr=False)
     aws: AwsAccess
     rehearsal: bool
+    schema: SchemaEvidence = field(repr=False)
     salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
 
     def objects(self) -> dict[str, tuple[object, ...]]:
@@ -54,6 +56,7 @@ class RunContext:
             "manifest": self.manifest.to_json(),
             "aws": [self.aws.endpoint_url, self.aws.access_key, self.aws.secret_key],
             "rehearsal": self.rehearsal,
+            "schema": self.schema.to_json(),
             "salt": self.salt,
         }
 
@@ -67,5 +70,6 @@ class RunContext:
             Manifest.from_json(plain["manifest"]),
             AwsAccess(*plain["aws"]),
             plain["rehearsal"],
+            SchemaEvidence.from_json(plain["schema"]),
             plain["salt"],
         )

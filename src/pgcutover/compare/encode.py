@@ -70,7 +70,12 @@ def reference(column: str) -> sql.Composed:
 
 
 def output_text(value: sql.Composable, own: BaseType) -> sql.Composed:
-    """What the type's own output function writes; a cast could be a user's, and cuts bpchar."""
+    """What the type's own output function writes; a cast could be a user's, and cuts bpchar.
+
+    A type that borrows another's, as refcursor does, has none that could be called with its values.
+    """
+    if not own.output[1]:
+        return _called("pg_catalog", "format", sql.Literal("%s"), value)
     return _called("pg_catalog", "textin", _called(*own.output, value))
 
 

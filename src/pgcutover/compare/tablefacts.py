@@ -118,10 +118,13 @@ with recursive base as (
      where t.typtype = 'd'
 )
 select b.attname::text as column, b.attnotnull as not_null, n.nspname::text as schema,
-       t.typname::text as name, f.nspname::text as output_schema, p.proname::text as output
+       t.typname::text as name, f.nspname::text as output_schema,
+       case when p.proargtypes[0] = t.oid or a.typtype = 'p' then p.proname::text else '' end
+           as output
   from base b join pg_type t on t.oid = b.type and t.typtype <> 'd'
   join pg_namespace n on n.oid = t.typnamespace
   join pg_proc p on p.oid = t.typoutput join pg_namespace f on f.oid = p.pronamespace
+  join pg_type a on a.oid = p.proargtypes[0]
 """)
 
 _LEAVES = sql.SQL("""

@@ -47,8 +47,7 @@ class Difference:
         )
         if not kept:
             return None
-        severity = rule_of(self.object.kind).of([p.name for p in kept])
-        return replace(self, properties=kept, severity=severity)
+        return replace(self, properties=kept, severity=_worst(self.object.kind, kept))
 
     def __str__(self) -> str:
         """One sentence: object, what is expected, what was found."""
@@ -125,8 +124,14 @@ def _changed(
         if expected.table != found.table:
             properties.append(Property("table", expected.table, found.table))
         if properties:
-            severity = rule_of(expected.kind).of([p.name for p in properties])
+            severity = _worst(expected.kind, properties)
             yield Difference(CHANGED, severity, expected, found, tuple(properties))
+
+
+def _worst(kind: str, properties: Iterable[Property]) -> Severity:
+    rule = rule_of(kind)
+    found = {rule.of(p.name, p.expected, p.found) for p in properties}
+    return Severity.BLOCK if Severity.BLOCK in found else Severity.WARN
 
 
 def _shown(value: Value) -> str:

@@ -21,6 +21,8 @@ from pgcutover.provision.dump import SECTIONS, dump_section
 from pgcutover.provision.run import Connection, one_transaction, run_statements
 from pgcutover.provision.scripts import read_scripts
 from pgcutover.redact import describe_error
+from pgcutover.schema.kinds import KINDS
+from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.scratch import scratch_database
 from pgcutover.schema.snapshot import take
@@ -55,7 +57,10 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The expected schema; `moved` is what became of each relation of the source, if it is left."""
+    """The expected schema; `moved` is what became of each relation of the source, if it is left.
+
+    Settings of roles and of the database are those that the scripts make: no dump carries them.
+    """
 
     snapshot: Snapshot
     moved: Mapping[str, str]
@@ -89,7 +94,7 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
         _move(connection, recipe.tables)
         after = dict(_relations(connection))
         with open_session(dsn) as session:
-            snapshot = take(session)
+            snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
     return Expected(snapshot, {name: after[o] for o, name in before.items() if o in after})
 
 

@@ -2,12 +2,15 @@
 
 A property that is not listed blocks, whichever side has more of it: what the target has too little
 of is missed, what it has too much of may refuse rows that the source accepts. Listed are the
-exceptions, which change how well things run and not what they do.
+exceptions, which change how well things run and not what they do, or where only one direction
+matters.
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+
+from pgcutover.schema.objects import Value
 
 
 class Severity(enum.Enum):
@@ -22,33 +25,45 @@ BLOCK, WARN = Severity.BLOCK, Severity.WARN
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A kind's severities; `words` is what its objects are called in a sentence."""
+    """A kind's severities; `words` is what its objects are called in a sentence.
+
+    `cosmetic` properties only warn; so do `harmless` ones that go from one value to another.
+    """
 
     words: str
     missing: Severity = BLOCK
     extra: Severity = BLOCK
-    properties: Mapping[str, Severity] = field(default_factory=dict)
+    cosmetic: Collection[str] = ()
+    harmless: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
 
-    def of(self, properties: list[str]) -> Severity:
-        """The worst severity of some differing properties."""
-        grave = any(self.properties.get(p, BLOCK) is BLOCK for p in properties)
-        return BLOCK if grave else WARN
+    def of(self, name: str, expected: Value, found: Value) -> Severity:
+        """The severity of one differing property."""
+        if name in self.cosmetic or self.harmless.get(name) == (expected, found):
+            return WARN
+        return BLOCK
 
 
-_COSMETIC = {"missing": WARN, "extra": WARN}
+_LESS = (True, False)
+"""A right that the target does not give."""
+
 RULES: Mapping[str, Rule] = {
-    "column": Rule(
-        "column",
-        properties=dict.fromkeys(("storage", "compression", "statistics_target", "position"), WARN),
+    "column": Rule("column", cosmetic=("storage", "compression", "statistics_target", "position")),
+    "index": Rule("index", cosmetic=("clustered",)),
+    "storage": Rule(
+        "storage parameters of", WARN, WARN, ("options", "toast_options", "tablespace")
     ),
-    "index": Rule(
-        "index",
-        properties=dict.fromkeys(("clustered", "reloptions", "statistics_targets"), WARN),
+    "statistics": Rule("extended statistics", WARN, WARN, ("definition", "target")),
+    "comment": Rule("comment on", WARN, WARN, ("text", "comment")),
+    # managed services have roles of their own, and give nobody all rights
+    "role": Rule(
+        "role", extra=WARN, harmless={n: _LESS for n in ("superuser", "replication", "createdb")}
     ),
-    "storage": Rule("storage parameters", WARN, WARN, {"options": WARN, "tablespace": WARN}),
-    "statistics": Rule("extended statistics", WARN, WARN, {"definition": WARN}),
-    "comment": Rule("comment", WARN, WARN, {"text": WARN, "comment": WARN}),
-    "materialized_view": Rule("materialized view", properties={"reloptions": WARN}),
+    "tablespace": Rule("tablespace", WARN, WARN, ("options",)),
+    "database": Rule("database", cosmetic=("connection_limit", "is_template")),
+    "server_setting": Rule("server setting", WARN, WARN),
+    # another build sorts by another library; what was sorted by the wrong one is amcheck's to find
+    "collation_version": Rule("collation version", WARN, WARN, ("recorded", "actual")),
+    "database_collation_version": Rule("collation version of", WARN, WARN, ("recorded", "actual")),
 }
 
 

@@ -1,8 +1,9 @@
 """Answers of the schema stage: the target against the expected schema, and against the source."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pgcutover.compare.diffs import Diff
@@ -68,10 +69,36 @@ class SchemaStage:
         found = differences(expected, self.evidence.target, kinds)
         return _diff(_asked(found, only, but))
 
+    def extensions(self) -> Diff:
+        """Extensions and what leads to other servers; versions against the source's."""
+        kinds = ("extension", "foreign_data_wrapper", "foreign_server", "user_mapping")
+        diff = self.as_expected(*kinds, but=("version",))
+        source, target = (
+            s.of_kind("extension") for s in (self.evidence.source, self.evidence.target)
+        )
+        older, newer = [], []
+        for name in sorted(source.keys() & target.keys()):
+            one, other = (str(side[name].facts["version"]) for side in (source, target))
+            words = f"extension {name} has version {other} on the target, {one} on the source"
+            if _version(other) < _version(one):
+                message = f"{words}: alter extension {name} update"
+                older.append(Finding(name, "extension older", message))
+            elif one != other:
+                newer.append(words)
+        warnings = [*diff.facts.get("warnings", ()), *newer]
+        facts = {"warnings": warnings} if warnings else {}
+        return Diff(RUN_WIDE, (*diff.differences, *older), facts)
+
     def as_on_the_source(self, *kinds: str, but: Collection[str] = ()) -> Diff:
-        """What no dump carries, directly; names are the same on both sides."""
-        found = differences(self.evidence.source, self.evidence.target, kinds)
-        return _diff(_asked(found, (), but))
+        """What no dump carries, directly; names are the same on both sides.
+
+        What a script sets counts as if the source had it so.
+        """
+        source, made = self.evidence.source, self.evidence.expected
+        scripted = {o.identity: o for o in made.objects if o.kind in kinds} if made else {}
+        objects = {o.identity: o for o in source.objects} | scripted
+        expected = replace(source, objects=tuple(objects.values()))
+        return _diff(_asked(differences(expected, self.evidence.target, kinds), (), but))
 
 
 def _asked(
@@ -83,6 +110,10 @@ def _asked(
         if kept is not None:
             asked.append(kept)
     return asked
+
+
+def _version(text: str) -> list[int]:
+    return [int(number) for number in re.findall("[0-9]+", text)]
 
 
 def _diff(found: Collection[Difference]) -> Diff:

@@ -17,7 +17,6 @@ _TYPES = """
     select n.nspname::text, t.typname::text, t.typarray <> 0
       from pg_type t join pg_namespace n on n.oid = t.typnamespace
      where t.typtype in ('b', 'd', 'e', 'r', 'm') and t.typisdefined and t.typname not like '\\_%'
-       and t.typname <> 'refcursor'
         or n.nspname = 'app' and t.typtype = 'c'
        and (select relkind = 'c' from pg_class where oid = t.typrelid)
      order by 1, 2

@@ -31,5 +31,5 @@ def not_of_an_extension(catalog: str, oid: str) -> str:
 
 def sorted_array(expression: str) -> str:
     """SQL for an array of text in a fixed order; empty where it is NULL."""
-    listed = f"array_agg(o order by o collate "C") from unnest({expression}) o"
+    listed = f'array_agg(o order by o collate "C") from unnest({expression}) o'
     return f"(select coalesce(sorted, '{{}}') from (select {listed}) s (sorted))"  # noqa: S608

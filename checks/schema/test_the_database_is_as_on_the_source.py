@@ -1,0 +1,26 @@
+"""The database has the same encoding, locale, settings and large objects.
+
+Fails when: encoding, LC_COLLATE, LC_CTYPE or locale provider differ; a setting of the database is
+  missing or unexplained; large objects differ in number, owner or rights; a role may connect,
+  create or make temporary tables on one side only. Collation versions and tablespaces are only
+  told.
+Cannot see: contents of large objects.
+Needs: what is public of the catalogs.
+Costs: nothing; both schemas are read once a run.
+"""
+
+import pytest
+
+
+@pytest.mark.check("SCHEMA-DATABASE")
+def test_the_database_is_as_on_the_source(schema_stage):
+    diff = schema_stage.as_on_the_source(
+        "database",
+        "database_setting",
+        "database_grant",
+        "large_object",
+        "tablespace",
+        "collation_version",
+        "database_collation_version",
+    )
+    assert not diff, diff.report()
