@@ -11,6 +11,7 @@ select format('%I.%I.%I', n.nspname, c.relname, k.conname), format('%I.%I', n.ns
               pg_get_constraintdef(k.oid)),
        jsonb_build_object(
            'definition', pg_get_constraintdef(k.oid),
+           'columns', {columns},
            'validated', k.convalidated,
            'deferrable', k.condeferrable,
            'deferred', k.condeferred,
@@ -21,7 +22,20 @@ where k.contype = '{contype}' and k.conparentid = 0 and (k.conislocal or k.conin
   and {ours}
 order by 1
 """
-# a key whose triggers are switched off is there, and enforces nothing
+
+
+def _columns(numbers: str, relation: str) -> str:
+    """SQL for the names of a relation's columns, in the order of their numbers."""
+    return f"""(select coalesce(array_agg(a.attname::text order by u.i), '{{}}')
+               from unnest({numbers}) with ordinality u (c, i)
+               join pg_attribute a on a.attrelid = {relation} and a.attnum = u.c)"""  # noqa: S608
+
+
+_CHECK = """,
+           'expression', pg_get_expr(k.conbin, k.conrelid),
+           'no_inherit', k.connoinherit"""
+# a key whose triggers are switched off is there, and enforces nothing; a deferrable unique
+# constraint is checked by a trigger, too
 _FIRING = """,
            'firing', not exists (
                with recursive own (oid) as (
@@ -29,14 +43,32 @@ _FIRING = """,
                    select p.oid from pg_constraint p join own on p.conparentid = own.oid)
                select from pg_trigger g join own on g.tgconstraint = own.oid
                where g.tgenabled not in ('O', 'A'))"""
+_ACTION = """case {} when 'a' then 'no action' when 'r' then 'restrict' when 'c' then 'cascade'
+               when 'n' then 'set null' when 'd' then 'set default' end"""
+_REFERENCE = f"""{_FIRING},
+           'referenced_table', (
+               select format('%I.%I', rn.nspname, r.relname)
+               from pg_class r join pg_namespace rn on rn.oid = r.relnamespace
+               where r.oid = k.confrelid),
+           'referenced_columns', {_columns("k.confkey", "k.confrelid")},
+           'on_update', {_ACTION.format("k.confupdtype")},
+           'on_delete', {_ACTION.format("k.confdeltype")},
+           'on_delete_columns', (
+               select coalesce(array_agg(a.attname::text order by a.attname), '{{}}')
+               from jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) u (c)
+               join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.c::int),
+           'match', case k.confmatchtype when 's' then 'simple' when 'f' then 'full'
+               when 'p' then 'partial' end"""  # noqa: S608 - a constant
 
 
 def _constraint(kind: str, contype: str, more: str = "") -> Kind:
-    return Kind(kind, _CONSTRAINT.format(contype=contype, more=more, ours=_OURS))
+    columns = _columns("k.conkey", "k.conrelid")
+    return Kind(kind, _CONSTRAINT.format(contype=contype, columns=columns, more=more, ours=_OURS))
 
 
-# storage parameters are the kind `storage`'s, so they are taken out of the definition again; a
-# partitioned index is usable when every partition, at every level, has its valid part of it
+# storage parameters are the kind `storage`'s, so they are taken out of the definition again, and so
+# is the ONLY that PostgreSQL prints for a partitioned index whether or not its partitions have it:
+# it is usable when every partition, at every level, has its valid part of it
 _INDEX = f"""
 with recursive
 partitions (root, relation) as (
@@ -59,35 +91,52 @@ relations (root, parts) as (select root, count(*) from partitions group by 1)
 select format('%I.%I', n.nspname, x.relname), format('%I.%I', tn.nspname, c.relname), d.text,
        jsonb_build_object(
            'definition', d.text,
+           'method', (select amname from pg_am where oid = x.relam),
+           'columns', (
+               select array_agg(pg_get_indexdef(x.oid, o, false) order by o)
+               from generate_series(1, i.indnkeyatts) o),
+           'included', (
+               select coalesce(array_agg(pg_get_indexdef(x.oid, o, false) order by o), '{{}}')
+               from generate_series(i.indnkeyatts + 1, i.indnatts) o),
+           'predicate', pg_get_expr(i.indpred, i.indrelid),
            'unique', i.indisunique,
+           'nulls_not_distinct',
+               coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
            'constraint', (select format('%I', k.conname) from pg_constraint k
                           where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')),
            'usable', i.indisvalid and i.indisready and i.indislive and (x.relkind <> 'I' or
                coalesce(w.usable and w.parts = r.parts, false)),
            'clustered', i.indisclustered,
-           'replica_identity', i.indisreplident)
+           'replica_identity', i.indisreplident,
+           'statistics_targets', (
+               select coalesce(array_agg(format('%s: %s', a.attnum, a.attstattarget)
+                                         order by a.attnum), '{{}}')
+               from pg_attribute a
+               where a.attrelid = x.oid and a.attstattarget is not null and a.attstattarget >= 0))
 from pg_index i
 join pg_class x on x.oid = i.indexrelid join pg_namespace n on n.oid = x.relnamespace
 join pg_class c on c.oid = i.indrelid join pg_namespace tn on tn.oid = c.relnamespace
 left join complete w on w.index = x.oid
 left join relations r on r.root = c.oid
-cross join lateral (select replace(pg_get_indexdef(x.oid), ' WITH (' || (
+cross join lateral (select replace(pg_get_indexdef(x.oid), quote_ident(x.relname) || ' ON ONLY ',
+                                   quote_ident(x.relname) || ' ON ')) whole (text)
+cross join lateral (select replace(whole.text, ' WITH (' || (
     select string_agg(name || '=' || case when quote_ident(value) = value then value
                                      else quote_literal(value) end, ', ' order by position)
     from unnest(x.reloptions) with ordinality o (text, position)
     cross join lateral (select split_part(text, '=', 1), substr(text, strpos(text, '=') + 1))
         s (name, value)) || ')', '')) stripped (text)
-cross join lateral (select coalesce(stripped.text, pg_get_indexdef(x.oid))) d (text)
+cross join lateral (select coalesce(stripped.text, whole.text)) d (text)
 where not exists (select from pg_inherits h where h.inhrelid = x.oid)
   and c.relkind in ('r', 'p', 'm') and {_OURS}
 order by 1
 """  # noqa: S608 - a constant
 
 KINDS = (
-    _constraint("check", "c"),
-    _constraint("unique", "u"),
-    _constraint("primary_key", "p"),
-    _constraint("exclusion", "x"),
-    _constraint("foreign_key", "f", _FIRING),
+    _constraint("check", "c", _CHECK),
+    _constraint("unique", "u", _FIRING),
+    _constraint("primary_key", "p", _FIRING),
+    _constraint("exclusion", "x", _FIRING),
+    _constraint("foreign_key", "f", _REFERENCE),
     Kind("index", _INDEX),
 )

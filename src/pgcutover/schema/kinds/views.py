@@ -29,12 +29,21 @@ where c.relkind = 'm' and {_OURS}
 order by 1
 """  # noqa: S608 - a constant
 
+_OWNER = """quote_ident(tn.nspname) || '.' || quote_ident(t.relname) || '.'
+               || quote_ident(a.attname)"""
+
+# an identity column's definition makes its sequence
 _SEQUENCE = f"""
 select format('%I.%I', n.nspname, c.relname),
        coalesce(quote_ident(tn.nspname) || '.' || quote_ident(t.relname), ''),
-       format('create sequence %I.%I as %s increment %s minvalue %s maxvalue %s start %s cache %s',
-              n.nspname, c.relname, format_type(s.seqtypid, null), s.seqincrement, s.seqmin,
-              s.seqmax, s.seqstart, s.seqcache) || case when s.seqcycle then ' cycle' else '' end,
+       case when d.deptype is distinct from 'i' then concat_ws(' ',
+           format('create %ssequence %I.%I as %s',
+                  case c.relpersistence when 'u' then 'unlogged ' else '' end,
+                  n.nspname, c.relname, format_type(s.seqtypid, null)),
+           format('increment %s minvalue %s maxvalue %s start %s cache %s',
+                  s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcache),
+           case when s.seqcycle then 'cycle' end,
+           'owned by ' || {_OWNER}) else '' end,
        jsonb_build_object(
            'type', format_type(s.seqtypid, null),
            'start', s.seqstart::text,
@@ -43,9 +52,8 @@ select format('%I.%I', n.nspname, c.relname),
            'maximum', s.seqmax::text,
            'cycle', s.seqcycle,
            'cache', s.seqcache::text,
-           'persistence', c.relpersistence::text,
-           'owned_by', quote_ident(tn.nspname) || '.' || quote_ident(t.relname) || '.'
-               || quote_ident(a.attname),
+           'persistence', case c.relpersistence when 'u' then 'unlogged' else 'permanent' end,
+           'owned_by', {_OWNER},
            'identity', d.deptype is not distinct from 'i')
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_sequence s on s.seqrelid = c.oid
