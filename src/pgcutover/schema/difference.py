@@ -1,5 +1,6 @@
 """What differs between two schemas read by the same queries. Pure."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,10 @@ from pgcutover.schema.rules import Severity, rule_of
 
 MISSING, EXTRA, CHANGED = "missing", "extra", "changed"
 _HOLDERS = ("table", "partition", "foreign_table", "view", "materialized_view")
+
+
+# what these are about is in their name
+_NAMED_WHOLE = ("owner", "grant", "comment", "security_label", "storage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,40 +79,63 @@ def differences(
                 raise UnreadableError(f"{kind} of the {side}: {snapshot.unread[kind]}")
     one = {o.identity: o for o in expected.objects if o.kind in kinds}
     other = {o.identity: o for o in found.objects if o.kind in kinds}
-    holders = _holders(expected), _holders(found)
+    lost, added = _Gone.of(expected, found), _Gone.of(found, expected)
     result = [
-        *_alone(MISSING, one, other.keys(), holders[0] - holders[1], expected.objects),
-        *_alone(EXTRA, other, one.keys(), holders[1] - holders[0], found.objects),
+        *_alone(MISSING, one, other.keys(), lost, expected.objects),
+        *_alone(EXTRA, other, one.keys(), added, found.objects),
         *_changed(one, other),
     ]
     return tuple(sorted(result, key=lambda d: (d.object.identity, d.change)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """What one side has and the other has not, with all that belongs to it.
+
+    `relations` hold columns, constraints and the like; `subjects` are what rights are about, as
+    these name it: whatever there is has an owner.
+    """
+
+    relations: Collection[str]
+    subjects: Collection[str]
+
+    @classmethod
+    def of(cls, one: Snapshot, other: Snapshot) -> "_Gone":
+        return cls(_holders(one) - _holders(other), _subjects(one) - _subjects(other))
+
+    def explains(self, each: SchemaObject) -> bool:
+        """Whether it is gone because what it belongs to is."""
+        if each.table in self.relations or each.kind == "owner":
+            return True
+        return each.kind == "grant" and each.name.rpartition(" to ")[0] in self.subjects
 
 
 def _holders(snapshot: Snapshot) -> set[str]:
     return {o.name for o in snapshot.objects if o.kind in _HOLDERS}
 
 
+def _subjects(snapshot: Snapshot) -> set[str]:
+    words = {"sequence": "sequence ", "column": "table column ", "owner": ""}
+    return {words[o.kind] + o.name for o in snapshot.objects if o.kind in words}
+
+
 def _alone(
     change: str,
     objects: dict[tuple[str, str], SchemaObject],
     known: Collection[tuple[str, str]],
-    lost: set[str],
+    gone: _Gone,
     everything: Iterable[SchemaObject],
 ) -> Iterator[Difference]:
-    """Objects of one side; those of a relation that the other side lacks are told with it."""
-    held: dict[str, int] = {}
-    for each in everything:
-        if each.table in lost:
-            held[each.table] = held.get(each.table, 0) + 1
+    """Objects of one side; those that belong to another that is gone are told with it."""
+    held = Counter(each.table for each in everything if each.table in gone.relations)
     for identity, each in objects.items():
-        if identity in known or each.table in lost:
-            continue
         rule = rule_of(each.kind)
-        count = held.get(each.name, 0) if each.kind in _HOLDERS else 0
-        if change == MISSING:
-            yield Difference(change, rule.missing, each, None, (), count)
-        else:
-            yield Difference(change, rule.extra, None, each, (), count)
+        severity = rule.missing if change == MISSING else rule.extra
+        if identity in known or gone.explains(each) or severity is None:
+            continue
+        count = held[each.name] if each.kind in _HOLDERS else 0
+        expected, found = (each, None) if change == MISSING else (None, each)
+        yield Difference(change, severity, expected, found, (), count)
 
 
 def _changed(
@@ -121,7 +149,7 @@ def _changed(
             for name in names
             if expected.facts.get(name) != found.facts.get(name)
         ]
-        if expected.table != found.table:
+        if expected.table != found.table and expected.kind not in _NAMED_WHOLE:
             properties.append(Property("table", expected.table, found.table))
         if properties:
             severity = _worst(expected.kind, properties)

@@ -27,12 +27,13 @@ BLOCK, WARN = Severity.BLOCK, Severity.WARN
 class Rule:
     """A kind's severities; `words` is what its objects are called in a sentence.
 
+    None says that one side alone has it for no reason of the migration's, as newer servers do.
     `cosmetic` properties only warn; so do `harmless` ones that go from one value to another.
     """
 
     words: str
-    missing: Severity = BLOCK
-    extra: Severity = BLOCK
+    missing: Severity | None = BLOCK
+    extra: Severity | None = BLOCK
     cosmetic: Collection[str] = ()
     harmless: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
 
@@ -60,7 +61,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "tablespace": Rule("tablespace", WARN, WARN, ("options",)),
     "database": Rule("database", cosmetic=("connection_limit", "is_template")),
-    "server_setting": Rule("server setting", WARN, WARN),
+    "server_setting": Rule("server setting", None, None),
     # another build sorts by another library; what was sorted by the wrong one is amcheck's to find
     "collation_version": Rule("collation version", WARN, WARN, ("recorded", "actual")),
     "database_collation_version": Rule("collation version of", WARN, WARN, ("recorded", "actual")),

@@ -1,0 +1,127 @@
+"""A source with one of everything, its dump on the target, and the expected schema, made once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from compare.lab import FUNCTIONS, build_source, run
+from support.servers import Pair, create_database, drop_database
+
+import pgcutover.checks
+from pgcutover.connect import open_session
+from pgcutover.errors import PgCutoverError
+from pgcutover.provision.dump import SECTIONS, dump_section
+from pgcutover.registry import find_checks
+from pgcutover.schema.expected import Recipe, expected_schema
+from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
+from pgcutover.schema.kinds.extensions import EXTENSIONS
+from pgcutover.schema.objects import Snapshot
+from pgcutover.schema.snapshot import take
+from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+
+ROLES = ("fault_app", "fault_owner")
+SCHEMA = Path(__file__).with_name("faults_schema.sql")
+CHECKS = tuple(
+    c for c in find_checks(Path(pgcutover.checks.__path__[0])) if c.arguments == ("schema_stage",)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What every check of the stage said."""
+
+    red: dict[str, str]
+    unknown: dict[str, str]
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FaultLab:
+    """The pair, its template databases, and what does not change from fault to fault."""
+
+    pair: Pair
+    source: str
+    target_template: str
+    expected: Snapshot
+    on_source: Snapshot
+
+    @contextmanager
+    def damaged(self, *statements: str) -> Iterator[str]:
+        """The DSN of a copy of the target, after some statements."""
+        server = self.pair.target
+        name = create_database(server, template=self.target_template)
+        try:
+            with psycopg.connect(server.dsn(name), autocommit=True) as connection:
+                for statement in statements:
+                    connection.execute(statement.replace("THIS", f'"{name}"').encode())
+            yield server.dsn(name)
+        finally:
+            drop_database(server, name)
+
+    def judge(self, target: str) -> Answers:
+        """Every check of the stage."""
+        with open_session(target) as session:
+            found = take(session, (*KINDS, *CLUSTER_KINDS))
+        stage = SchemaStage(SchemaEvidence(self.on_source, found, self.expected))
+        answers = Answers({}, {}, [])
+        kept = _Kept(stage, answers.warnings)
+        for check in CHECKS:
+            try:
+                FUNCTIONS[check.id](schema_stage=kept)
+            except AssertionError as error:
+                answers.red[check.id] = str(error)
+            except PgCutoverError as error:
+                answers.unknown[check.id] = str(error)
+        return answers
+
+
+class _Kept:
+    """Stands before the stage and keeps what it only tells."""
+
+    def __init__(self, stage: SchemaStage, warnings: list[str]) -> None:
+        self._stage, self._warnings = stage, warnings
+
+    def __getattr__(self, name):
+        def asked(*arguments, **named):
+            diff = getattr(self._stage, name)(*arguments, **named)
+            self._warnings.extend(diff.facts.get("warnings", ()))
+            return diff
+
+        return asked
+
+
+@contextmanager
+def fault_lab(pair: Pair) -> Iterator[FaultLab]:
+    """The lab; its roles are gone with it."""
+    for server in (pair.source, pair.target):
+        with psycopg.connect(server.dsn(), autocommit=True) as connection:
+            for role in ROLES:
+                connection.execute(f"create role {role}".encode())
+            connection.execute("alter role fault_app set statement_timeout = '30s'")
+            connection.execute("alter role fault_app connection limit 50")
+    source = pair.template("source", "faults", _build)
+    template = create_database(pair.target, source)
+    try:
+        dsn = pair.source.dsn(source)
+        for section in SECTIONS:
+            run(pair.target.dsn(template), dump_section(dsn, section, publications=True))
+        recipe = Recipe(dsn, pair.target.dsn(template), 17, source, "UTF8", ())
+        expected = expected_schema(recipe, lambda _: None)
+        with open_session(dsn) as session:
+            on_source = take(session, (*CLUSTER_KINDS, EXTENSIONS))
+        yield FaultLab(pair, source, template, expected.snapshot, on_source)
+    finally:
+        drop_database(pair.target, template)
+        drop_database(pair.source, source)
+        pair.templates.pop(("source", "faults"), None)
+        for server in (pair.source, pair.target):
+            with psycopg.connect(server.dsn(), autocommit=True) as connection:
+                for role in ROLES:
+                    connection.execute(f"drop role {role}".encode())
+
+
+def _build(dsn: str) -> None:
+    build_source(dsn)
+    run(dsn, SCHEMA.read_text("utf-8"))
