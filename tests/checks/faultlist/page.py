@@ -4,12 +4,14 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-if __name__ == "__main__":  # as a program it has no conftest to make the list importable
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+if __name__ == "__main__":  # as a program it has no conftest to make the lists importable
+    sys.path[:0] = map(str, Path(__file__).parents[1:3])
 
 from faultlist.everything import FAULTS, SEEN
 from faultlist.harmless import CONTROLS, NOT_SEEN
 from faultlist.model import Fault
+from schema.schemafaults import CLUSTER, SchemaFault
+from schema.schemafaults import FAULTS as OF_THE_SCHEMA
 
 from pgcutover.pages import packaged_checks
 from pgcutover.registry import Check
@@ -21,7 +23,8 @@ Written by `python tests/checks/faultlist/page.py` from the list of faults that
 `tests/checks/test_faults.py` injects, one at a time, into one of two equal databases
 (PostgreSQL 15 and 17, tables moved and renamed on the way). After each, every check that compares
 the two is asked about every object: exactly the answers that the list names must not be green.
-So this page says what was tried, not what was meant.
+So this page says what was tried, not what was meant. The schema has a list of its own, which
+`tests/schema/test_faults.py` injects into the restored dump of a schema with one of everything.
 
 Fault names such as `DAT-07` are those of the project's catalogue of known faults; the others are
 its siblings, found while testing.
@@ -31,8 +34,14 @@ Each of these was injected and **every check that compares the two databases sta
 need checks of their own, or a look by a person, before a cutover.
 """
 GREEN = """
-Differences that change no row and no promise of the schema; red here would be a false alarm.
+Differences that change no row, key or column; red among these checks would be a false alarm. The
+schema stage compares settings and unmapped schemas, and may well be red.
 """
+SCHEMA = """
+Exactly the checks named were red, of all that compare the target with the expected schema or with
+the source's server. What is only told stands among the facts of an answer that passes.
+"""
+SCHEMA_FAULTS: list[SchemaFault] = [*OF_THE_SCHEMA, *(f for f, _ in CLUSTER)]
 NOT_HERE = """
 They look at other things than the two databases' contents, or at one side alone, and are tested
 where those things are: {}.
@@ -42,11 +51,12 @@ where those things are: {}.
 def page(checks: Sequence[Check]) -> str:
     """The whole page."""
     seeing = [c for c in checks if any(c.id in f.checks for f in SEEN)]
-    others = [c.id for c in checks if c not in seeing]
+    of_schema = {check for f in SCHEMA_FAULTS for check in f.red}
+    others = [c.id for c in checks if c not in seeing and c.id not in of_schema]
     parts = [
         HEAD,
-        f"{len(FAULTS)} were tried: {len(SEEN)} must be seen, {len(NOT_SEEN)} are known to be "
-        f"unseen, {len(CONTROLS)} are harmless.\n",
+        f"{len(FAULTS) + len(SCHEMA_FAULTS)} were tried: {len(SEEN) + len(SCHEMA_FAULTS)} must be "
+        f"seen, {len(NOT_SEEN)} are known to be unseen, {len(CONTROLS)} are harmless.\n",
         "## Which check sees which kind of fault\n",
         _matrix(seeing),
         "A number says how many faults of the kind leave the check red, or UNKNOWN where it cannot "
@@ -58,6 +68,8 @@ def page(checks: Sequence[Check]) -> str:
         "## Checks without a column above\n" + NOT_HERE.format(", ".join(others)),
         "## Every fault that is seen\n",
         _table(("fault", "kind", "what", "not green"), map(_seen, SEEN)),
+        f"## Every fault of the schema stage\n{SCHEMA}",
+        _table(("fault", "what", "red"), map(_of_the_schema, SCHEMA_FAULTS)),
         f"## What stays green on purpose\n{GREEN}",
         _table(("control", "what"), ((f"`{f.id}`", f.what) for f in CONTROLS)),
     ]
@@ -81,6 +93,10 @@ def _seen(fault: Fault) -> tuple[str, ...]:
     doubted = sorted(fault.checks - red)
     answers = [*sorted(red), *(f"{check} (UNKNOWN)" for check in doubted)]
     return f"`{fault.id}`", fault.kind, fault.what, ", ".join(answers)
+
+
+def _of_the_schema(fault: SchemaFault) -> tuple[str, ...]:
+    return f"`{fault.id}`", fault.what, ", ".join(sorted(fault.red)) or "only told"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
