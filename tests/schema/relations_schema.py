@@ -56,10 +56,11 @@ create table app.orders (
     room integer,
     constraint orders_customer_fkey foreign key (customer_id) references app.customers (id)
         on update cascade on delete set null deferrable,
-    constraint orders_parent_fkey foreign key (parent_id) references app.orders (id) not valid,
     constraint orders_total_check check (total > 0),
     constraint orders_room_excl exclude using gist (during with &&) where (room > 0)
 );
+alter table app.orders add constraint orders_parent_fkey
+    foreign key (parent_id) references app.orders (id) not valid;
 create index orders_customer on app.orders (customer_id);
 create index orders_sum on app.orders ((total + room), (total * 2));
 alter index app.orders_sum alter column 1 set statistics 300;
@@ -83,7 +84,9 @@ create table app.dropped (a integer, b integer, c text);
 alter table app.dropped drop column b;
 alter table app.dropped add column d integer;
 
-create table app.animals (id integer, name text not null default 'x', constraint fed check (id > 0));
+create table app.animals (
+    id integer, name text not null default 'x', constraint fed check (id > 0)
+);
 create table app.named (name text not null, other text);
 create table app.dogs (breed text) inherits (app.animals, app.named);
 
@@ -123,6 +126,8 @@ create server relations_server foreign data wrapper relations_wrapper;
 create foreign table app.away (id integer options (column_name 'nr') not null, name text)
     server relations_server options (table_name 'remote', schema_name 'far');
 create table app.readings (id integer, at date) partition by range (at);
+create table app.readings_25 partition of app.readings
+    for values from ('2025-01-01') to ('2026-01-01');
 create foreign table app.readings_away partition of app.readings
     for values from ('2024-01-01') to ('2025-01-01')
     server relations_server options (table_name 'e');
@@ -135,6 +140,7 @@ alter view app.v_rich alter column balance set default 11;
 create trigger instead instead of insert on app.v_orders
     for each row execute function app.touch();
 create rule v_rich_rule as on delete to app.v_rich do instead nothing;
+create view app.v_scratch as select id from app.scratch;
 create recursive view app.v_count (n) as
     values (1) union all select n + 1 from v_count where n < 3;
 create materialized view app.m_sales with (fillfactor = 60) as

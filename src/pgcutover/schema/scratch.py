@@ -23,7 +23,8 @@ def scratch_database(
     ServerError where there is no server, ConfigError where it is of another major.
     """
     if dsn is None:
-        with servers([ServerSpec("scratch", major)], progress=say) as running:
+        say(f"the expected schema is tried out on a scratch server of PostgreSQL {major}")
+        with servers([ServerSpec("scratch", major)], progress=_unsaid) as running:
             yield _created(running["scratch"].dsn(), name, encoding)
         return
     _refuse_another_major(dsn, major)
@@ -32,6 +33,10 @@ def scratch_database(
         yield _created(dsn, own, encoding)
     finally:
         _run(dsn, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(own)))
+
+
+def _unsaid(_: str) -> None:
+    """Where a server listens that nobody else will see."""
 
 
 def _created(dsn: str, name: str, encoding: str) -> str:

@@ -32,6 +32,12 @@ def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
     return Snapshot(connection.info.dbname, version, taken_at, tuple(objects), unread)
 
 
+def own_role(connection: Connection) -> str:
+    """The role that the session acts as, quoted as SQL wants it."""
+    row = connection.execute("select quote_ident(current_user)").fetchone()
+    return str(row[0]) if row else ""
+
+
 def _read(connection: Connection, kind: Kind) -> list[SchemaObject]:
     try:
         with connection.transaction():  # a savepoint: one refusal does not end the others

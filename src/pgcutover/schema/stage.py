@@ -21,6 +21,7 @@ class SchemaEvidence:
     """What was read of both sides, once; `trouble` says why there is no expected schema.
 
     `source` and `target` hold what no dump carries: roles, settings, encoding, large objects.
+    `own_roles` are the gate's, quoted: what each side lets them do is not the application's.
     """
 
     source: Snapshot
@@ -28,6 +29,7 @@ class SchemaEvidence:
     expected: Snapshot | None = None
     moved: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
+    own_roles: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """As text, for workers and as evidence."""
@@ -37,6 +39,7 @@ class SchemaEvidence:
             "expected": self.expected.to_json() if self.expected else None,
             "moved": dict(self.moved),
             "trouble": self.trouble,
+            "own_roles": list(self.own_roles),
         }
         return json.dumps(plain, ensure_ascii=False)
 
@@ -46,7 +49,7 @@ class SchemaEvidence:
         plain: dict[str, Any] = json.loads(text)
         for side in ("source", "target", "expected"):
             plain[side] = Snapshot.from_json(plain[side]) if plain[side] else None
-        return cls(**plain)
+        return cls(**{**plain, "own_roles": tuple(plain["own_roles"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class SchemaStage:
         if expected is None:
             raise UnreadableError(self.evidence.trouble)
         found = differences(expected, self.evidence.target, kinds)
-        return _diff(_asked(found, only, but))
+        return _diff(self._asked(found, only, but))
 
     def extensions(self) -> Diff:
         """Extensions and what leads to other servers; versions against the source's."""
@@ -98,18 +101,26 @@ class SchemaStage:
         scripted = {o.identity: o for o in made.objects if o.kind in kinds} if made else {}
         objects = {o.identity: o for o in source.objects} | scripted
         expected = replace(source, objects=tuple(objects.values()))
-        return _diff(_asked(differences(expected, self.evidence.target, kinds), (), but))
+        return _diff(self._asked(differences(expected, self.evidence.target, kinds), (), but))
 
+    def _asked(
+        self, found: Collection[Difference], only: Collection[str], but: Collection[str]
+    ) -> list[Difference]:
+        asked = [each.about(only, but) for each in found if not self._is_own(each)]
+        return [each for each in asked if each is not None]
 
-def _asked(
-    found: Collection[Difference], only: Collection[str], but: Collection[str]
-) -> list[Difference]:
-    asked = []
-    for each in found:
-        kept = each.about(only, but)
-        if kept is not None:
-            asked.append(kept)
-    return asked
+    def _is_own(self, difference: Difference) -> bool:
+        """Whether it is of a role that the gate itself comes as."""
+        kind, name = difference.object.kind, difference.object.name
+        for role in self.evidence.own_roles:
+            if kind in ("grant", "default_privilege", "database_grant"):
+                if name.endswith(f" to {role}"):
+                    return True
+            elif (kind == "role" and name == role) or (
+                kind == "role_setting" and f" of {role} " in f"{name} "
+            ):
+                return True
+        return False
 
 
 def _version(text: str) -> list[int]:

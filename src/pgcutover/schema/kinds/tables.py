@@ -86,13 +86,17 @@ where c.relkind in ('r', 'p') and not c.relispartition and {_OURS}
 order by 1
 """  # noqa: S608 - a constant
 
+_OPTIONS = """(
+    select format(' options (%s)', string_agg(
+        format('%I %L', split_part(w, '=', 1), substr(w, strpos(w, '=') + 1)), ', '))
+    from unnest(f.ftoptions) w having count(*) > 0)"""
+
+# a foreign table that is a partition is made by the partition's definition
 _FOREIGN = f"""
 select format('%I.%I', n.nspname, c.relname), '',
-       format('create foreign table %I.%I (%s) server %I%s', n.nspname, c.relname, {_COLUMNS},
-              s.srvname, (
-                  select format(' options (%s)', string_agg(
-                      format('%I %L', split_part(w, '=', 1), substr(w, strpos(w, '=') + 1)), ', '))
-                  from unnest(f.ftoptions) w having count(*) > 0)),
+       case when not c.relispartition then
+           format('create foreign table %I.%I (%s) server %I%s', n.nspname, c.relname, {_COLUMNS},
+                  s.srvname, {_OPTIONS}) else '' end,
        jsonb_build_object(
            'server', s.srvname,
            'inherits', {_INHERITS},
@@ -128,9 +132,14 @@ _UNLIKE = f"""(
 
 _PARTITION = f"""
 select format('%I.%I', n.nspname, c.relname), format('%I.%I', pn.nspname, p.relname),
-       format('create table %I.%I partition of %I.%I %s%s', n.nspname, c.relname, pn.nspname,
-              p.relname, pg_get_expr(c.relpartbound, c.oid),
-              coalesce(' partition by ' || pg_get_partkeydef(c.oid), '')),
+       format('create %stable %I.%I partition of %I.%I %s',
+              case when c.relkind = 'f' then 'foreign ' when c.relpersistence = 'u' then 'unlogged '
+              else '' end,
+              n.nspname, c.relname, pn.nspname, p.relname, pg_get_expr(c.relpartbound, c.oid))
+           || coalesce(' partition by ' || pg_get_partkeydef(c.oid), '')
+           || coalesce((select format(' server %I%s', s.srvname, {_OPTIONS})
+                        from pg_foreign_table f join pg_foreign_server s on s.oid = f.ftserver
+                        where f.ftrelid = c.oid), ''),
        jsonb_build_object(
            'bound', pg_get_expr(c.relpartbound, c.oid),
            'partition_key', pg_get_partkeydef(c.oid),
