@@ -105,6 +105,7 @@ class ResultEntry(TypedDict):
     duration_seconds: float
     worker: str
     table: NotRequired[str]
+    facts: NotRequired[dict[str, object]]
 
 
 class TableEntry(TypedDict):

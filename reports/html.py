@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,6 +23,7 @@ TEMPLATES = Path(__file__).parent
 MAX_RESULTS_LISTED = 300
 MAX_HOLES_LISTED = 200
 # the few that the banner names
+MAX_WARNINGS = 100
 MAX_WORST = 8
 
 
@@ -82,9 +83,19 @@ def _context(document: Document) -> dict[str, object]:
         "listed": _listed(document, found.anchors),
         "longest": _longest(document),
         "max_rows": matrix.MAX_ROWS,
+        "warnings": list(_warnings(document)),
+        "max_warnings": MAX_WARNINGS,
         "max_worst": MAX_WORST,
         "max_holes": MAX_HOLES_LISTED,
     }
+
+
+def _warnings(document: Document) -> Iterator[tuple[str, str]]:
+    """What checks told without closing the gate."""
+    for result in document["results"]:
+        told = result.get("facts", {}).get("warnings", [])
+        if isinstance(told, list):
+            yield from ((result["check_id"], str(text)) for text in told)
 
 
 def _listed(document: Document, anchors: Mapping[int, str]) -> list[tuple[str, ResultEntry]]:

@@ -183,6 +183,17 @@ def test_lone_surrogate_does_not_stop_the_report(make_document, tmp_path):
     assert r"\ud800" in path.read_text("utf-8")
 
 
+def test_warnings_stand_on_the_page_and_close_nothing(make_document):
+    told = {"warnings": ["comment on <b>table</b> app.t is missing on the target"]}
+    document = make_document("pass")
+    assert 'id="warnings"' not in html.render(validate(document))
+    document["results"][0]["facts"] = told
+    page = html.render(validate(document))
+    assert "1 difference that the application will not notice" in page
+    assert "comment on &lt;b&gt;table&lt;/b&gt; app.t is missing" in page
+    assert "PASS" in page
+
+
 def test_rehearsal_is_flagged_and_opens_nothing(make_document):
     document = make_document("pass")
     document["migration"]["rehearsal"] = True
