@@ -149,20 +149,20 @@ def _column_problems(
     if declared is not None and declared.change == "changed":
         if likeness is Likeness.SAME:
             yield needless(declared, "source and target agree")
-        elif not same_definition(declared.definition or "", _shown(target)):
-            message = f"column {name} is declared as {declared.definition}, found {_shown(target)}"
+        elif not same_definition(declared.definition or "", shown(target)):
+            message = f"column {name} is declared as {declared.definition}, found {shown(target)}"
             yield finding(name, "column differs", message)
     elif likeness is Likeness.UNDECIDED:
         raise UnreadableError(
-            f"column {name}: cannot be judged, because {_shown(source)} and {_shown(target)} "
+            f"column {name}: cannot be judged, because {shown(source)} and {shown(target)} "
             "differ in a schema that no mapping rule speaks of; declare it in migration.toml"
         )
     elif differing:
         yield finding(
             name,
             "column differs",
-            f"column {name} differs in {', '.join(differing)}; expected {_shown(source)}, "
-            f"found {_shown(target)}",
+            f"column {name} differs in {', '.join(differing)}; expected {shown(source)}, "
+            f"found {shown(target)}",
         )
 
 
@@ -182,7 +182,8 @@ def _column_likeness(source: Column, target: Column, names: Names) -> tuple[Like
     return Likeness.UNDECIDED if undecided else Likeness.SAME, []
 
 
-def _shown(column: Column) -> str:
+def shown(column: Column) -> str:
+    """A column's type and properties, as a declaration of a change spells them."""
     words = [column.type]
     words += [f"collate {column.collation}"] if column.collation else []
     words += ["not null"] if column.not_null else []

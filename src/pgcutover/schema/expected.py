@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from pgcutover.catalog.read import SideCatalog, read_side
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
@@ -64,6 +65,7 @@ class Expected:
 
     snapshot: Snapshot
     moved: Mapping[str, str]
+    catalog: SideCatalog
 
 
 def expected_schema(recipe: Recipe, say: Say) -> Expected:
@@ -95,7 +97,9 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
         after = dict(_relations(connection))
         with open_session(dsn) as session:
             snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
-    return Expected(snapshot, {name: after[o] for o, name in before.items() if o in after})
+            catalog = read_side(session, "expected schema")
+    moved = {name: after[o] for o, name in before.items() if o in after}
+    return Expected(snapshot, moved, catalog)
 
 
 def _scripts(folder: Path | None) -> Iterator[tuple[str, str, str]]:
