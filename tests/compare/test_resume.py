@@ -72,6 +72,24 @@ def test_finished_chunks_are_not_read_again(big: Lab, tmp_path: Path) -> None:
         assert diff.findings()[0].evidence["count"] == 2
 
 
+def test_a_table_read_in_one_go_is_not_read_again_once_it_was_equal(
+    big: Lab, tmp_path: Path
+) -> None:
+    for dsn, schema in ((big.source, "app"), (big.target, "core")):
+        run(dsn, f"alter table {schema}.big drop constraint big_pkey, add primary key (v)")
+    with pytest.raises(KeyboardInterrupt):
+        asked(big, tmp_path, Watched(stop_after=1), resume=False)
+    first = asked(big, tmp_path, Watched(), resume=True)
+    assert (bool(first), first.facts["read_by"]) == (False, "the whole heap")
+    assert "resumed" not in first.facts  # nothing had come to its end
+    second = asked(big, tmp_path, Watched(), resume=True)
+    assert (second.facts["rows_source"], second.facts["resumed"]["rows"]) == (ROWS, ROWS)
+    run(big.target, "update core.big set k = 0 where k = 7")
+    assert asked(big, tmp_path, Watched(), resume=False)
+    third = asked(big, tmp_path, Watched(), resume=True)  # it differed, so it is read again
+    assert third.findings()[0].evidence["count"] == 1
+
+
 def test_what_differed_before_is_looked_at_again(big: Lab, tmp_path: Path) -> None:
     run(big.target, "update core.big set v = 'x' where k = 3")
     with pytest.raises(KeyboardInterrupt):

@@ -102,7 +102,7 @@ def scan(question: Question, reading: Reading) -> Scan:
     if grid is not None and question.rows_estimate > SMALL_ROWS:
         counted, how = _by_ranges(question, grid, reading), "ranges of the key"
     else:
-        counted, how = _by_buckets(question, reading), "the whole heap"
+        counted, how = _whole(question, reading), "the whole heap"
     reading.progress(question.name, counted.rows, counted.rows, "done")
     if counted.has_suspects and not (counted.tally.total or counted.tally.tolerated):
         raise UnreadableError(
@@ -176,6 +176,22 @@ def _sampled(question: Question, kept: Sequence[Suspect]) -> tuple[Sampled, Samp
         if isinstance(error.__cause__, psycopg.errors.CharacterNotInRepertoire):
             return Sampled(), Sampled()
         raise
+
+
+def _whole(question: Question, reading: Reading) -> _Counting:
+    """A table read in one go; a large one that was found equal is not read again on resuming."""
+    if question.rows_estimate <= SMALL_ROWS:
+        return _by_buckets(question, reading)
+    with keeping(reading.checkpoints, question, reading.fingerprint(question)) as keeper:
+        if keeper.resumed is not None:
+            counting = _Counting(rows=keeper.resumed.rows)
+            counting.notes["resumed"] = asdict(keeper.resumed)
+        else:
+            counting = _by_buckets(question, reading)
+            if not counting.has_suspects:
+                keeper.record(Cell(None, None), counting.rows, [])
+    counting.notes |= keeper.notes
+    return counting
 
 
 def _by_buckets(
