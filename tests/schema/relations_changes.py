@@ -137,8 +137,8 @@ COLUMNS = [
     ),
     ("alter table app.dropped alter c set compression pglz", "column app.dropped.c: compression"),
     (
-        "alter table app.customers alter note set compression default",
-        "column app.customers.note: compression",
+        "alter table app.packed alter note set compression default",
+        "column app.packed.note: compression",
     ),
     ("alter table app.dropped alter c set statistics 0", "column app.dropped.c: statistics_target"),
     (
@@ -195,6 +195,11 @@ STORAGE = [
     (
         "alter table app.settings set (toast.autovacuum_enabled = on)",
         "storage app.settings: toast_options",
+    ),
+    (
+        "update pg_class set reltablespace = (select oid from pg_tablespace where spcname ="
+        " 'pg_global') where oid = 'app.settings'::regclass",
+        "storage app.settings: tablespace",
     ),
     ("alter table app.kept set (fillfactor = 50)", "+storage app.kept"),
     (

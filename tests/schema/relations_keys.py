@@ -25,6 +25,11 @@ def _covering(
     )
 
 
+# what `disable trigger all` does, to the triggers of deferrable keys alone
+_UNCHECKED = (
+    "update pg_trigger set tgenabled = 'D'"
+    " where tgconstrindid > 0 and tgconstrrelid = 0 and tgrelid ="
+)
 _KEY = "foreign_key app.orders.orders_customer_fkey"
 _COVERING = "index app.customers_covering"
 CONSTRAINTS = [
@@ -88,9 +93,7 @@ CONSTRAINTS = [
         "unique app.customers.customers_name_key: deferred definition",
     ),
     (
-        "alter table app.customers disable trigger all; alter table app.customers enable trigger"
-        " user; alter table app.customers enable trigger all; update pg_trigger set tgenabled = 'D'"
-        " where tgfoid = 'unique_key_recheck'::regproc and tgrelid = 'app.customers'::regclass",
+        f"{_UNCHECKED} 'app.customers'::regclass",
         "unique app.customers.customers_name_key: firing",
     ),
     (
@@ -136,6 +139,35 @@ CONSTRAINTS = [
             "exclude using gist (during with -|-) where (room > 0)",
         ),
         "exclusion app.orders.orders_room_excl: definition",
+    ),
+    (
+        _replaced(
+            "app.orders",
+            "orders_room_excl",
+            "exclude using gist ((during * during) with &&) where (room > 0)",
+        ),
+        "exclusion app.orders.orders_room_excl: columns definition",
+        "index app.orders_room_excl: columns definition",
+    ),
+    (
+        _replaced(
+            "app.orders",
+            "orders_room_excl",
+            "exclude using gist (during with &&) where (room > 0) initially deferred",
+        )
+        + f"; {_UNCHECKED} 'app.orders'::regclass",
+        "exclusion app.orders.orders_room_excl: deferrable deferred definition firing",
+    ),
+    (
+        _replaced("app.settings", "settings_pkey", "primary key (key) initially deferred")
+        + f"; {_UNCHECKED} 'app.settings'::regclass",
+        "primary_key app.settings.settings_pkey: deferrable deferred definition firing",
+    ),
+    (
+        "alter table app.customers drop constraint customers_email_key;"
+        " create unique index customers_email_key on app.customers (email)",
+        "-unique app.customers.customers_email_key",
+        "index app.customers_email_key: constraint",
     ),
     (
         "alter table app.orders drop constraint orders_room_excl",

@@ -162,7 +162,7 @@ create extension pg_stat_statements schema other;
 LATER = {
     14: """
 create statistics app.orders_stats on (total * 2), room from app.orders;
-alter table app.customers alter column note set compression pglz;
+create table app.packed (id integer, note text compression pglz);
 """,
     15: """
 create table app.modern (a integer, b integer, constraint modern_key unique nulls not distinct (a));

@@ -66,9 +66,19 @@ def _constraint(kind: str, contype: str, more: str = "") -> Kind:
     return Kind(kind, _CONSTRAINT.format(contype=contype, columns=columns, more=more, ours=_OURS))
 
 
+def _index_columns(first: str, last: str) -> str:
+    return f"""(
+               select coalesce(array_agg(coalesce(quote_ident(a.attname),
+                                                  pg_get_indexdef(x.oid, o, false)) order by o),
+                               '{{}}')
+               from generate_series({first}, {last}) o
+               left join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[o - 1])"""  # noqa: S608
+
+
 # storage parameters are the kind `storage`'s, so they are taken out of the definition again, and so
 # is the ONLY that PostgreSQL prints for a partitioned index whether or not its partitions have it:
-# it is usable when every partition, at every level, has its valid part of it
+# it is usable when every partition, at every level, has its valid part of it; `offset 0` keeps
+# what is dear from being made anew at every mention
 _INDEX = f"""
 with recursive
 partitions (root, relation) as (
@@ -92,18 +102,13 @@ select format('%I.%I', n.nspname, x.relname), format('%I.%I', tn.nspname, c.reln
        jsonb_build_object(
            'definition', d.text,
            'method', (select amname from pg_am where oid = x.relam),
-           'columns', (
-               select array_agg(pg_get_indexdef(x.oid, o, false) order by o)
-               from generate_series(1, i.indnkeyatts) o),
-           'included', (
-               select coalesce(array_agg(pg_get_indexdef(x.oid, o, false) order by o), '{{}}')
-               from generate_series(i.indnkeyatts + 1, i.indnatts) o),
+           'columns', {_index_columns("1", "i.indnkeyatts")},
+           'included', {_index_columns("i.indnkeyatts + 1", "i.indnatts")},
            'predicate', pg_get_expr(i.indpred, i.indrelid),
            'unique', i.indisunique,
            'nulls_not_distinct',
                coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
-           'constraint', (select format('%I', k.conname) from pg_constraint k
-                          where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')),
+           'constraint', quote_ident(k.conname),
            'usable', i.indisvalid and i.indisready and i.indislive and (x.relkind <> 'I' or
                coalesce(w.usable and w.parts = r.parts, false)),
            'clustered', i.indisclustered,
@@ -116,17 +121,17 @@ select format('%I.%I', n.nspname, x.relname), format('%I.%I', tn.nspname, c.reln
 from pg_index i
 join pg_class x on x.oid = i.indexrelid join pg_namespace n on n.oid = x.relnamespace
 join pg_class c on c.oid = i.indrelid join pg_namespace tn on tn.oid = c.relnamespace
+left join pg_constraint k on k.conindid = x.oid and k.contype in ('p', 'u', 'x')
 left join complete w on w.index = x.oid
 left join relations r on r.root = c.oid
 cross join lateral (select replace(pg_get_indexdef(x.oid), quote_ident(x.relname) || ' ON ONLY ',
-                                   quote_ident(x.relname) || ' ON ')) whole (text)
-cross join lateral (select replace(whole.text, ' WITH (' || (
+                                   quote_ident(x.relname) || ' ON ') offset 0) whole (text)
+cross join lateral (select coalesce(replace(whole.text, ' WITH (' || (
     select string_agg(name || '=' || case when quote_ident(value) = value then value
                                      else quote_literal(value) end, ', ' order by position)
     from unnest(x.reloptions) with ordinality o (text, position)
     cross join lateral (select split_part(text, '=', 1), substr(text, strpos(text, '=') + 1))
-        s (name, value)) || ')', '')) stripped (text)
-cross join lateral (select coalesce(stripped.text, whole.text)) d (text)
+        s (name, value)) || ')', ''), whole.text) offset 0) d (text)
 where not exists (select from pg_inherits h where h.inhrelid = x.oid)
   and c.relkind in ('r', 'p', 'm') and {_OURS}
 order by 1
