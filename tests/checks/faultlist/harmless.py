@@ -143,11 +143,6 @@ CONTROLS = [
 ]
 NOT_SEEN = [
     blind(
-        "identity-behind",
-        "an identity's sequence is behind its rows",
-        "alter table core.customers alter id restart with 1",
-    ),
-    blind(
         "SCH-104",
         "rows sit in the default partition",
         "alter table core.events detach partition core.events_2025q2; insert into "
