@@ -78,4 +78,4 @@ def test_packed_pairs_are_judged_as_the_rows_that_they_are(common, others, chanc
 
 
 def test_a_cell_without_rows_has_no_pairs():
-    assert unpacked(None, None) == Rows(Counter(), Counter(), [])
+    assert unpacked(None, None) == Rows(Counter(), Counter(), [], are_single=True)

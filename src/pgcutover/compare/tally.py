@@ -110,12 +110,14 @@ class Tally:
 class Rows:
     """Pairs of both sides, how often each is there; those that are alike may be left out.
 
-    `known` are keys of the source whose rows were left out.
+    `known` are keys of the source whose rows were left out. `are_single` says that no two rows here
+    share a key on their side, and none is on both.
     """
 
     source: Counter[Pair]
     target: Counter[Pair]
     known: Collection[int] = ()
+    are_single: bool = False
 
     @property
     def changed_keys(self) -> list[int]:
@@ -134,6 +136,9 @@ class Rows:
 
 def judge(result: Tally, rows: Rows, cell: Cell | None = None) -> None:
     """Count what differs between the rows of one cell."""
+    if rows.are_single:
+        _judge_single(result, rows, cell)
+        return
     lost = _by_key(_minus(rows.source, rows.target))
     added = _by_key(_minus(rows.target, rows.source))
     both = lost.keys() & added.keys()
@@ -148,6 +153,15 @@ def judge(result: Tally, rows: Rows, cell: Cell | None = None) -> None:
         result.duplicated += sum(n for key, n in extra.items() if key in known)
 
 
+def _judge_single(result: Tally, rows: Rows, cell: Cell | None) -> None:
+    lost, added = {key for key, _ in rows.source}, {key for key, _ in rows.target}
+    extra = added - lost
+    for kind, keys in (("changed", lost & added), ("missing", lost - added), ("extra", extra)):
+        if keys:
+            result.add(kind, keys, len(keys), cell)
+    result.duplicated += len(extra.intersection(rows.known))
+
+
 def unpacked(source: bytes | None, target: bytes | None) -> Rows:
     """The rows of two concatenations of 16-byte pairs, as the server sends its int8.
 
@@ -158,8 +172,9 @@ def unpacked(source: bytes | None, target: bytes | None) -> Rows:
     if len(here) < len(one) or len(there) < len(other):
         return Rows(_pairs(one), _pairs(other))
     lost, added = _pairs(here - there), _pairs(there - here)
-    new = {key for key, _ in added} - {key for key, _ in lost}
-    return Rows(lost, added, [key for key in new if _has_key(source or b"", key)])
+    old, new = {key for key, _ in lost}, {key for key, _ in added}
+    known = [key for key in new - old if _has_key(source or b"", key)]
+    return Rows(lost, added, known, len(old) == len(lost) and len(new) == len(added))
 
 
 def _slices(packed: bytes) -> list[bytes]:
