@@ -5,7 +5,7 @@ in the way of the partition that is made for it later.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from math import inf, lcm
@@ -86,7 +86,7 @@ class Partitioned:
     parent: int | None
     own_bound: str | None
     default: tuple[str, str] | None
-    bounds: tuple[str, ...] = field(default=())
+    bounds: tuple[str, ...]
 
     def __str__(self) -> str:
         """`schema.name`, as reports show it."""
@@ -113,7 +113,8 @@ def _tables(target: Connection) -> dict[int, Partitioned]:
     found = {}
     for *words, schema, name, bounds in _asked(target, _TABLES, "partitions"):
         default = (schema, name) if name else None
-        table = Partitioned(*words, default, tuple(b for b in bounds if b != "DEFAULT"))
+        others = tuple(b for b in bounds if b != "DEFAULT")
+        table = Partitioned(*(*words, default, others))
         found[table.oid] = table
     return found
 
