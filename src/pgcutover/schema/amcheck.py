@@ -29,10 +29,16 @@ _MAY = """
 select case when f is not null then has_function_privilege(f, 'execute') end
 from to_regprocedure(%s) f
 """
-_UNKNOWN = "select n from unnest(%s::text[]) n where to_regclass(n) is null order by n"
+_UNKNOWN = """
+select a.name from unnest(%s::text[]) a (name)
+where a.name not in (select format('%%I.%%I', n.nspname, c.relname)
+                     from pg_class c join pg_namespace n on n.oid = c.relnamespace)
+order by 1
+"""
 _INDEXES = """
 with recursive asked as (
-  select to_regclass(n)::oid as oid from unnest(%s::text[]) n
+  select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where format('%%I.%%I', n.nspname, c.relname) = any (%s)
   union
   select i.inhrelid from pg_inherits i join asked a on a.oid = i.inhparent
 )
@@ -146,7 +152,7 @@ def _check(
             raise UnreadableError(
                 f"index {name}: the target could not be asked: {describe_error(error)}"
             ) from error
-        if _is_gone(target, name):
+        if _is_gone(target, oid):
             outcome.undecided.append(f"{name} was dropped meanwhile")
         elif error.sqlstate in _CORRUPT:
             outcome.problems.append(_corrupt(name, error.sqlstate))
@@ -163,9 +169,10 @@ def _corrupt(name: str, sqlstate: str) -> Finding:
     return finding(name, "index corrupt", message, sqlstate=sqlstate)
 
 
-def _is_gone(target: Connection, name: str) -> bool:
+def _is_gone(target: Connection, oid: int) -> bool:
     """Whether it was dropped since; asked without a lock, and not of the snapshot."""
-    return target.execute("select to_regclass(%s) is null", [name]).fetchone() == (True,)
+    query = "select pg_relation_filenode(%s::oid) is null"
+    return target.execute(query, [oid]).fetchone() == (True,)
 
 
 def _words(undecided: Sequence[str]) -> str:

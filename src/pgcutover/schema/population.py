@@ -207,7 +207,8 @@ def _stale(target: Connection, view: _View, rows: tuple[int, int], outcome: _Out
 
 def _reason(target: Connection, view: _View, error: psycopg.Error) -> str:
     # asked of the present, not of the snapshot
-    if target.execute("select to_regclass(%s) is null", [view.name]).fetchone() == (True,):
+    gone = target.execute("select pg_relation_filenode(%s::oid) is null", [view.oid]).fetchone()
+    if gone == (True,):
         return "it was dropped meanwhile; run again"
     if isinstance(error, psycopg.errors.QueryCanceled):
         return f"its definition did not answer within {view.seconds:g} s; allow more"
