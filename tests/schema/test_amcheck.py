@@ -15,7 +15,7 @@ from pgcutover.connect import open_session
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.amcheck import amcheck_diff
 
-TABLES = ["app.t", 'app."Parts"', "app.v"]
+TABLES = ["app.t", 'app."Parts"', '"app"."v"']
 SCHEMA = (
     "create schema app",
     "create schema ext",

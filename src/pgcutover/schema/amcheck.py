@@ -31,14 +31,17 @@ from to_regprocedure(%s) f
 """
 _UNKNOWN = """
 select a.name from unnest(%s::text[]) a (name)
-where a.name not in (select format('%%I.%%I', n.nspname, c.relname)
-                     from pg_class c join pg_namespace n on n.oid = c.relnamespace)
+where not exists (
+  select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where array[n.nspname, c.relname]::text[] = parse_ident(a.name)
+)
 order by 1
 """
 _INDEXES = """
 with recursive asked as (
-  select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where format('%%I.%%I', n.nspname, c.relname) = any (%s)
+  select c.oid from unnest(%s::text[]) a (name)
+  join (pg_class c join pg_namespace n on n.oid = c.relnamespace)
+    on array[n.nspname, c.relname]::text[] = parse_ident(a.name)
   union
   select i.inhrelid from pg_inherits i join asked a on a.oid = i.inhparent
 )

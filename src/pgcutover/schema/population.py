@@ -99,7 +99,7 @@ class _Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A materialized view of the target, and how long the answer about it may take."""
+    """A materialized view of the target, and how long its answer may take; 0 is for ever."""
 
     name: str
     oid: int
@@ -176,7 +176,7 @@ def _compared(target: Connection, view: _View, *, like_others: bool) -> tuple[in
     with target.transaction() as savepoint:
         if like_others:
             target.execute(_DEFAULTS)
-        timeout = f"{max(1, int(view.seconds * 1000))}"
+        timeout = f"{int(view.seconds * 1000)}"
         target.execute("select set_config('statement_timeout', %s, true)", [timeout])
         ((definition,),) = target.execute(_DEFINITION, [view.oid]).fetchall()
         query = _COMPARED.format(view.name, definition)
