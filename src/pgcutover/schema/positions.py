@@ -30,20 +30,23 @@ order by 1
 # a column draws from a sequence that it owns, that is its identity, or that its default names;
 # what inherits is told with its parent, unless it draws from another
 _DRAWING = """
-with drawing as (
-  select distinct s.oid as sequence, t.oid as relation, a.attname,
+with drawn as (
+  select d.objid as sequence, d.refobjid as relation, d.refobjsubid as number
+  from pg_depend d
+  where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+    and d.deptype in ('a', 'i')
+  union
+  select d.refobjid, f.adrelid, f.adnum
+  from pg_depend d join pg_attrdef f on d.classid = 'pg_attrdef'::regclass and f.oid = d.objid
+  where d.refclassid = 'pg_class'::regclass
+), drawing as (
+  select s.oid as sequence, t.oid as relation, a.attname,
          coalesce(nullif(y.typbasetype, 0), y.oid) as type
-  from pg_class s
-  join pg_depend d on (d.classid = 'pg_class'::regclass and d.objid = s.oid
-                       and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i'))
-                   or (d.classid = 'pg_attrdef'::regclass and d.refclassid = 'pg_class'::regclass
-                       and d.refobjid = s.oid)
-  left join pg_attrdef f on d.classid = 'pg_attrdef'::regclass and f.oid = d.objid
-  join pg_class t on t.oid = coalesce(f.adrelid, d.refobjid) and t.relkind in ('r', 'p')
-                     and t.relpersistence <> 't'
-  join pg_attribute a on a.attrelid = t.oid and a.attnum = coalesce(f.adnum, d.refobjsubid)
+  from drawn w
+  join pg_class s on s.oid = w.sequence and s.relkind = 'S'
+  join pg_class t on t.oid = w.relation and t.relkind in ('r', 'p') and t.relpersistence <> 't'
+  join pg_attribute a on a.attrelid = t.oid and a.attnum = w.number
   join pg_type y on y.oid = a.atttypid and y.typcategory = 'N'
-  where s.relkind = 'S'
 )
 select format('%I.%I', n.nspname, s.relname),
        format('%I.%I', tn.nspname, t.relname), tn.nspname, t.relname, g.attname,
