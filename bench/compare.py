@@ -85,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
             if name in wanted:
                 say(f"--- {name}")
                 part(bench)
+        if arguments.note:
+            bench.facts["note"] = arguments.note
         answer = _answer(bench, arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(answer, indent=1) + "\n")

@@ -17,6 +17,7 @@ def main() -> int:
     own.add_argument("--only", nargs="+", choices=compare.PARTS, default=list(compare.PARTS))
     own.add_argument("--json", type=Path, help="where every figure is written")
     own.add_argument("--work", type=Path, help="where peers are installed; default: temporary")
+    own.add_argument("--note", help="what else the results should say of this run")
     own.add_argument("--results", action="store_true", help="write RESULTS.md and compare.svg too")
     own.set_defaults(run=compare.run)
     arguments = parser.parse_args()

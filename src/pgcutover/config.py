@@ -74,10 +74,15 @@ class Schema:
 
     What the target's schema should be is tried out on an embedded server of its major, or, where
     that lacks an extension, on the one whose superuser's DSN is in the variable `scratch_dsn_env`.
+    `amcheck` looks into the target's indexes, where that extension is installed: off, sample, or
+    full, which also looks for every row in them. Partitions must take the rows of the coming
+    `partitions_ahead_days`.
     """
 
     scripts: Path | None = None
     scratch_dsn_env: str = ""
+    amcheck: str = "off"
+    partitions_ahead_days: int = 7
     marker_table: str = "public.pgcutover_marker"
 
 
@@ -208,6 +213,11 @@ def _refuse_senseless(settings: Settings, where: str) -> None:
         for tolerance in own.tolerate:
             refuse_senseless(tolerance, f"{where}: tables.{table!r}")
     budgets, marker = settings.budgets, settings.schema.marker_table
+    if settings.schema.amcheck not in ("off", "sample", "full"):
+        raise ConfigError(
+            f"{where}: schema.amcheck: expected off, sample or full, found "
+            f"{settings.schema.amcheck!r}"
+        )
     if not all(marker.partition(".")):
         raise ConfigError(f"{where}: schema.marker_table: expected schema.table, found {marker!r}")
     if not 1 <= budgets.connections <= 32:

@@ -34,11 +34,12 @@ class RunContext:
 
     def objects(self) -> dict[str, tuple[object, ...]]:
         """What checks are parametrized over: kind, as they ask for it, and its objects."""
-        tables = self.manifest.kinds()["table"]
+        tables, amcheck = self.manifest.kinds()["table"], self.settings.schema.amcheck
         return {
             **self.manifest.kinds(),
             "dms_task": (self.settings.mover.dms.task,) if self.settings.mover.dms else (),
             "dms_table": tables if self.settings.mover.dms else (),
+            "amcheck_extent": () if amcheck == "off" else (amcheck,),
             "script_phase": ("pre-load", "post-load") if self.settings.schema.scripts else (),
             "expected_table": tuple(t for t in tables if self._has_suite(str(t))),
         }

@@ -142,12 +142,5 @@ CONTROLS = [
     ),
 ]
 NOT_SEEN = [
-    blind(
-        "SCH-104",
-        "rows sit in the default partition",
-        "alter table core.events detach partition core.events_2025q2; insert into "
-        "core.events select * from core.events_2025q2;"
-        "drop table core.events_2025q2",
-    ),
     blind("oid-behind", "the contents of a large object", source="select lo_from_bytea(0, 'x')"),
 ]

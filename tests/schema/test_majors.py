@@ -1,0 +1,82 @@
+"""A clean dump and restore between majors gives no finding, with all that a schema can hold."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from compare.lab import FUNCTIONS, run
+from psycopg import sql
+from schema import database_schema, relations_schema
+from schema.faultlab import CHECKS
+from support.servers import create_database
+
+from pgcutover.connect import open_session
+from pgcutover.embedded.server import RunningServer, ServerSpec, servers
+from pgcutover.provision.dump import SECTIONS, dump_section
+from pgcutover.schema.expected import Recipe, expected_schema
+from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
+from pgcutover.schema.kinds.extensions import EXTENSIONS
+from pgcutover.schema.snapshot import take
+from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+
+PAIRS = [(13, 17), (13, 18), (17, 18)]
+RICHES = {
+    "relations": (relations_schema.ROLES, relations_schema.schema_for),
+    "database": (database_schema.ROLES, lambda _: database_schema.SCHEMA),
+}
+# a new server has another owner of schema public, other rights on it, and its own settings;
+# an installation that the application never sees is told by these, and only by these
+OF_THE_SERVER = {"SCHEMA-SERVER", "SCHEMA-DATABASE"}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[dict[int, RunningServer]]:
+    specs = [ServerSpec(f"m{major}", major) for major in (13, 17, 18)]
+    with servers(specs, progress=lambda _: None) as started:
+        yield {server.major: server for server in started.values()}
+
+
+@pytest.mark.parametrize("riches", RICHES)
+@pytest.mark.parametrize(("older", "newer"), PAIRS, ids=[f"{a} to {b}" for a, b in PAIRS])
+def test_a_clean_restore_gives_no_finding(running, riches, older, newer) -> None:
+    source, target = running[older], running[newer]
+    roles, schema_for = RICHES[riches]
+    for server in (source, target):
+        with psycopg.connect(server.dsn(), autocommit=True) as connection:
+            _make_roles(connection, roles)
+    name = create_database(source)
+    create_database(target, name)
+    run(source.dsn(name), schema_for(older))
+    for section in SECTIONS:
+        run(target.dsn(name), dump_section(source.dsn(name), section, publications=True))
+    recipe = Recipe(source.dsn(name), target.dsn(name), newer, name, "UTF8", ())
+    expected = expected_schema(recipe, lambda _: None)
+    with open_session(source.dsn(name)) as one, open_session(target.dsn(name)) as other:
+        on_source = take(one, (*CLUSTER_KINDS, EXTENSIONS))
+        found = take(other, (*KINDS, *CLUSTER_KINDS))
+    stage = SchemaStage(SchemaEvidence(on_source, found, expected.snapshot, expected.moved))
+    red = {}
+    for check in CHECKS:
+        try:
+            FUNCTIONS[check.id](schema_stage=stage)
+        except AssertionError as error:
+            red[check.id] = str(error)
+    assert {c: text for c, text in red.items() if c not in OF_THE_SERVER} == {}
+    assert len(found.objects) > 150
+
+
+def _make_roles(connection: psycopg.Connection, roles: str) -> None:
+    """Once a server; the statements make roles and give them to each other."""
+    known = {name for (name,) in connection.execute("select rolname from pg_roles").fetchall()}
+    names = {*relations_schema.ROLE_NAMES, *database_schema.ROLE_NAMES}
+    for name in names & known:
+        connection.execute(sql.SQL("drop owned by {}").format(sql.Identifier(name)))
+    for name in names & known:
+        for (database,) in connection.execute(
+            "select datname from pg_database where datname like 'test%'"
+        ).fetchall():
+            connection.execute(
+                sql.SQL("drop database {} with (force)").format(sql.Identifier(database))
+            )
+        connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+    connection.execute(roles.encode())
