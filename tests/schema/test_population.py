@@ -193,6 +193,40 @@ def test_what_is_undecided_hides_no_finding(sides) -> None:
     assert "app.odd" in diff.facts["warnings"][0]
 
 
+def test_while_rows_still_come_being_stale_is_only_told_and_being_empty_is_not(sides) -> None:
+    run(
+        sides[1],
+        "create materialized view app.odd as select random()",
+        "update app.orders set x = 0 where id = 9",
+    )
+    with open_session(sides[0]) as source, open_session(sides[1]) as target:
+        diff = population_diff(source, target, {}, during_load=True)
+        told = " ".join(diff.facts["warnings"])
+        assert not diff
+        assert "app.copied is stale" in told
+        assert "app.odd: its definition depends" in told
+        target.rollback()
+        run(sides[1], "refresh materialized view app.nothing with no data")
+        assert found(population_diff(source, target, {}, during_load=True)) == [
+            ("app.nothing", EMPTY)
+        ]
+
+
+def test_while_rows_still_come_what_cannot_be_read_is_unknown_beside_what_is_stale(sides) -> None:
+    run(
+        sides[1],
+        "create materialized view app.slow as select pg_sleep(20)::text with no data",
+        "update pg_class set relispopulated = true where oid = 'app.slow'::regclass",
+        "update app.orders set x = 0 where id = 9",
+    )
+    with (
+        open_session(sides[0]) as source,
+        open_session(sides[1]) as target,
+        pytest.raises(UnreadableError, match=r"app\.slow"),
+    ):
+        population_diff(source, target, {}, 0.2, during_load=True)
+
+
 def test_a_view_that_may_not_be_read_is_unknown(sides) -> None:
     run(sides[1], "create role reader_of_none")
     try:

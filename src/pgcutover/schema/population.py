@@ -92,9 +92,21 @@ order by 1
 
 @dataclass(slots=True)
 class _Outcome:
+    """Findings; views that differ but may by nature; views that could not be read; what is told."""
+
     problems: list[Finding] = field(default_factory=list)
+    uncomparable: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def add(self, other: "_Outcome", *, only_told: bool) -> None:
+        """Take over what was found about one view; that it differs may only be told."""
+        self.undecided += other.undecided
+        if only_told:
+            self.warnings += [p.message for p in other.problems] + other.uncomparable
+        else:
+            self.problems += other.problems
+            self.undecided += other.uncomparable
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +123,24 @@ def population_diff(
     target: Connection,
     moved: Mapping[str, str],
     statement_timeout_seconds: float = 60.0,
+    *,
+    during_load: bool = False,
 ) -> Diff:
     """Materialized views of the target that are empty or stale; what has no statistics is told.
 
     `moved` is the target's name of each relation of the source; others keep theirs. Definitions are
     run on the target as the session's role. UnreadableError names views about which that told
-    nothing, unless others are wrong for certain.
+    nothing, unless others are wrong for certain. While rows still come, as `during_load` says,
+    whatever is fresh is soon stale, so that is only told.
     """
     theirs = {moved.get(name, name): filled for name, _, filled in _views(source, "source")}
     outcome, populated = _Outcome(), 0
     for name, oid, filled in _views(target, "target"):
         if filled:
             populated += 1
-            _freshness(target, _View(name, oid, statement_timeout_seconds), outcome)
+            view, judged = _View(name, oid, statement_timeout_seconds), _Outcome()
+            _freshness(target, view, judged)
+            outcome.add(judged, only_told=during_load)
         else:
             _unpopulated(name, theirs.get(name), outcome)
     if outcome.undecided and not outcome.problems:
@@ -191,10 +208,10 @@ def _stale(target: Connection, view: _View, rows: tuple[int, int], outcome: _Out
     held, defined = rows
     if by_moment:
         why = "its definition depends on when, where or by whom it is run, so it cannot be compared"
-        outcome.undecided.append(f"{view.name}: {why}")
+        outcome.uncomparable.append(f"{view.name}: {why}")
     elif by_order and held == defined:
         why = "it differs from its definition, which depends on the order in which rows are read"
-        outcome.undecided.append(f"{view.name}: {why}")
+        outcome.uncomparable.append(f"{view.name}: {why}")
     else:
         message = (
             f"materialized view {view.name} is stale: it holds {held:,} rows, its definition gives "
