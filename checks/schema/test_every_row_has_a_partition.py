@@ -2,7 +2,8 @@
 
 Fails when: a default partition holds rows, which belong elsewhere or nowhere; a table partitioned
   by time has no partition, and no default, for some moment of the coming days
-  (schema.partitions_ahead_days); the partitions of a hash leave out some remainder.
+  (schema.partitions_ahead_days); the partitions of a hash leave out some remainder; a
+  partitioned table has no partition at all.
 Cannot see: ranges of numbers that no row has reached yet.
 Needs: select on the default partitions of the target.
 Costs: the count of what default partitions hold.

@@ -1,10 +1,8 @@
 """Questions of the schema stage that need a look into the databases, not only at definitions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-
-from psycopg import sql
 
 from pgcutover.compare.diffs import Diff
 from pgcutover.connect import open_session
@@ -16,6 +14,7 @@ from pgcutover.schema.positions import sequences_diff
 from pgcutover.schema.stage import SchemaEvidence
 
 SAMPLED_INDEXES = 50
+_INDEXED = ("table", "materialized_view")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class SchemaState:
     def sequences(self) -> Diff:
         """Whether every sequence can be drawn from."""
         with open_session(self.source_dsn) as source, open_session(self.target_dsn) as target:
-            return sequences_diff(source, target, self.evidence.moved)
+            return sequences_diff(source, target, self.evidence.moved, self.tables)
 
     def partitions(self) -> Diff:
         """Whether partitions take every row of the days to come."""
@@ -47,18 +46,15 @@ class SchemaState:
         """
         with open_session(self.source_dsn) as source, open_session(self.target_dsn) as target:
             timeout = self.statement_timeout_seconds
-            diff = population_diff(source, target, self.evidence.moved, timeout)
-        stale = [f for f in diff.differences if f.kind == "materialized view stale"]
-        if not (self.is_live and stale):
-            return diff
-        kept = tuple(f for f in diff.differences if f not in stale)
-        told = [*diff.facts.get("warnings", ()), *(f.message for f in stale)]
-        return replace(diff, differences=kept, facts={**diff.facts, "warnings": told})
+            return population_diff(
+                source, target, self.evidence.moved, timeout, during_load=self.is_live
+            )
 
     def corruption(self, extent: str) -> Diff:
         """Whether btree indexes say what their tables hold; of all of them where `full`."""
-        names = [sql.Identifier(t.target.schema, t.target.name).as_string() for t in self.tables]
+        names = [o.name for o in self.evidence.target.objects if o.kind in _INDEXED]
         is_full = extent == "full"
         with open_session(self.target_dsn) as target:
             sample = None if is_full else SAMPLED_INDEXES
-            return amcheck_diff(target, names, heapallindexed=is_full, sample=sample)
+            seed = datetime.now(UTC).toordinal()  # others tomorrow
+            return amcheck_diff(target, names, heapallindexed=is_full, sample=sample, seed=seed)
