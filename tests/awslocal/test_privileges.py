@@ -1,5 +1,6 @@
 """The mover needs no superuser, and says what it lacks."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ TABLES = "create table public.t (id int primary key, n int)"
 
 
 @pytest.fixture
-def role(workshop: Workshop) -> str:
+def role(workshop: Workshop) -> Iterator[str]:
     """A role on both servers that may do what KGC's role `dms` may, but for replica mode."""
     name = f"dms_{uuid4().hex[:8]}"
     password = workshop.databases.servers.source.password
@@ -26,7 +27,9 @@ def role(workshop: Workshop) -> str:
                 f"grant create on schema public to {name}"
             }
         )
-    return name
+    yield name
+    for dsn in ("source", "target"):
+        workshop.databases_run(**{dsn: f"drop owned by {name} cascade; drop role {name}"})
 
 
 def test_an_ordinary_role_moves_rows_and_warns_of_live_triggers(

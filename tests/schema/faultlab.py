@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -63,7 +63,7 @@ class FaultLab:
     def judge(self, target: str) -> Answers:
         """Every check of the stage."""
         with open_session(target) as session:
-            found = take(session, (*KINDS, *CLUSTER_KINDS))
+            found = _of_the_lab(take(session, (*KINDS, *CLUSTER_KINDS)))
         stage = SchemaStage(SchemaEvidence(self.on_source, found, self.expected))
         answers = Answers({}, {}, [])
         kept = _Kept(stage, answers.warnings)
@@ -75,6 +75,16 @@ class FaultLab:
             except PgCutoverError as error:
                 answers.unknown[check.id] = str(error)
         return answers
+
+
+def _of_the_lab(snapshot: Snapshot) -> Snapshot:
+    """Without the roles that other tests have on the same servers."""
+    kept = (
+        o
+        for o in snapshot.objects
+        if o.kind not in ("role", "role_setting") or "fault_" in o.name or o.name == "postgres"
+    )
+    return replace(snapshot, objects=tuple(kept))
 
 
 class _Kept:
@@ -110,7 +120,7 @@ def fault_lab(pair: Pair) -> Iterator[FaultLab]:
         recipe = Recipe(dsn, pair.target.dsn(template), 17, source, "UTF8", ())
         expected = expected_schema(recipe, lambda _: None)
         with open_session(dsn) as session:
-            on_source = take(session, (*CLUSTER_KINDS, EXTENSIONS))
+            on_source = _of_the_lab(take(session, (*CLUSTER_KINDS, EXTENSIONS)))
         yield FaultLab(pair, source, template, expected.snapshot, on_source)
     finally:
         drop_database(pair.target, template)

@@ -57,7 +57,10 @@ RULES: Mapping[str, Rule] = {
     "comment": Rule("comment on", WARN, WARN, ("text", "comment")),
     # managed services have roles of their own, and give nobody all rights
     "role": Rule(
-        "role", extra=WARN, harmless={n: _LESS for n in ("superuser", "replication", "createdb")}
+        "role",
+        extra=WARN,
+        cosmetic=("replication",),  # a mover's, on the one side or the other
+        harmless={n: _LESS for n in ("superuser", "createdb")},
     ),
     "tablespace": Rule("tablespace", WARN, WARN, ("options",)),
     "database": Rule("database", cosmetic=("connection_limit", "is_template")),
