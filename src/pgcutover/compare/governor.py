@@ -4,9 +4,9 @@ While others are at work, all sessions of ours together keep `load` backends bus
 question at a time, and rests in proportion. A rest is taken while no snapshot of ours is open,
 because a server whose rows change fast suffers more from an old snapshot than from a busy backend.
 A server on which nobody else works is read at full speed. Whether others work is looked at once a
-second, by the transactions that they complete, which every role may see, and by their active
-sessions, where this role may see them: a sampled session alone would often be missed between two
-short statements.
+second, and for longer than that before the first question, by the transactions that they complete,
+which every role may see, and by their active sessions, where this role may see them: a sampled
+session alone would often be missed between two short statements.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,6 +22,8 @@ from pgcutover.errors import UnreadableError
 from pgcutover.redact import describe_error
 
 LOOK_SECONDS = 1.0
+_FIRST_LOOKS = 15
+_BETWEEN = 0.1  # of LOOK_SECONDS, the first looks
 BUSY_TRANSACTIONS_PER_SECOND = 5.0
 PAUSE_SECONDS = 2.0
 
@@ -109,9 +111,23 @@ class Governor:
         with self._lock:
             if self._last is not None and monotonic() - self._last[0] < LOOK_SECONDS:
                 return
+            if self._last is None:
+                self._look_for_a_while()
             pressure = self._measured()
             self._reason = excess(pressure, self._limits)
             self._judge(pressure)
+
+    def _look_for_a_while(self) -> None:
+        """At first, until work of others is seen: what is read before it is seen is not held back.
+
+        Servers count their transactions about once a second (PostgreSQL 17, 27.2 "Statistics").
+        """
+        self._judge(self._measured())
+        for _ in range(_FIRST_LOOKS if self._limits.load < 1 else 0):
+            if self.is_busy:
+                break
+            self._interrupted.wait(LOOK_SECONDS * _BETWEEN)
+            self.is_busy = bool(self._measured().active_sessions)
 
     def _pause(self) -> None:
         self.pauses += 1

@@ -21,7 +21,7 @@ VERSION = sql.Identifier("pgcutover version")
 _DETAIL_CELLS = 1024
 _SPARE = 10.0  # times the target before a chunk is cut in two
 _LEAST_SECONDS = 5.0  # before that
-_SHORTER = 0.25  # of the target seconds, while others are at work
+_SHORTER = 0.1  # of the target seconds, while others are at work
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class RangeReader:
         sides = (self._question.source, self._question.target)
         pools = [ThreadPoolExecutor(s.session.connections) for s in sides]
         ahead = max(s.session.connections for s in sides) + 1
+        self._adapt()
         waiting: deque[tuple[Chunk, bool, list[Future[Any]]]] = deque()
         try:
             while True:
@@ -118,6 +119,11 @@ class RangeReader:
             session.close_snapshot()
         for session in sessions:
             session.snapshot()
+        self._adapt()
+
+    def _adapt(self) -> None:
+        """Short and alone while others are at work, else as wide as allowed."""
+        sessions = [s.session for s in (self._question.source, self._question.target)]
         spare = any(session.wants_rest for session in sessions)
         self._planner.target_seconds = self._target_seconds * (_SHORTER if spare else 1.0)
         if not spare:

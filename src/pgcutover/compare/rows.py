@@ -220,8 +220,6 @@ def _by_buckets(
 
 def _by_ranges(question: Question, grid: Grid, reading: Reading) -> _Counting:
     refuse_surprises(question, grid)
-    for side in (question.source, question.target):
-        side.session.widen()
     with keeping(reading.checkpoints, question, reading.fingerprint(question)) as keeper:
         counting = _resumed(question, grid, keeper)
         planner = RangePlanner(
