@@ -169,3 +169,117 @@ def test_a_scratch_server_that_does_not_answer_is_said(people: Databases) -> Non
     with pytest.raises(Exception, match="scratch server cannot be reached") as raised:
         made(people, scratch_dsn="host=localhost port=1 user=u password=secret dbname=d")
     assert "secret" not in str(raised.value)
+
+
+SWAPPED = [
+    rule(1, "selection", "include", "app", "%"),
+    rule(2, "transformation", "rename", "app", "a", rule_target="table", value="b"),
+    rule(3, "transformation", "rename", "app", "b", rule_target="table", value="a"),
+    rule(4, "transformation", "rename", "app", "c", rule_target="table", value="d"),
+    rule(5, "transformation", "rename", "app", "d", rule_target="table", value="e"),
+    rule(6, "transformation", "rename", "app", "e", "x", rule_target="column", value="y"),
+    rule(7, "transformation", "rename", "app", "e", "y", rule_target="column", value="x"),
+    rule(8, "transformation", "rename", "app", "e", "z", rule_target="column", value="zz"),
+    rule(9, "transformation", "rename", "app", "e", rule_target="schema", value="new"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def letters(databases: Databases) -> Databases:
+    made = [f"create table app.{name} (x int, y text, z date)" for name in "abcde"]
+    comments = [f"comment on table app.{name} is 'once {name}'" for name in "abcde"]
+    run(databases.source, "create schema app", *made, *comments)
+    return databases
+
+
+def letters_made(letters: Databases, scripts: Path | None = None) -> dict[str, str]:
+    """What became of each table: its comment says who it was; the columns of what was e."""
+    with open_session(letters.source) as source:
+        tables = mapped_tables(rules(SWAPPED), source)
+    place = (letters.source, letters.target, 17, letters.name, "UTF8")
+    made = expected_schema(Recipe(*place, tables, scripts), lambda _: None)
+    columns = made.snapshot.of_kind("column")
+    return dict(made.moved) | {n: str(c.facts["type"]) for n, c in columns.items() if "new" in n}
+
+
+MEANT = {
+    "app.a": "app.b",
+    "app.b": "app.a",
+    "app.c": "app.d",
+    "app.d": "app.e",
+    "app.e": "new.e",
+    "new.e.y": "integer",
+    "new.e.x": "text",
+    "new.e.zz": "date",
+}
+
+
+def test_tables_and_columns_take_each_others_names(letters: Databases) -> None:
+    assert letters_made(letters) == MEANT
+
+
+def test_what_a_script_has_renamed_is_not_renamed_again(letters: Databases, tmp_path) -> None:
+    script = (
+        "alter table app.a rename to t; alter table app.b rename to a; alter table app.t rename"
+        " to b; alter table app.e rename x to t; alter table app.e rename y to x;"
+        " alter table app.e rename t to y"
+    )
+    assert letters_made(letters, scripted(tmp_path, pre_load=script)) == MEANT
+
+
+def test_what_a_script_makes_belongs_to_the_role_that_provisions(
+    people: Databases, tmp_path
+) -> None:
+    """The owner of the target's database, or who the journal says has run the scripts."""
+    script = (
+        "create schema made; create table made.t (); set role only_owner; create table app.u ()"
+    )
+    run(people.target, "create role provisioner", "create role only_owner")
+    run(people.target, f'alter database "{people.name}" owner to provisioner')
+    try:
+        owners = made(people, scripted(tmp_path, post_load=script)).snapshot.of_kind("owner")
+        found = {name: o.facts["owner"] for name, o in owners.items()}
+        assert found["schema made"] == found["table made.t"] == "provisioner"
+        assert found["table app.u"] == "only_owner"
+        assert found["table app.visits"] == "postgres"
+    finally:
+        run(people.target, f'alter database "{people.name}" owner to postgres')
+        run(people.target, "drop role provisioner", "drop role only_owner")
+
+
+def test_roles_that_scripts_make_go_with_the_scratch_database(
+    people: Databases, pair: Pair, tmp_path
+) -> None:
+    before = state(pair)
+    scripts = scripted(
+        tmp_path, pre_load="create role made_by_script; grant made_by_script to postgres"
+    )
+    made(people, scripts, scratch_dsn=pair.target.dsn())
+    assert state(pair) == before
+
+
+def test_what_a_killed_run_left_is_cleared_up_by_the_next(people: Databases, pair: Pair) -> None:
+    before = state(pair)
+    left = "pgcutover_scratch_0123456789ab"
+    run(pair.target.dsn(), f"create database {left}", autocommit=True)
+    run(pair.target.dsn(left), "create role left_behind", "create table t ()",
+        "alter table t owner to left_behind",
+        f"""comment on database {left} is '["left_behind"]'""")  # fmt: skip
+    made(people, scratch_dsn=pair.target.dsn())
+    assert state(pair) == before
+
+
+def test_roles_of_every_name_own_what_they_own(people: Databases) -> None:
+    run(people.source, 'create role "rds o\'x"', 'alter table app.visits owner to "rds o\'x"')
+    try:
+        owners = made(people).snapshot.of_kind("owner")
+        assert owners["table app.visits"].facts["owner"] == '"rds o\'x"'
+    finally:
+        run(people.source, 'drop owned by "rds o\'x" cascade', 'drop role "rds o\'x"')
+
+
+def test_a_database_of_another_encoding_can_be_expected(people: Databases) -> None:
+    with open_session(people.source) as source:
+        tables = mapped_tables(rules(MOVED), source)
+    place = (people.source, people.target, 17, people.name, "LATIN1")
+    assert "core.persons" in expected_schema(Recipe(*place, tables), lambda _: None).moved.values()

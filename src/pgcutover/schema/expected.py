@@ -7,7 +7,7 @@ explained by neither the source nor a script.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,21 +17,23 @@ from psycopg import sql
 from pgcutover.catalog.read import SideCatalog, read_side
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
-from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.mapping import MappedTable
 from pgcutover.provision.dump import SECTIONS, dump_section
+from pgcutover.provision.journal import journal
 from pgcutover.provision.run import Connection, one_transaction, run_statements
 from pgcutover.provision.scripts import read_scripts
 from pgcutover.redact import describe_error
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
+from pgcutover.schema.lent_roles import ROLES, acting_as, lend_roles, minding_new_roles
+from pgcutover.schema.moving import move, standing
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.scratch import scratch_database
+from pgcutover.schema.scratch import connect, scratch_database
 from pgcutover.schema.snapshot import take
 
 Say = Callable[[str], None]
-PHASES = ("pre-load", "post-load")
 _MISSING_EXTENSION = ("0A000", "58P01", "22023")
-_ROLES = "select rolname from pg_roles where rolname !~ '^(pg_|rds)'"
+_OWNER = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()"
 _RELATIONS = """
 select c.oid::int8, format('%I.%I', n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -74,74 +76,56 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
         (section, dump_section(recipe.source_dsn, section, publications=True))
         for section in SECTIONS
     ]
-    with (
-        scratch_database(
-            recipe.target_major,
-            recipe.target_database,
-            recipe.target_encoding,
-            recipe.scratch_dsn,
-            say,
-        ) as dsn,
-        psycopg.connect(dsn, autocommit=True, application_name="pgcutover") as connection,
-        _roles(connection, recipe),
-    ):
-        for section, text in dumped:
-            with _remedied(), one_transaction(connection):
-                run_statements(connection, text, f"source/{section}.sql")
-        before = dict(_relations(connection))
-        _drop_publications(connection)
-        for phase, name, text in _scripts(recipe.scripts):
-            with _remedied(), one_transaction(connection):
-                run_statements(connection, text, f"{phase}/{name}")
-        _move(connection, recipe.tables)
-        after = dict(_relations(connection))
+    place = (recipe.target_major, recipe.target_database, recipe.target_encoding)
+    with _remedied(), scratch_database(*place, recipe.scratch_dsn, say) as dsn:
+        with closing(connect(dsn)) as connection:
+            moved = _make(connection, recipe, dumped)
         with open_session(dsn) as session:
             snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
-            catalog = read_side(session, "expected schema")
-    moved = {name: after[o] for o, name in before.items() if o in after}
-    return Expected(snapshot, moved, catalog)
+            return Expected(snapshot, moved, read_side(session, "expected schema"))
 
 
-def _scripts(folder: Path | None) -> Iterator[tuple[str, str, str]]:
-    for phase in PHASES if folder else ():
-        for script in read_scripts(folder, phase) if folder else ():
-            yield phase, script.name, script.text
+def _make(
+    connection: Connection, recipe: Recipe, dumped: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """Run the dump, scripts and moves; what became of each relation of the source."""
+    owner, roles = _roles_of(recipe)
+    lend_roles(connection, roles)
+    for section, text in dumped:
+        with one_transaction(connection):
+            run_statements(connection, text, f"source/{section}.sql")
+    before = dict(_relations(connection))
+    tables = standing(connection, recipe.tables)
+    _drop_publications(connection)
+    with acting_as(connection, owner):
+        _run_scripts(connection, recipe.scripts, "pre-load")
+        with one_transaction(connection):
+            move(connection, tables)
+        _run_scripts(connection, recipe.scripts, "post-load")
+    after = dict(_relations(connection))
+    return {name: after[o] for o, name in before.items() if o in after}
 
 
-@contextmanager
-def _roles(connection: Connection, recipe: Recipe) -> Iterator[None]:
-    """The roles of both sides, so that owners and grants can be given; dropped again afterwards.
+def _run_scripts(connection: Connection, folder: Path | None, phase: str) -> None:
+    for script in read_scripts(folder, phase) if folder else ():
+        with one_transaction(connection), minding_new_roles(connection):
+            run_statements(connection, script.text, f"{phase}/{script.name}")
 
-    They are superusers here, so that a script's `set role` works whatever the role lacks on an
-    empty server; what each may do on the target is compared elsewhere.
+
+def _roles_of(recipe: Recipe) -> tuple[str, list[str]]:
+    """Who provisions the target, and the roles of both sides.
+
+    It is whoever the target's journal says, else the owner of its database.
     """
-    wanted = set(_names(recipe.source_dsn)) | set(_names(recipe.target_dsn))
-    known = {name for (name,) in connection.execute(_ROLES).fetchall()}
-    made = sorted(wanted - {str(name) for name in known})
-    for name in made:
-        connection.execute(sql.SQL("create role {} superuser nologin").format(sql.Identifier(name)))
-    try:
-        yield
-    finally:
-        if recipe.scratch_dsn is not None and not connection.closed:
-            _drop_roles(connection, made)
-
-
-def _drop_roles(connection: Connection, names: Sequence[str]) -> None:
-    """The scratch database, which alone has objects of theirs, is dropped with what they own."""
-    connection.execute("reset role")
-    for name in names:
-        role = sql.Identifier(name)
-        connection.execute(sql.SQL("drop owned by {} cascade").format(role))
-        connection.execute(sql.SQL("drop role {}").format(role))
-
-
-def _names(dsn: str) -> list[str]:
-    try:
-        with open_session(dsn) as session:
-            return [name for (name,) in session.execute(_ROLES.encode())]
-    except psycopg.Error as error:
-        raise UnreadableError(f"the roles cannot be read: {describe_error(error)}") from error
+    with open_session(recipe.source_dsn) as source:
+        roles = [name for (name,) in source.execute(ROLES.encode())]
+    with open_session(recipe.target_dsn) as target:
+        roles += [name for (name,) in target.execute(ROLES.encode())]
+        row = target.execute(_OWNER.encode()).fetchone()
+        owner = str(row[0]) if row else ""
+        with suppress(psycopg.errors.InsufficientPrivilege), target.transaction():
+            owner = next((done.applied_by for done in reversed(journal(target))), owner)
+    return owner, [*roles, owner]
 
 
 def _relations(connection: Connection) -> list[tuple[int, str]]:
@@ -151,45 +135,6 @@ def _relations(connection: Connection) -> list[tuple[int, str]]:
 def _drop_publications(connection: Connection) -> None:
     for (name,) in connection.execute(_MOVERS_PUBLICATIONS.encode()).fetchall():
         connection.execute(sql.SQL("drop publication {}").format(sql.Identifier(str(name))))
-
-
-def _move(connection: Connection, tables: Sequence[MappedTable]) -> None:
-    """What the mapping moves and no script has moved."""
-    for table in tables:
-        if _exists(connection, table.target) or not _exists(connection, table.source):
-            continue
-        schema = sql.Identifier(table.target.schema)
-        connection.execute(sql.SQL("create schema if not exists {}").format(schema))
-        if table.source.schema != table.target.schema:
-            connection.execute(
-                sql.SQL("alter table {} set schema {}").format(_identifier(table.source), schema)
-            )
-        now = RelationName(table.target.schema, table.source.name)
-        if table.source.name != table.target.name:
-            connection.execute(
-                sql.SQL("alter table {} rename to {}").format(
-                    _identifier(now), sql.Identifier(table.target.name)
-                )
-            )
-        for source, target in table.columns:
-            if source != target:
-                connection.execute(
-                    sql.SQL("alter table {} rename column {} to {}").format(
-                        _identifier(table.target), sql.Identifier(source), sql.Identifier(target)
-                    )
-                )
-
-
-def _exists(connection: Connection, name: RelationName) -> bool:
-    row = connection.execute(
-        "select to_regclass(format('%%I.%%I', %s::text, %s::text)) is not null",
-        [name.schema, name.name],
-    ).fetchone()
-    return row == (True,)
-
-
-def _identifier(name: RelationName) -> sql.Identifier:
-    return sql.Identifier(name.schema, name.name)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """A database to try a schema in, on a server of the target's major, thrown away afterwards."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from uuid import uuid4
 
 import psycopg
@@ -12,61 +13,52 @@ from pgcutover.embedded.server import ServerSpec, servers
 from pgcutover.errors import ConfigError, ServerError
 from pgcutover.redact import describe_error
 
+Connection = psycopg.Connection[tuple[object, ...]]
+Say = Callable[[str], None]
+
+_PREFIX = "pgcutover_scratch_"
+# any number will do; it must be the same for every run on one server
+_LOCK = 7_204_611_335_170_043
+_LEFT = """
+select d.datname, shobj_description(d.oid, 'pg_database') from pg_database d
+where d.datname ~ '^pgcutover_scratch_[0-9a-f]{12}$'
+"""
+
 
 @contextmanager
 def scratch_database(
-    major: int, name: str, encoding: str, dsn: str | None, say: Callable[[str], None]
+    major: int, name: str, encoding: str, dsn: str | None, say: Say
 ) -> Iterator[str]:
     """The superuser's DSN of an empty database, on an embedded server or on the one named.
 
-    On a named server the database has a random name of its own; it alone is dropped in the end.
-    ServerError where there is no server, ConfigError where it is of another major.
+    On a named server the database has a random name of its own; in the end it is dropped, with the
+    roles that `remember_roles` was told, and so is what a killed run has left there. Runs on one
+    named server wait for each other. ServerError where there is no server, ConfigError where it is
+    of another major.
     """
     if dsn is None:
         say(f"the expected schema is tried out on a scratch server of PostgreSQL {major}")
         with servers([ServerSpec("scratch", major)], progress=_unsaid) as running:
-            yield _created(running["scratch"].dsn(), name, encoding)
+            own = running["scratch"].dsn()
+            if name != "postgres":
+                with closing(connect(own)) as connection:
+                    _create(connection, name, encoding)
+            yield make_conninfo(own, dbname=name)
         return
-    _refuse_another_major(dsn, major)
-    own = f"pgcutover_scratch_{uuid4().hex[:12]}"
-    try:
-        yield _created(dsn, own, encoding)
-    finally:
-        _run(dsn, sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(own)))
-
-
-def _unsaid(_: str) -> None:
-    """Where a server listens that nobody else will see."""
-
-
-def _created(dsn: str, name: str, encoding: str) -> str:
-    create = sql.SQL("create database {} template template0 encoding {}").format(
-        sql.Identifier(name), sql.Literal(encoding)
-    )
-    if name != "postgres":
-        _run(dsn, create)
-    return make_conninfo(dsn, dbname=name)
-
-
-def _refuse_another_major(dsn: str, major: int) -> None:
-    with _connected(dsn) as connection:
-        found = connection.info.server_version // 10_000
-    if found != major:
-        raise ConfigError(
-            f"schema.scratch_dsn_env: expected a server of the target's major {major}, found "
-            f"{found}; what it prints could not be compared with the target"
-        )
-
-
-def _run(dsn: str, statement: sql.Composed) -> None:
-    with _connected(dsn) as connection:
+    with closing(connect(dsn)) as connection:
+        _refuse_another_major(connection, major)
+        _wait_for_others(connection, say)
+        _throw_away(connection)
+        own = _PREFIX + uuid4().hex[:12]
         try:
-            connection.execute(statement)
-        except psycopg.Error as error:
-            raise ServerError(f"the scratch server refuses: {describe_error(error)}") from error
+            _create(connection, own, encoding)
+            yield make_conninfo(dsn, dbname=own)
+        finally:
+            _throw_away(connection)
 
 
-def _connected(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
+def connect(dsn: str) -> Connection:
+    """A session in autocommit mode; ServerError where the scratch server cannot be reached."""
     try:
         return psycopg.connect(dsn, autocommit=True, application_name="pgcutover")
     except psycopg.Error as error:
@@ -74,3 +66,64 @@ def _connected(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
             f"the scratch server cannot be reached: {describe_error(error)}; check "
             "schema.scratch_dsn_env"
         ) from error
+
+
+def remember_roles(connection: Connection, names: Iterable[str]) -> None:
+    """That these roles go with the session's scratch database, whoever has to clear up."""
+    kept = set(_remembered(connection)) | set(names)
+    connection.execute(
+        sql.SQL("comment on database {} is {}").format(
+            sql.Identifier(connection.info.dbname), sql.Literal(json.dumps(sorted(kept)))
+        )
+    )
+
+
+def _remembered(connection: Connection) -> list[str]:
+    row = connection.execute(
+        "select shobj_description(oid, 'pg_database') from pg_database"
+        " where datname = current_database()"
+    ).fetchone()
+    return json.loads(str(row[0])) if row and row[0] else []
+
+
+def _unsaid(_: str) -> None:
+    """Where a server listens that nobody else will see."""
+
+
+def _create(connection: Connection, name: str, encoding: str) -> None:
+    # only UTF8 is sure to go with the locale that the server has; C goes with every encoding
+    locale = sql.SQL("" if encoding == "UTF8" else "lc_collate 'C' lc_ctype 'C'")
+    create = sql.SQL("create database {} template template0 encoding {} {}")
+    _run(connection, create.format(sql.Identifier(name), sql.Literal(encoding), locale))
+
+
+def _refuse_another_major(connection: Connection, major: int) -> None:
+    found = connection.info.server_version // 10_000
+    if found != major:
+        raise ConfigError(
+            f"schema.scratch_dsn_env: expected a server of the target's major {major}, found "
+            f"{found}; what it prints could not be compared with the target"
+        )
+
+
+def _wait_for_others(connection: Connection, say: Say) -> None:
+    """Hold the server's lock until the session ends."""
+    if connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+        say("another run uses the scratch server; waiting until it has ended")
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+
+
+def _throw_away(connection: Connection) -> None:
+    """Every scratch database and its roles: whoever holds the lock is alone with them."""
+    for name, comment in connection.execute(_LEFT.encode()).fetchall():
+        database = sql.Identifier(str(name))
+        _run(connection, sql.SQL("drop database if exists {} with (force)").format(database))
+        for role in json.loads(str(comment)) if comment else ():
+            _run(connection, sql.SQL("drop role if exists {}").format(sql.Identifier(role)))
+
+
+def _run(connection: Connection, statement: sql.Composed) -> None:
+    try:
+        connection.execute(statement)
+    except psycopg.Error as error:
+        raise ServerError(f"the scratch server refuses: {describe_error(error)}") from error
