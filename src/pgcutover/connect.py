@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 
 from pgcutover.errors import ServerError
+from pgcutover.redact import describe_error
 
 # What the text output of a value depends on (PostgreSQL 17, 19.11 "Client Connection Defaults");
 # row_security = off makes the server refuse a filtered answer instead of giving it.
@@ -77,6 +78,18 @@ def open_session(
         connection.close()
         raise
     return connection
+
+
+def open_side(side: str, dsn: str) -> psycopg.Connection[Any]:
+    """A pinned read-only session; ServerError names the side and what the server said."""
+    try:
+        return open_session(dsn)
+    except psycopg.ProgrammingError as error:
+        raise ServerError(
+            f"{side}: its DSN is not a conninfo string or URL that libpq understands"
+        ) from error
+    except psycopg.Error as error:
+        raise ServerError(f"{side}: cannot connect: {describe_error(error)}") from error
 
 
 def open_watch(dsn: str) -> psycopg.Connection[Any]:

@@ -133,7 +133,7 @@ def test_only_a_server_with_other_work_is_spared(databases) -> None:
     governed.close()
 
 
-def test_a_lost_session_of_the_governor_is_replaced(databases) -> None:
+def test_a_lost_open_side_the_governor_is_replaced(databases) -> None:
     governed = governor(databases.source, Limits(load=0.5))
     ask_often(governed, databases.source)
     run(

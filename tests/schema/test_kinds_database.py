@@ -231,10 +231,12 @@ def test_an_icu_collation_is_told_alike_whatever_the_columns_are_called(
 
 
 @pytest.mark.parametrize(
-    ("name", "major", "offered"),
-    [("pgcrypto", 14, True), ("timescaledb", 14, False), ("pgcrypto", 99, None)],
+    ("name", "major", "says"),
+    [
+        ("pgcrypto", 12, "offered by RDS for PostgreSQL 12 on 2022-03-19"),
+        ("timescaledb", 14, "not offered by RDS for PostgreSQL 14 on 2022-03-19"),
+        ("pgcrypto", 99, "offered by RDS for PostgreSQL 14 on 2022-03-19"),
+    ],
 )
-def test_what_rds_offers_is_known_of_the_majors_on_its_list(
-    name: str, major: int, offered: bool | None
-) -> None:
-    assert extensions.available_on_rds(name, major) is offered
+def test_what_rds_offers_is_told_with_major_and_date(name: str, major: int, says: str) -> None:
+    assert extensions.on_rds(name, major) == says

@@ -24,6 +24,11 @@ class Property:
     expected: Value
     found: Value
 
+    def __str__(self) -> str:
+        """What it is, what was expected, what was found."""
+        expected, found = shown_value(self.expected), shown_value(self.found)
+        return f"{self.name.replace('_', ' ')}: expected {expected}, found {found}"
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -62,10 +67,7 @@ class Difference:
             return f"{thing} is missing on the target{more}"
         if self.change == EXTRA:
             return f"{thing} is on the target{more}, and nothing explains it"
-        told = "; ".join(
-            f"{p.name.replace('_', ' ')}: expected {_shown(p.expected)}, found {_shown(p.found)}"
-            for p in self.properties
-        )
+        told = "; ".join(map(str, self.properties))
         return f"{thing} differs: {told}"
 
 
@@ -162,7 +164,8 @@ def _worst(kind: str, properties: Iterable[Property]) -> Severity:
     return Severity.BLOCK if Severity.BLOCK in found else Severity.WARN
 
 
-def _shown(value: Value) -> str:
+def shown_value(value: Value) -> str:
+    """A property's value in words."""
     if value is None or value == []:
         return "none"
     if isinstance(value, bool):

@@ -24,6 +24,7 @@ from pgcutover.provision.run import Connection, one_transaction, run_statements
 from pgcutover.provision.scripts import read_scripts
 from pgcutover.redact import describe_error
 from pgcutover.schema.kinds import KINDS
+from pgcutover.schema.kinds.extensions import on_rds
 from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
 from pgcutover.schema.lent_roles import ROLES, acting_as, lend_roles, minding_new_roles
 from pgcutover.schema.moving import move, standing
@@ -34,6 +35,10 @@ from pgcutover.schema.snapshot import take
 Say = Callable[[str], None]
 _MISSING_EXTENSION = ("0A000", "58P01", "22023")
 _OWNER = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()"
+_REMEDY = (
+    "name a server of the target's major that has what is missing in schema.scratch_dsn_env, or "
+    "drop from the source what nobody uses"
+)
 _RELATIONS = """
 select c.oid::int8, format('%I.%I', n.nspname, c.relname)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -89,6 +94,7 @@ def _make(
     connection: Connection, recipe: Recipe, dumped: Sequence[tuple[str, str]]
 ) -> dict[str, str]:
     """Run the dump, scripts and moves; what became of each relation of the source."""
+    _refuse_missing_extensions(connection, recipe)
     owner, roles = _roles_of(recipe)
     lend_roles(connection, roles)
     for section, text in dumped:
@@ -104,6 +110,21 @@ def _make(
         _run_scripts(connection, recipe.scripts, "post-load")
     after = dict(_relations(connection))
     return {name: after[o] for o, name in before.items() if o in after}
+
+
+def _refuse_missing_extensions(connection: Connection, recipe: Recipe) -> None:
+    """UnreadableError names all of the source's that the scratch server cannot make."""
+    with open_session(recipe.source_dsn) as source:
+        used = {str(name) for (name,) in source.execute("select extname from pg_extension")}
+    offered = connection.execute("select name::text from pg_available_extensions").fetchall()
+    missing = sorted(used - {str(name) for (name,) in offered})
+    if missing:
+        major = recipe.target_major
+        told = ", ".join(f"{name} ({on_rds(name, major)})" for name in missing)
+        raise UnreadableError(
+            "the expected schema cannot be made in a scratch database, which lacks extensions of "
+            f"the source: {told}; {_REMEDY}"
+        )
 
 
 def _run_scripts(connection: Connection, folder: Path | None, phase: str) -> None:
@@ -147,10 +168,7 @@ def _remedied() -> Iterator[None]:
         if isinstance(error.__cause__, psycopg.Error):
             state = error.__cause__.sqlstate
             if state in _MISSING_EXTENSION and "extension" in str(error):
-                remedy = (
-                    "; name a server of the target's major that has the extension in "
-                    "schema.scratch_dsn_env"
-                )
+                remedy = f"; {_REMEDY}"
         raise UnreadableError(
             f"the expected schema cannot be made in a scratch database: {error}{remedy}"
         ) from error

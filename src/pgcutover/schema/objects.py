@@ -1,8 +1,8 @@
 """What one database holds besides rows: an object a thing, its properties in PostgreSQL's words."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 Value = str | int | bool | None | list[str]
 
@@ -29,13 +29,26 @@ class SchemaObject:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A database's schema at one moment; `unread` says which kinds could not be read, and why."""
+    """A database's schema at one moment; `unread` says which kinds could not be read, and why.
+
+    `kinds` are those that were asked for: of others it says nothing.
+    """
 
     database: str
     server_version: int
     taken_at: str
     objects: tuple[SchemaObject, ...]
     unread: Mapping[str, str] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
+
+    def only(self, kinds: Collection[str]) -> "Snapshot":
+        """What it says of some kinds."""
+        return replace(
+            self,
+            objects=tuple(o for o in self.objects if o.kind in kinds),
+            unread={kind: why for kind, why in self.unread.items() if kind in kinds},
+            kinds=tuple(kind for kind in self.kinds if kind in kinds),
+        )
 
     def of_kind(self, kind: str) -> dict[str, SchemaObject]:
         """The objects of a kind by name."""
@@ -50,4 +63,4 @@ class Snapshot:
         """The snapshot that `to_json` wrote."""
         told = json.loads(text)
         objects = tuple(SchemaObject(**each) for each in told.pop("objects"))
-        return cls(objects=objects, **told)
+        return cls(objects=objects, **{**told, "kinds": tuple(told["kinds"])})

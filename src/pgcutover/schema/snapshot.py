@@ -29,7 +29,8 @@ def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
         except psycopg.errors.InsufficientPrivilege as error:
             unread[kind.name] = describe_error(error)
     taken_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return Snapshot(connection.info.dbname, version, taken_at, tuple(objects), unread)
+    asked = tuple(kind.name for kind in kinds)
+    return Snapshot(connection.info.dbname, version, taken_at, tuple(objects), unread, asked)
 
 
 def own_role(connection: Connection) -> str:

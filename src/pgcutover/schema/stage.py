@@ -9,6 +9,7 @@ from typing import Any
 from pgcutover.compare.diffs import Diff
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.difference import Difference, differences
+from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.rules import Severity
 from pgcutover.verdict import Finding
@@ -66,11 +67,7 @@ class SchemaStage:
         `only` names the properties that are asked about, of objects that both have; `but` those
         that another question is about.
         """
-        expected = self.evidence.expected
-        if expected is None:
-            raise UnreadableError(self.evidence.trouble)
-        found = differences(expected, self.evidence.target, kinds)
-        return _diff(self._asked(found, only, but))
+        return _diff(self._from_expected(kinds, only, but))
 
     def extensions(self) -> Diff:
         """Extensions and what leads to other servers; versions against the source's."""
@@ -97,11 +94,35 @@ class SchemaStage:
 
         What a script sets counts as if the source had it so.
         """
+        return _diff(self._from_source(kinds, but))
+
+    def everything(self) -> tuple[list[Difference], list[str]]:
+        """Every difference there is, and why some kinds could not be compared."""
+        found: list[Difference] = []
+        troubles: list[str] = []
+        for kind in (*KINDS, *CLUSTER_KINDS):
+            compare = self._from_source if kind in CLUSTER_KINDS else self._from_expected
+            but = ("version",) if kind.name == "extension" else ()
+            try:
+                found += compare([kind.name], but=but)
+            except UnreadableError as error:
+                troubles.append(f"{kind.name} was not compared: {error}")
+        return found, troubles
+
+    def _from_expected(
+        self, kinds: Collection[str], only: Collection[str] = (), but: Collection[str] = ()
+    ) -> list[Difference]:
+        expected = self.evidence.expected
+        if expected is None:
+            raise UnreadableError(self.evidence.trouble)
+        return self._asked(differences(expected, self.evidence.target, kinds), only, but)
+
+    def _from_source(self, kinds: Collection[str], but: Collection[str] = ()) -> list[Difference]:
         source, made = self.evidence.source, self.evidence.expected
         scripted = {o.identity: o for o in made.objects if o.kind in kinds} if made else {}
         objects = {o.identity: o for o in source.objects} | scripted
         expected = replace(source, objects=tuple(objects.values()))
-        return _diff(self._asked(differences(expected, self.evidence.target, kinds), (), but))
+        return self._asked(differences(expected, self.evidence.target, kinds), (), but)
 
     def _asked(
         self, found: Collection[Difference], only: Collection[str], but: Collection[str]

@@ -11,18 +11,17 @@ from typing import Any
 from pgcutover.schema.kinds.model import Kind, not_of_an_extension
 
 
-def available_on_rds(name: str, major: int) -> bool | None:
-    """Whether RDS for PostgreSQL offers an extension; None where the list lacks the major.
+def on_rds(name: str, major: int) -> str:
+    """In words, whether RDS for PostgreSQL offers an extension, by a list that has a date.
 
-    The list has a date, and RDS has got more since: pg_available_extensions of a target knows best.
+    RDS has got more since: pg_available_extensions of a target knows best. A major that the list
+    lacks counts as the newest that it has.
     """
-    names = _list()["extensions"].get(str(major))
-    return None if names is None else name in names
-
-
-def rds_list_date() -> str:
-    """The day of the list that `available_on_rds` knows, as ISO 8601 has it."""
-    return str(_list()["date"])
+    told = _list()
+    majors: dict[str, list[str]] = told["extensions"]
+    known = str(major) if str(major) in majors else max(majors, key=int)
+    offered = "offered" if name in majors[known] else "not offered"
+    return f"{offered} by RDS for PostgreSQL {known} on {told['date']}"
 
 
 @cache
