@@ -1,0 +1,192 @@
+"""Schemas as people have them, brought to a target whole or renamed, and all that is said."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from compare.lab import FUNCTIONS, Lab, rule, rules
+from psycopg import sql
+from schema.faultlab import CHECKS
+from support.servers import Databases
+
+from pgcutover.catalog import read_manifest
+from pgcutover.catalog.manifest import mapped_tables
+from pgcutover.connect import open_session
+from pgcutover.errors import PgCutoverError
+from pgcutover.mapping import MappedTable
+from pgcutover.provision.statements import split_statements
+from pgcutover.provision.target import finish_target, prepare_target
+from pgcutover.schema.difference import differences
+from pgcutover.schema.kinds import KINDS
+from pgcutover.schema.stage import SchemaStage
+from pgcutover.schema.taking import take_schema
+
+_COPIED = re.compile(r"^copy\s[^;]*?\sfrom\s+stdin[^;]*;\n.*?^\\\.$", re.I | re.M | re.S)
+_OF_PSQL = re.compile(r"^\\.*$", re.M)
+_NOT_SCHEMA = re.compile(r"insert\s|update\s|delete\s|(create|drop)\s+database\s|"
+                         r"set\s+client_encoding", re.I)  # fmt: skip
+_HEIRS = """
+select n.nspname::text, c.relname::text from pg_class c join pg_namespace n on n.oid = relnamespace
+where exists (select from pg_inherits i join pg_class p on p.oid = i.inhparent
+              where c.oid in (i.inhrelid, i.inhparent) and p.relkind = 'r')
+"""
+_INHERITED = """
+select n.nspname::text, c.relname::text, a.attname::text
+from pg_attribute a join pg_class c on c.oid = attrelid join pg_namespace n on n.oid = relnamespace
+where attinhcount > 0
+"""
+Rules = list[dict[str, object]]
+
+
+def schema_only(text: str, name: str) -> Iterator[str]:
+    """A script's statements without rows, databases and what only psql understands."""
+    text = _OF_PSQL.sub("", _COPIED.sub("", text))
+    for statement in split_statements(text, name):
+        if not _NOT_SCHEMA.match(statement.text):
+            yield statement.text
+
+
+def load(dsn: str, path: Path) -> None:
+    """Make a file's schema in a database; what cannot be made is said with its statement."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in schema_only(path.read_text("utf-8"), path.name):
+            try:
+                connection.execute(statement.encode(), prepare=False)
+            except psycopg.Error as error:
+                raise AssertionError(f"{path.name}: {statement[:200]}: {error}") from error
+
+
+def all_tables(dsn: str) -> Rules:
+    """Rules that take every table under its own name."""
+    with psycopg.connect(dsn) as connection:
+        schemas = connection.execute(
+            "select distinct nspname from pg_namespace n join pg_class c on relnamespace = n.oid"
+            " where relkind in ('r', 'p') and not relispartition"
+            " and nspname !~ '^pg_' and nspname <> 'information_schema' order by 1"
+        ).fetchall()
+    return [rule(n, "selection", "include", literally(s), "%") for n, (s,) in enumerate(schemas, 1)]
+
+
+def moved_tables(dsn: str) -> Rules:
+    """Every table into another schema; each third has another name, each second another column."""
+    made = all_tables(dsn)
+    with open_session(dsn) as session:
+        tables = mapped_tables(rules(made), session)
+        heirs = set(session.execute(_HEIRS.encode()).fetchall())
+    new = iter(range(100, 100_000))
+    for n, schema in enumerate(sorted({t.source.schema for t in tables})):
+        made.append(_rename(next(new), "schema", f"Moved {n}", schema))
+    for n, table in enumerate(sorted(tables, key=lambda t: t.source)):
+        place = (table.source.schema, table.source.name)
+        if n % 3 == 0:
+            made.append(_rename(next(new), "table", f"Renamed {n}", *place))
+        if n % 2 == 0 and table.columns and place not in heirs:
+            column = table.columns[n // 2 % len(table.columns)][0]
+            made.append(_rename(next(new), "column", f"Column {n}", *place, column))
+    return made
+
+
+def literally(name: str) -> str:
+    """A pattern of DMS that only this name matches."""
+    return re.sub(r"([%_\[])", r"[\1]", name)
+
+
+def _rename(n: int, what: str, value: str, schema: str, *more: str) -> dict[str, object]:
+    # a schema's rule is about its tables
+    place = [literally(schema), *map(literally, more or ("",))]
+    place = [place[0], "%"] if what == "schema" else place
+    return rule(n, "transformation", "rename", *place, rule_target=what, value=value)
+
+
+def script_of(tables: Sequence[MappedTable], inherited: Collection[tuple[str, ...]] = ()) -> str:
+    """The renames as a person would write them, one statement each; parents rename for heirs."""
+    lines = [
+        sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
+        for schema in sorted({t.target.schema for t in tables})
+    ]
+    for table in tables:
+        source, target = table.source, table.target
+        old, here = (sql.Identifier(source.schema, name) for name in (source.name, target.name))
+        lines += [
+            sql.SQL("alter table {} rename column {} to {}").format(old, *map(sql.Identifier, pair))
+            for pair in table.columns
+            if pair[0] != pair[1] and (source.schema, source.name, pair[0]) not in inherited
+        ]
+        if source.name != target.name:
+            rename = sql.SQL("alter table {} rename to {}")
+            lines.append(rename.format(old, sql.Identifier(target.name)))
+        if source.schema != target.schema:
+            move = sql.SQL("alter table {} set schema {}")
+            lines.append(move.format(here, sql.Identifier(target.schema)))
+    return "".join(f"{line.as_string(None)};\n" for line in lines)
+
+
+def provision(databases: Databases, folder: Path, documents: Rules) -> None:
+    """The target as provisioning makes it, with the renames as its only script."""
+    for phase in ("pre-load", "post-load"):
+        (folder / phase).mkdir(parents=True)
+    with open_session(databases.source) as session:
+        inherited = set(session.execute(_INHERITED.encode()).fetchall())
+        script = script_of(mapped_tables(rules(documents), session), inherited)
+    (folder / "pre-load" / "01_moves.sql").write_text(script or "select 1;", "utf-8")
+    with psycopg.connect(databases.target, autocommit=True) as connection:
+        prepare_target(
+            connection,
+            source_dsn=databases.source,
+            scripts=folder,
+            evidence=folder / "evidence",
+            progress=_unheard,
+        )
+        finish_target(connection, scripts=folder, progress=_unheard)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All that any part says of a target; each must be empty. `objects` counts what was read."""
+
+    objects: int
+    differences: list[str] = field(default_factory=list)
+    of_the_stage: list[str] = field(default_factory=list)
+    of_checks: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def anything(self) -> list[str]:
+        checks = [f"{name}: {text}" for name, text in self.of_checks.items()]
+        return [*self.differences, *self.of_the_stage, *checks]
+
+
+def said_of(databases: Databases, documents: Rules) -> Said:
+    """What is said of a target when the mapping alone explains it; scripts are not told."""
+    source, target = databases.source, databases.target
+    with open_session(source) as one, open_session(target) as other:
+        manifest = read_manifest(one, other, rules(documents))
+    scratch = databases.servers.target.dsn()
+    taken = take_schema(source, target, manifest, None, scratch, _unheard)
+    expected, found = taken.evidence.expected, taken.evidence.target
+    assert expected is not None, taken.evidence.trouble
+    stage = SchemaStage(taken.evidence)
+    found_by_stage, troubles = stage.everything()
+    lab = Lab(source, target, taken.derived, rules=rules(documents), recent={})
+    judged = lab.judge("schema")
+    return Said(
+        len(found.objects),
+        [str(d) for d in differences(expected, found, [k.name for k in KINDS])],
+        [*map(str, found_by_stage), *troubles, *(str(d) for d in taken.derived)],
+        {**_of_stage_checks(stage), **judged.red, **judged.unknown},
+    )
+
+
+def _of_stage_checks(stage: SchemaStage) -> dict[str, str]:
+    said = {}
+    for check in CHECKS:
+        try:
+            FUNCTIONS[check.id](schema_stage=stage)
+        except (AssertionError, PgCutoverError) as error:
+            said[check.id] = str(error)
+    return said
+
+
+def _unheard(_: str) -> None:
+    """Progress that nobody reads."""

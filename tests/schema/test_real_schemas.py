@@ -1,0 +1,82 @@
+"""Schemas as people have them give no false alarm, restored whole or renamed by the mapping."""
+
+import os
+from pathlib import Path
+
+import pytest
+from compare.lab import rule, run
+from schema.real.lab import Rules, all_tables, load, moved_tables, provision, said_of, schema_only
+from support.servers import Databases
+
+OWN = sorted(Path(__file__).with_name("real").glob("*.sql"))
+VARIABLE = "PGCUTOVER_REAL_SCHEMAS"
+PUBLIC = sorted(Path(os.environ[VARIABLE]).glob("*.sql")) if os.environ.get(VARIABLE) else []
+WAYS = {"whole": all_tables, "renamed": moved_tables}
+# what is inherited is renamed with its parent's
+MORE: dict[str, Rules] = {
+    "rental": [
+        rule(n, "transformation", "rename", "public", table, "contact",
+             rule_target="column", value="mail")
+        for n, table in enumerate(("person", "customer", "member"), 9000)
+    ]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+def test_a_schema_with_everything_gives_no_finding(databases, tmp_path, path, way) -> None:
+    said = _said(databases, tmp_path, path, way)
+    assert said.anything == []
+    assert said.objects > 100
+
+
+@pytest.mark.skipif(not PUBLIC, reason=f"{VARIABLE} names no folder with *.sql files")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("path", PUBLIC, ids=lambda path: path.stem)
+def test_a_public_schema_gives_no_finding(databases, tmp_path, path, way) -> None:
+    assert _said(databases, tmp_path, path, way).anything == []
+
+
+def test_a_change_on_the_target_is_seen_by_every_way_of_looking(databases, tmp_path) -> None:
+    path = OWN[0].with_name("music.sql")
+    _said(databases, tmp_path, path, "renamed")
+    run(databases.target, 'drop index "Moved 1"."IFK_AlbumArtistId"')
+    said = said_of(databases, moved_tables(databases.source))
+    assert ["IFK_AlbumArtistId" in text for text in said.differences] == [True]
+    assert ["IFK_AlbumArtistId" in text for text in said.of_the_stage] == [True]
+    assert {name.partition("[")[0] for name in said.of_checks} == {"SCHEMA-INDEXES"}
+
+
+@pytest.mark.xfail(strict=True, reason="pg_dump 18 writes NOT NULL as only PostgreSQL 18 reads it")
+def test_a_heirs_own_not_null_is_restored(databases, tmp_path) -> None:
+    run(
+        databases.source,
+        "create table parent (id integer)",
+        "create table heir () inherits (parent)",
+        "alter table heir add primary key (id)",
+    )
+    rules = all_tables(databases.source)
+    provision(databases, tmp_path / "scripts", rules)
+    assert said_of(databases, rules).anything == []
+
+
+def test_only_a_scripts_schema_is_loaded() -> None:
+    text = (
+        "\\restrict word\ncreate table t (n text);\nCOPY public.t (n) FROM stdin;\n1;\n\\.\n"
+        "\\copy t from 'x.csv' csv;\ninsert into t values (';');\n"
+        "create function f() returns text language sql as $$ select ';\ninsert into t' $$;\n"
+        "CREATE DATABASE x;\n\\c x;\nset client_encoding=latin1;\ncreate view v as select 1;"
+    )
+    assert [" ".join(made.split()[:3]) for made in schema_only(text, "a test")] == [
+        "create table t",
+        "create function f()",
+        "create view v",
+    ]
+
+
+def _said(databases: Databases, folder: Path, path: Path, way: str):
+    load(databases.source, path)
+    rules = WAYS[way](databases.source)
+    rules += MORE.get(path.stem, []) if way == "renamed" else []
+    provision(databases, folder / "scripts", rules)
+    return said_of(databases, rules)
