@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-from compare.lab import FUNCTIONS, Lab, rule, rules
+from compare.lab import FUNCTIONS, Lab, rule, rules, run
 from psycopg import sql
 from schema.faultlab import CHECKS
 from support.servers import Databases
@@ -16,6 +16,7 @@ from pgcutover.catalog.manifest import mapped_tables
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError
 from pgcutover.mapping import MappedTable
+from pgcutover.provision.dump import SECTIONS, dump_section
 from pgcutover.provision.statements import split_statements
 from pgcutover.provision.target import finish_target, prepare_target
 from pgcutover.schema.difference import differences
@@ -69,7 +70,7 @@ def all_tables(dsn: str) -> Rules:
     return [rule(n, "selection", "include", literally(s), "%") for n, (s,) in enumerate(schemas, 1)]
 
 
-def moved_tables(dsn: str) -> Rules:
+def moved_tables(dsn: str, third: int = 3, second: int = 2) -> Rules:
     """Every table into another schema; each third has another name, each second another column."""
     made = all_tables(dsn)
     with open_session(dsn) as session:
@@ -80,10 +81,10 @@ def moved_tables(dsn: str) -> Rules:
         made.append(_rename(next(new), "schema", f"Moved {n}", schema))
     for n, table in enumerate(sorted(tables, key=lambda t: t.source)):
         place = (table.source.schema, table.source.name)
-        if n % 3 == 0:
+        if n % third == 0:
             made.append(_rename(next(new), "table", f"Renamed {n}", *place))
-        if n % 2 == 0 and table.columns and place not in heirs:
-            column = table.columns[n // 2 % len(table.columns)][0]
+        if n % second == 0 and table.columns and place not in heirs:
+            column = table.columns[n // second % len(table.columns)][0]
             made.append(_rename(next(new), "column", f"Column {n}", *place, column))
     return made
 
@@ -140,6 +141,12 @@ def provision(databases: Databases, folder: Path, documents: Rules) -> None:
             progress=_unheard,
         )
         finish_target(connection, scripts=folder, progress=_unheard)
+
+
+def restore(databases: Databases) -> None:
+    """The target as a plain dump and restore makes it."""
+    for section in SECTIONS:
+        run(databases.target, dump_section(databases.source, section))
 
 
 @dataclass(frozen=True, slots=True)
