@@ -89,3 +89,17 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         aws_endpoint(tmp_path, progress=lambda _: None),
     ):
         pass
+
+
+def test_the_folder_of_a_run_that_is_over_is_not_made_again(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    done = subprocess.run(
+        [sys.executable, "-m", "pgcutover.awslocal", "--state-dir", str(gone / "aws")],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert "make the folder above it first" in done.stderr
+    assert not gone.exists()

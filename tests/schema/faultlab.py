@@ -63,7 +63,7 @@ class FaultLab:
     def judge(self, target: str) -> Answers:
         """Every check of the stage."""
         with open_session(target) as session:
-            found = _of_the_lab(take(session, (*KINDS, *CLUSTER_KINDS)))
+            found = of_the_lab(take(session, (*KINDS, *CLUSTER_KINDS)))
         stage = SchemaStage(SchemaEvidence(self.on_source, found, self.expected))
         answers = Answers({}, {}, [])
         kept = _Kept(stage, answers.warnings)
@@ -77,7 +77,7 @@ class FaultLab:
         return answers
 
 
-def _of_the_lab(snapshot: Snapshot) -> Snapshot:
+def of_the_lab(snapshot: Snapshot) -> Snapshot:
     """Without the roles that other tests have on the same servers."""
     kept = (
         o
@@ -120,7 +120,7 @@ def fault_lab(pair: Pair) -> Iterator[FaultLab]:
         recipe = Recipe(dsn, pair.target.dsn(template), 17, source, "UTF8", ())
         expected = expected_schema(recipe, lambda _: None)
         with open_session(dsn) as session:
-            on_source = _of_the_lab(take(session, (*CLUSTER_KINDS, EXTENSIONS)))
+            on_source = of_the_lab(take(session, (*CLUSTER_KINDS, EXTENSIONS)))
         yield FaultLab(pair, source, template, expected.snapshot, on_source)
     finally:
         drop_database(pair.target, template)

@@ -28,7 +28,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 def serve(port: int, state_dir: Path) -> None:
     """Serve until stdin ends or a signal comes, then stop the tasks and return."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(state_dir)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     listener = _bind(port)
     url = f"http://{HOST}:{listener.getsockname()[1]}"
@@ -39,6 +39,17 @@ def serve(port: int, state_dir: Path) -> None:
     print(json.dumps({"url": url}), flush=True)
     server.serve_forever()
     supervisor.shut_down()
+
+
+def _make(state_dir: Path) -> None:
+    """Not its parents: a run that ended while we started has taken them away for good."""
+    try:
+        state_dir.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ServerError(
+            f"expected {state_dir} to be a folder or to become one, found: {error.strerror}; "
+            "make the folder above it first"
+        ) from error
 
 
 def _bind(port: int) -> socket.socket:

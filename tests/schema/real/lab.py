@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
 from compare.lab import FUNCTIONS, Lab, rule, rules, run
 from psycopg import sql
-from schema.faultlab import CHECKS
+from schema.faultlab import CHECKS, of_the_lab
 from support.servers import Databases
 
 from pgcutover.catalog import read_manifest
@@ -173,7 +173,9 @@ def said_of(databases: Databases, documents: Rules) -> Said:
     taken = take_schema(source, target, manifest, None, scratch, _unheard)
     expected, found = taken.evidence.expected, taken.evidence.target
     assert expected is not None, taken.evidence.trouble
-    stage = SchemaStage(taken.evidence)
+    stage = SchemaStage(
+        replace(taken.evidence, source=of_the_lab(taken.evidence.source), target=of_the_lab(found))
+    )
     found_by_stage, troubles = stage.everything()
     lab = Lab(source, target, taken.derived, rules=rules(documents), recent={})
     judged = lab.judge("schema")
