@@ -1,4 +1,4 @@
-"""The command line: servers and pages. The gate itself is `pytest --pyargs pgcutover.checks`."""
+"""The command line. The gate itself is `pytest --pyargs pgcutover.checks`."""
 
 import argparse
 import sys
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from pgcutover.embedded import command
+    from pgcutover.schema import command as schema_command
 
     parser = argparse.ArgumentParser(prog="pgcutover", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
@@ -30,6 +31,8 @@ def _parser() -> argparse.ArgumentParser:
     servers = commands.add_parser("servers", help="start two PostgreSQL servers and wait")
     command.add_arguments(servers)
     servers.set_defaults(run=command.run)
+    schema = commands.add_parser("schema", help="compare schemas, and print what would mend one")
+    schema_command.add_arguments(schema)
     pages = commands.add_parser("pages", help="print a page of docs/ that the code writes")
     pages.add_argument("page", choices=("checks", "keys", "options"))
     pages.set_defaults(run=_print_page)

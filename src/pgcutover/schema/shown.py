@@ -59,5 +59,5 @@ def _text(thing: SchemaObject) -> str:
 
 
 def _lines(mark: str, text: str) -> Iterator[str]:
-    for line in text.splitlines():
+    for line in text.split("\n"):
         yield f"{mark} {line}"
