@@ -5,6 +5,7 @@ Selection and transformation rules as in the AWS DMS user guide ("Selection rule
 error: a rule that is ignored would let the checks and the mover disagree on scope.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -255,12 +256,13 @@ def _matches(schema: str, table: str, name: RelationName) -> bool:
 
 
 def _like(pattern: str, name: str) -> bool:
-    return pattern == name or bool(re.fullmatch(_regex(pattern), name, re.DOTALL))
+    return pattern == name or bool(_regex(pattern).fullmatch(name))
 
 
-def _regex(pattern: str) -> str:
+@functools.lru_cache(maxsize=10_000)
+def _regex(pattern: str) -> re.Pattern[str]:
     parts = re.findall(r"\[[^\]]+\]|.", pattern, re.DOTALL)
-    return "".join(_regex_part(part) for part in parts)
+    return re.compile("".join(_regex_part(part) for part in parts), re.DOTALL)
 
 
 def _regex_part(part: str) -> str:

@@ -6,7 +6,8 @@ import psycopg
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.compare.sessions import SideSession, both, saying
+from pgcutover.both import both
+from pgcutover.compare.sessions import SideSession, saying
 from pgcutover.connect import PINNED, open_session, verify_pinned
 from pgcutover.errors import ServerError, UnreadableError
 

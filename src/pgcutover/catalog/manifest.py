@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from pgcutover.both import both
 from pgcutover.catalog.model import DeclaredDifference, ForeignKey, Index
 from pgcutover.catalog.read import Connection, SideCatalog, read_side
 from pgcutover.connect import ServerFacts, server_facts
@@ -48,9 +49,12 @@ class ExpectedForeignKey:
     __repr__ = __str__
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
-    """Both sides as they were when the run began."""
+    """Both sides as they were when the run began.
+
+    Without slots, because what is looked up often is kept.
+    """
 
     source: ServerFacts
     target: ServerFacts
@@ -95,11 +99,35 @@ class Manifest:
 
     def difference(self, kind: str, name: str) -> DeclaredDifference | None:
         """What is declared of one object."""
-        return next((d for d in self.declared if (d.kind, d.object) == (kind, name)), None)
+        return self._declared.get((kind, name))
 
     def target_table(self, name: str) -> MappedTable | None:
         """The mapped table with that name on the target."""
-        return next((t for t in self.tables if str(t.target) == name), None)
+        return self._by_target.get(name)
+
+    def source_table(self, name: RelationName) -> MappedTable | None:
+        """The mapped table with that name on the source."""
+        return self._by_source.get(name)
+
+    @functools.cached_property
+    def moved_schemas(self) -> dict[str, frozenset[str]]:
+        """Where the mapping takes the tables of each of the source's schemas."""
+        found: dict[str, set[str]] = {}
+        for table in self.tables:
+            found.setdefault(table.source.schema, set()).add(table.target.schema)
+        return {source: frozenset(targets) for source, targets in found.items()}
+
+    @functools.cached_property
+    def _declared(self) -> dict[tuple[str, str], DeclaredDifference]:
+        return {(d.kind, d.object): d for d in reversed(self.declared)}
+
+    @functools.cached_property
+    def _by_target(self) -> dict[str, MappedTable]:
+        return {str(t.target): t for t in self.tables}
+
+    @functools.cached_property
+    def _by_source(self) -> dict[RelationName, MappedTable]:
+        return {t.source: t for t in self.tables}
 
     def to_json(self) -> str:
         """The manifest as text, for evidence and for workers."""
@@ -136,7 +164,9 @@ def read_manifest(
     recent_columns: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Both catalogs, each in its session's snapshot; ConfigError where no table is in scope."""
-    of_source, of_target = read_side(source, "source"), read_side(target, "target")
+    of_source, of_target = both(
+        lambda: read_side(source, "source"), lambda: read_side(target, "target"), (source, target)
+    )
     tables = _resolve(rules, of_source)
     recent = dict(recent_columns or {})
     _refuse_unknown_tables(recent, tables, of_source)

@@ -1,7 +1,9 @@
 """The catalog of one side, one query a kind, in the caller's one snapshot."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -108,17 +110,18 @@ select k.conname, n.nspname, c.relname, rn.nspname, r.relname,
         join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.c),
        k.confupdtype::text, k.confdeltype::text, k.confmatchtype::text, k.condeferrable,
        k.condeferred, k.convalidated,
-       coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) and not exists (
-           select from pg_trigger g
-           where g.tgenabled not in ('O', 'A') and g.tgconstraint in (
-               with recursive own (oid) as (
-                   select k.oid union all
-                   select p.oid from pg_constraint p join own on p.conparentid = own.oid)
-               select oid from own)),
+       coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true) and k.oid not in (
+           with recursive silent (oid) as (
+               select g.tgconstraint from pg_trigger g
+               where g.tgenabled not in ('O', 'A') and g.tgconstraint <> 0
+               union
+               select p.conparentid from pg_constraint p join silent using (oid)
+               where p.conparentid <> 0)
+           select oid from silent),
        pg_get_constraintdef(k.oid),
-       (select coalesce(array_agg(a.attname::text order by a.attname), '{{}}') from pg_attribute a
-        where a.attrelid = k.conrelid
-          and to_jsonb(k) -> 'confdelsetcols' @> to_jsonb(a.attnum::int)),
+       (select coalesce(array_agg(a.attname::text order by a.attname), '{{}}')
+        from jsonb_array_elements_text(nullif(to_jsonb(k) -> 'confdelsetcols', 'null')) u (c)
+        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.c::int),
        (select array_agg(array[s.nspname::text, o.oprname::text] order by u.i)
         from unnest(k.conpfeqop) with ordinality u (op, i)
         join pg_operator o on o.oid = u.op join pg_namespace s on s.oid = o.oprnamespace)
@@ -148,9 +151,12 @@ order by 1
 _FIRST_COLUMN = 7  # of what _RELATIONS selects
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SideCatalog:
-    """Everything read of one side; `triggers_off` says where a setting stops all triggers."""
+    """Everything read of one side; `triggers_off` says where a setting stops all triggers.
+
+    Without slots, because what is looked up often is kept.
+    """
 
     relations: tuple[Relation, ...]
     indexes: tuple[Index, ...]
@@ -159,7 +165,49 @@ class SideCatalog:
 
     def relation(self, name: RelationName) -> Relation | None:
         """The table of that name, if there is one."""
-        return next((r for r in self.relations if r.name == name), None)
+        return self._relations.get(name)
+
+    def index(self, name: str) -> Index | None:
+        """The index `schema.name`, if there is one."""
+        return self._indexes.get(name)
+
+    def foreign_key(self, name: str) -> ForeignKey | None:
+        """The foreign key `schema.table.constraint`, if there is one."""
+        return self._foreign_keys.get(name)
+
+    def indexes_of(self, table: RelationName) -> list[Index]:
+        """The indexes of one table."""
+        return self._indexes_of.get(table, [])
+
+    def foreign_keys_of(self, table: RelationName) -> list[ForeignKey]:
+        """The foreign keys that one table has."""
+        return self._foreign_keys_of.get(table, [])
+
+    @cached_property
+    def _relations(self) -> dict[RelationName, Relation]:
+        return {r.name: r for r in self.relations}
+
+    @cached_property
+    def _indexes(self) -> dict[str, Index]:
+        return {str(i.name): i for i in self.indexes}
+
+    @cached_property
+    def _foreign_keys(self) -> dict[str, ForeignKey]:
+        return {f"{k.table}.{k.name}": k for k in self.foreign_keys}
+
+    @cached_property
+    def _indexes_of(self) -> dict[RelationName, list[Index]]:
+        found = defaultdict[RelationName, list[Index]](list)
+        for index in self.indexes:
+            found[index.table].append(index)
+        return found
+
+    @cached_property
+    def _foreign_keys_of(self) -> dict[RelationName, list[ForeignKey]]:
+        found = defaultdict[RelationName, list[ForeignKey]](list)
+        for key in self.foreign_keys:
+            found[key.table].append(key)
+        return found
 
 
 def read_side(connection: Connection, side: str) -> SideCatalog:

@@ -108,8 +108,8 @@ def _table_problems(
         one, other = (words.get(r.persistence, r.persistence) for r in (source, target))
         message = f"table {table} is {one} on the source and {other} on the target"
         yield finding(table, "persistence differs", message)
-    moved = {t.source: t.target for t in manifest.tables}
-    parents = [moved.get(parent, parent) for parent in source.inherits]
+    moved = ((manifest.source_table(parent), parent) for parent in source.inherits)
+    parents = [mapped.target if mapped else parent for mapped, parent in moved]
     if parents != list(target.inherits):
         one, other = (", ".join(map(str, p)) or "nothing" for p in (parents, target.inherits))
         message = f"table {table} inherits from {other} on the target, expected {one}"

@@ -210,7 +210,7 @@ class Comparer:
     def _key_to_look_at(self, key: ExpectedForeignKey) -> ForeignKey | None:
         if key.source is not None:
             return structure.mapped_key(self._manifest, key)
-        return structure.target_key(self._manifest, str(key))
+        return self._manifest.target_catalog.foreign_key(str(key))
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
+from pgcutover.both import both
 from pgcutover.compare.grid import GRIDS, Grid
 from pgcutover.compare.rowhash import SideHash
 from pgcutover.compare.rowtext import SideTable
-from pgcutover.compare.sessions import Answer, SideSession, both, saying
+from pgcutover.compare.sessions import Answer, SideSession, saying
 from pgcutover.compare.tablefacts import TableFacts
 from pgcutover.compare.tolerance import Tolerance
 

@@ -74,7 +74,7 @@ def key_columns(manifest: Manifest, table: MappedTable, options: TableOptions) -
     """The target's names of what identifies a row on the source; () where nothing does."""
     if options.key:
         return options.key
-    candidates = [i for i in manifest.source_catalog.indexes if i.table == table.source]
+    candidates = manifest.source_catalog.indexes_of(table.source)
     relation = manifest.source_catalog.relation(table.source)
     identifying = [
         (not all(columns.values()), not index.primary, len(index.parts), str(index.name), columns)

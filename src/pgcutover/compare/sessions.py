@@ -1,7 +1,6 @@
 """Sessions of the comparing engine: opened when needed, several on one snapshot."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from queue import LifoQueue
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import sql
 
+from pgcutover.both import cancel
 from pgcutover.compare.governor import Governor
 from pgcutover.connect import open_session, verify_pinned
 from pgcutover.errors import ServerError, UnreadableError
@@ -141,7 +141,7 @@ class SideSession:
         """Stop whatever is being read, or waits to be."""
         if self.governor:
             self.governor.interrupt()
-        _cancel(self.open)
+        cancel(self.open)
 
     def close(self) -> None:
         """Close all connections."""
@@ -206,33 +206,3 @@ def saying(side: str, what: str) -> Iterator[None]:
         raise UnreadableError(
             f"{what}: the {side} could not be read: {describe_error(error)}"
         ) from error
-
-
-def both(
-    source: Callable[[], Answer],
-    target: Callable[[], Answer],
-    connections: Sequence[Connection],
-) -> tuple[Answer, Answer]:
-    """Both answers, asked at the same time; the first error cancels the other side and wins."""
-    with ThreadPoolExecutor(2) as pool:
-        asked = [pool.submit(source), pool.submit(target)]
-        try:
-            ended = wait(asked, return_when=FIRST_EXCEPTION).done
-            failed = _error_of(ended)
-        except BaseException:
-            _cancel(connections)
-            raise
-        if failed is not None:
-            _cancel(connections)
-            raise failed
-        return asked[0].result(), asked[1].result()
-
-
-def _error_of(ended: set[Future[Answer]]) -> BaseException | None:
-    return next((error for future in ended if (error := future.exception()) is not None), None)
-
-
-def _cancel(connections: Sequence[Connection]) -> None:
-    for connection in connections:
-        with suppress(psycopg.Error):
-            connection.cancel_safe(timeout=5)

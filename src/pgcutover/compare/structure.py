@@ -36,19 +36,14 @@ _KEY_WORDS = {
 
 def names_of(manifest: Manifest, table: MappedTable | None) -> Names:
     """How the mapping renames a table's columns, and where it moves each schema's things."""
-    schemas: dict[str, set[str]] = {}
-    for each in manifest.tables:
-        schemas.setdefault(each.source.schema, set()).add(each.target.schema)
-    return Names(
-        {s: t for s, t in table.columns if s != t} if table else {},
-        {source: frozenset(targets) for source, targets in schemas.items()},
-    )
+    columns = {s: t for s, t in table.columns if s != t} if table else {}
+    return Names(columns, manifest.moved_schemas)
 
 
 def index_diff(manifest: Manifest, expected: ExpectedIndex) -> Diff:
     """What is wrong with one index; UnreadableError where its definition cannot be judged."""
     name, source = expected.name, expected.source
-    found = next((i for i in manifest.target_catalog.indexes if str(i.name) == name), None)
+    found = manifest.target_catalog.index(name)
     declared = manifest.difference("index", name)
     likeness, differing = Likeness.DIFFERENT, list[str]()
     if source is not None and found is not None:
@@ -69,7 +64,7 @@ def index_diff(manifest: Manifest, expected: ExpectedIndex) -> Diff:
 def foreign_key_diff(manifest: Manifest, expected: ExpectedForeignKey) -> Diff:
     """What is wrong with one foreign key on the target."""
     name, source = expected.name, expected.source
-    found = target_key(manifest, name)
+    found = manifest.target_catalog.foreign_key(name)
     declared = manifest.difference("foreign_key", name)
     mapped = mapped_key(manifest, expected) if source else None
     differing = _key_differs(mapped, found) if mapped and found else []
@@ -91,9 +86,7 @@ def foreign_key_diff(manifest: Manifest, expected: ExpectedForeignKey) -> Diff:
 def extra_indexes(manifest: Manifest, table: MappedTable, known: Collection[str]) -> Diff:
     """Indexes of a target's table that are none of the expected ones, whose names are known."""
     extra = [
-        i
-        for i in manifest.target_catalog.indexes
-        if i.table == table.target and str(i.name) not in known
+        i for i in manifest.target_catalog.indexes_of(table.target) if str(i.name) not in known
     ]
     return Diff(str(table), tuple(_extra("index", str(i.name), i.definition) for i in extra))
 
@@ -102,8 +95,8 @@ def extra_foreign_keys(manifest: Manifest, table: MappedTable, known: Collection
     """Foreign keys of a target's table that are none of the expected ones."""
     extra = [
         k
-        for k in manifest.target_catalog.foreign_keys
-        if k.table == table.target and f"{k.table}.{k.name}" not in known
+        for k in manifest.target_catalog.foreign_keys_of(table.target)
+        if f"{k.table}.{k.name}" not in known
     ]
     return Diff(
         str(table),
@@ -130,7 +123,7 @@ def mapped_key(manifest: Manifest, expected: ExpectedForeignKey) -> ForeignKey:
     key, table = expected.source, expected.table
     if key is None or table is None:
         raise ValueError(f"{expected} is not of the source")
-    parent = next((t for t in manifest.tables if t.source == key.referenced), None)
+    parent = manifest.source_table(key.referenced)
     return replace(
         key,
         table=table.target,
@@ -139,12 +132,6 @@ def mapped_key(manifest: Manifest, expected: ExpectedForeignKey) -> ForeignKey:
         referenced_columns=_mapped_columns(parent, key.referenced_columns),
         on_delete_columns=tuple(sorted(_mapped_columns(table, key.on_delete_columns))),
     )
-
-
-def target_key(manifest: Manifest, name: str) -> ForeignKey | None:
-    """The target's foreign key `schema.table.constraint`."""
-    keys = manifest.target_catalog.foreign_keys
-    return next((k for k in keys if f"{k.table}.{k.name}" == name), None)
 
 
 def _mapped_columns(table: MappedTable | None, columns: Sequence[str]) -> tuple[str, ...]:
@@ -205,14 +192,14 @@ def _index_missing(manifest: Manifest, expected: ExpectedIndex, source: Index) -
     table = expected.table
     alike_there = [
         str(i.name)
-        for i in manifest.target_catalog.indexes
+        for i in (manifest.target_catalog.indexes_of(table.target) if table else ())
         if _index_likeness(manifest, table, source, i)[0] is Likeness.SAME
     ]
     return _missing("index", expected.name, source.definition, alike_there)
 
 
 def _key_missing(manifest: Manifest, name: str, mapped: ForeignKey) -> Finding:
-    of_table = [k for k in manifest.target_catalog.foreign_keys if k.table == mapped.table]
+    of_table = manifest.target_catalog.foreign_keys_of(mapped.table)
     alike_there = [k.name for k in of_table if not _key_differs(mapped, k)]
     return _missing("foreign key", name, mapped.definition, alike_there)
 

@@ -53,6 +53,7 @@ class _Splitter:
     def __init__(self, sql: str, name: str) -> None:
         self.sql, self.name = sql, name
         self.at = 0
+        self.counted_to, self.counted_lines = 0, 0
         self.reset()
 
     def reset(self) -> None:
@@ -127,7 +128,11 @@ class _Splitter:
 
     def line(self, at: int) -> int:
         """The 1-based line of a position."""
-        return self.sql.count("\n", 0, at) + 1
+        if at < self.counted_to:
+            self.counted_to, self.counted_lines = 0, 0
+        self.counted_lines += self.sql.count("\n", self.counted_to, at)
+        self.counted_to = at
+        return self.counted_lines + 1
 
     def unterminated(self, at: int) -> ProvisionError:
         """The error for a quote or comment without an end."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgcutover.both import both
 from pgcutover.catalog import DeclaredDifference, Manifest
 from pgcutover.connect import open_side
 from pgcutover.errors import PgCutoverError
@@ -46,11 +47,11 @@ def take_schema(
 
     Why there is no expected one is kept, for the checks to say.
     """
-    with open_side("source", source_dsn) as session:
-        source, roles = take(session, EVERY_KIND), {own_role(session)}
-    with open_side("target", target_dsn) as session:
-        target = take(session, EVERY_KIND)
-        roles.add(own_role(session))
+    with open_side("source", source_dsn) as one, open_side("target", target_dsn) as other:
+        source, target = both(
+            lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other)
+        )
+        roles = {own_role(one), own_role(other)}
     recipe = Recipe(
         source_dsn,
         target_dsn,

@@ -37,12 +37,14 @@ _CHECK = """,
 # a key whose triggers are switched off is there, and enforces nothing; a deferrable unique
 # constraint is checked by a trigger, too
 _FIRING = """,
-           'firing', not exists (
-               with recursive own (oid) as (
-                   select k.oid union all
-                   select p.oid from pg_constraint p join own on p.conparentid = own.oid)
-               select from pg_trigger g join own on g.tgconstraint = own.oid
-               where g.tgenabled not in ('O', 'A'))"""
+           'firing', k.oid not in (
+               with recursive silent (oid) as (
+                   select g.tgconstraint from pg_trigger g
+                   where g.tgenabled not in ('O', 'A') and g.tgconstraint <> 0
+                   union
+                   select p.conparentid from pg_constraint p join silent using (oid)
+                   where p.conparentid <> 0)
+               select oid from silent)"""
 _ACTION = """case {} when 'a' then 'no action' when 'r' then 'restrict' when 'c' then 'cascade'
                when 'n' then 'set null' when 'd' then 'set default' end"""
 _REFERENCE = f"""{_FIRING},
