@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import compare
+import schema
 
 
 def main() -> int:
@@ -20,6 +21,11 @@ def main() -> int:
     own.add_argument("--note", help="what else the results should say of this run")
     own.add_argument("--results", action="store_true", help="write RESULTS.md and compare.svg too")
     own.set_defaults(run=compare.run)
+    own = benches.add_parser("schema", help="many tables: reading both schemas, against pg_dump")
+    own.add_argument("--tables", type=int, default=1_500, help="default: 1,500")
+    own.add_argument("--runs", type=int, default=3, help="after one that warms up; default: 3")
+    own.add_argument("--json", type=Path, help="where every figure is written")
+    own.set_defaults(run=schema.run)
     arguments = parser.parse_args()
     try:
         return int(arguments.run(arguments))
