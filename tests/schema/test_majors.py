@@ -59,7 +59,25 @@ def test_a_clean_restore_gives_no_finding(running, riches, older, newer) -> None
         except AssertionError as error:
             red[check.id] = str(error)
     assert red == {}
+    told, troubles = stage.everything()
+    assert ([str(each) for each in told], troubles) == ([], [])
     assert len(found.objects) > 150
+
+
+def test_a_stale_collation_is_told_though_the_source_records_none(running) -> None:
+    source, target = running[13], running[17]
+    name = create_database(source)
+    create_database(target, name)
+    run(
+        target.dsn(name),
+        "update pg_database set datcollversion = '1' where datname = current_database()",
+    )
+    with open_session(source.dsn(name)) as one, open_session(target.dsn(name)) as other:
+        evidence = SchemaEvidence(take(one, CLUSTER_KINDS), take(other, CLUSTER_KINDS))
+    diff = SchemaStage(evidence).as_on_the_source("database_collation_version")
+    assert [each.message for each in diff.differences] == [
+        "collation version of this database differs: stale: expected no, found yes"
+    ]
 
 
 def _make_roles(connection: psycopg.Connection, roles: str) -> None:

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgcutover.embedded.tools import pg_dump_path
 from pgcutover.errors import ProvisionError, ServerError
+from pgcutover.provision.heirs import for_every_major
 from pgcutover.provision.statements import split_statements
 from pgcutover.redact import without_passwords
 
@@ -124,4 +125,4 @@ def _normalised(dump: str, section: str) -> str:
         dump = match["head"] + match["body"] + match["tail"]
     statements = split_statements(dump, f"source/{section}.sql")
     kept = (s.text for s in statements if not s.text.startswith(_LEFT_OUT))
-    return "".join(f"{text};\n\n" for text in kept)
+    return "".join(f"{made};\n\n" for text in kept for made in for_every_major(text))

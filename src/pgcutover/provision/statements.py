@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pgcutover.errors import ProvisionError
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""
       (?P<skip>\s+|--[^\n]*)
     | (?P<comment>/\*)
@@ -72,7 +72,7 @@ class _Splitter:
 
     def step(self) -> Statement | None:
         """Consumes one token; a statement when it was the semicolon that ends one."""
-        token = _TOKEN.match(self.sql, self.at)
+        token = TOKEN.match(self.sql, self.at)
         assert token is not None  # noqa: S101 - the last alternative takes any character
         kind, begin, self.at = token.lastgroup, self.at, token.end()
         if kind == "comment":

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -16,7 +17,7 @@ from pgcutover.connect import open_side
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.schema.difference import Difference, differences
 from pgcutover.schema.mend import Mender
-from pgcutover.schema.objects import Snapshot
+from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.rules import Severity
 from pgcutover.schema.saved import load, save
 from pgcutover.schema.shown import shown, summed_up
@@ -25,6 +26,11 @@ from pgcutover.schema.stage import SchemaStage
 from pgcutover.schema.taking import EVERY_KIND, take_schema
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FIRST_LINES = (
+    "-- what would make the target as it should be: read it, decide, and run it yourself",
+    "set check_function_bodies = off;",  # they may name what is made later
+)
+_MAINTAIN_SINCE = 17
 _SIDE = "a snapshot's file, or the name of an environment variable that holds a DSN"
 
 
@@ -73,7 +79,8 @@ def _fix(arguments: argparse.Namespace) -> int:
             "run it yourself"
         )
     wrong, troubles, expected, _ = _compared(arguments)
-    for line in Mender(expected).script(wrong):
+    script = Mender(expected).script(wrong)
+    for line in (*(_FIRST_LINES if script else ()), *script):
         sys.stdout.write(f"{line}\n")
     return _ended(wrong, troubles)
 
@@ -82,7 +89,7 @@ def _ended(wrong: Sequence[Difference], troubles: Sequence[str]) -> int:
     """Say what was found; 3 where something could not be compared."""
     for trouble in troubles:
         _say(trouble)
-    _say(summed_up(wrong))
+    _say(summed_up(wrong) if wrong or not troubles else "no difference in what could be compared")
     return 3 if troubles else 0
 
 
@@ -109,6 +116,8 @@ def _of_snapshots(one: Snapshot, other: Snapshot) -> tuple[list[Difference], lis
             f"note: PostgreSQL {majors[0]} and {majors[1]} word some definitions differently, and "
             "that is shown as a difference; `diff --migration` compares on one major"
         )
+    if min(majors) < _MAINTAIN_SINCE <= max(majors):
+        one, other = _without_maintain(one), _without_maintain(other)
     common = [kind for kind in one.kinds if kind in other.kinds]
     left = sorted(set(one.kinds) ^ set(other.kinds))
     if left:
@@ -121,6 +130,19 @@ def _of_snapshots(one: Snapshot, other: Snapshot) -> tuple[list[Difference], lis
         except UnreadableError as error:
             troubles.append(f"not compared: {error}")
     return found, troubles
+
+
+def _without_maintain(snapshot: Snapshot) -> Snapshot:
+    """A right of 17 that every owner has there, and nobody before."""
+
+    def older(thing: SchemaObject) -> SchemaObject:
+        rights = thing.facts.get("privileges")
+        if not isinstance(rights, list):
+            return thing
+        kept = [right for right in rights if right.rstrip("*") != "MAINTAIN"]
+        return replace(thing, facts={**thing.facts, "privileges": kept})
+
+    return replace(snapshot, objects=tuple(map(older, snapshot.objects)))
 
 
 def _of_migration(settings: Settings) -> tuple[list[Difference], list[str], Snapshot]:
@@ -141,7 +163,9 @@ def _of_migration(settings: Settings) -> tuple[list[Difference], list[str], Snap
 
 
 def _side(named: str) -> Snapshot:
-    return _taken(named) if _VARIABLE.fullmatch(named) else load(Path(_no_dsn(named)))
+    if _VARIABLE.fullmatch(named) and (named in os.environ or not Path(named).is_file()):
+        return _taken(named)
+    return load(Path(_no_dsn(named)))
 
 
 def _taken(named: str) -> Snapshot:

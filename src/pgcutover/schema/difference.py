@@ -75,10 +75,10 @@ def differences(
     expected: Snapshot, found: Snapshot, kinds: Collection[str]
 ) -> tuple[Difference, ...]:
     """Every difference in objects of some kinds, sorted; UnreadableError where a side is unread."""
-    for side, snapshot in (("expected schema", expected), ("target", found)):
+    for side, snapshot in (("what is expected", expected), ("what was found", found)):
         for kind in kinds:
             if kind in snapshot.unread:
-                raise UnreadableError(f"{kind} of the {side}: {snapshot.unread[kind]}")
+                raise UnreadableError(f"{kind} objects of {side}: {snapshot.unread[kind]}")
     one = {o.identity: o for o in expected.objects if o.kind in kinds}
     other = {o.identity: o for o in found.objects if o.kind in kinds}
     lost, added = _Gone.of(expected, found), _Gone.of(found, expected)

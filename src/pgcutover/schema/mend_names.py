@@ -89,8 +89,9 @@ def drop(thing: SchemaObject) -> str:
     if thing.kind in ("grant", "default_privilege"):
         return "; ".join(_revoked(each) for each in _given(thing.definition))
     if thing.kind in ("role_setting", "database_setting"):
-        value = literal(text_of(thing.facts["value"]))
-        start = thing.definition.removesuffix(value).removesuffix(" to ")
+        value = text_of(thing.facts["value"])
+        start = thing.definition.removesuffix(literal(value)).removesuffix(value)
+        start = start.removesuffix(" to ")
         return " reset ".join(start.rsplit(" set ", 1))
     return f"drop {word_of(thing.kind)} {thing.name}"
 

@@ -10,7 +10,7 @@ from pgcutover.compare.diffs import Diff
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.difference import Difference, differences
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
-from pgcutover.schema.objects import Snapshot
+from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.rules import Severity
 from pgcutover.verdict import Finding
 
@@ -120,9 +120,22 @@ class SchemaStage:
     def _from_source(self, kinds: Collection[str], but: Collection[str] = ()) -> list[Difference]:
         source, made = self.evidence.source, self.evidence.expected
         scripted = {o.identity: o for o in made.objects if o.kind in kinds} if made else {}
-        objects = {o.identity: o for o in source.objects} | scripted
+        objects = {o.identity: o for o in source.objects} | self._of_newer_majors() | scripted
         expected = replace(source, objects=tuple(objects.values()))
         return self._asked(differences(expected, self.evidence.target, kinds), (), but)
+
+    def _of_newer_majors(self) -> dict[tuple[str, str], SchemaObject]:
+        """What the source's major does not record at all: there it is as on the target, and fresh.
+
+        Only versions of collations are of that kind.
+        """
+        version = self.evidence.source.server_version
+        newer = {kind.name for kind in CLUSTER_KINDS if version < kind.since}
+        return {
+            o.identity: replace(o, facts={**o.facts, "stale": False})
+            for o in self.evidence.target.objects
+            if o.kind in newer
+        }
 
     def _asked(
         self, found: Collection[Difference], only: Collection[str], but: Collection[str]

@@ -51,28 +51,33 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
+# a list of names is kept quoted as SQL wants it, and would be one name inside a literal
 _SETTING = """cross join lateral (
     select split_part(c, '=', 1) as name, substr(c, strpos(c, '=') + 1) as plain
     from unnest(s.setconfig) c) p
 cross join lateral (
     select case when p.name like '%.%' then
                 'digest ' || left(encode(sha256(convert_to(p.plain, 'UTF8')), 'hex'), 8)
-                else p.plain end as value) v"""
+                else p.plain end as value) v
+cross join lateral (
+    select case when p.name in ('search_path', 'temp_tablespaces', 'local_preload_libraries',
+                                'session_preload_libraries') then p.plain
+                else quote_literal(p.plain) end as words) w"""
 
 ROLE_SETTINGS = Kind(
     "role_setting",
     f"""
-select format('%s of %s in %s', p.name, w.role, w.scope), '',
-       case when p.name not like '%.%' then format('alter role %s%s set %I to %L',
-           case when s.setrole = 0 then 'all' else w.role end,
+select format('%s of %s in %s', p.name, o.role, o.scope), '',
+       case when p.name not like '%.%' then format('alter role %s%s set %I to %s',
+           case when s.setrole = 0 then 'all' else o.role end,
            case when s.setdatabase <> 0 then format(' in database %I', current_database()) end,
-           p.name, p.plain) else '' end,
+           p.name, w.words) else '' end,
        jsonb_build_object('value', v.value)
 from pg_db_role_setting s
 left join pg_roles r on r.oid = s.setrole
 cross join lateral (
     select coalesce(quote_ident(r.rolname), 'every role') as role,
-           case when s.setdatabase = 0 then 'every database' else 'this database' end as scope) w
+           case when s.setdatabase = 0 then 'every database' else 'this database' end as scope) o
 {_SETTING}
 where (s.setdatabase = 0 or (s.setrole <> 0 and s.setdatabase = (
           select d.oid from pg_database d where d.datname = current_database())))
@@ -86,7 +91,7 @@ DATABASE_SETTINGS = Kind(
     f"""
 select p.name, '',
        case when p.name not like '%.%' then
-           format('alter database %I set %I to %L', current_database(), p.name, p.plain)
+           format('alter database %I set %I to %s', current_database(), p.name, w.words)
        else '' end,
        jsonb_build_object('value', v.value)
 from pg_db_role_setting s

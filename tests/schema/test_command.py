@@ -1,0 +1,262 @@
+"""`pgcutover schema` as a user runs it: snapshots, diffs, the SQL that mends, wrong inputs."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from compare.lab import rule
+from psycopg.conninfo import make_conninfo
+from support.servers import Databases, Pair
+
+SCHEMA = """
+create schema app;
+create table app.customer (id serial primary key, name text not null, note varchar(20));
+create index customer_name on app.customer (name);
+create function app.shout(n text) returns text language sql immutable as 'select upper(n)';
+create view app.loud as select app.shout(name) as name from app.customer;
+"""
+FAULTS = """
+alter table app.customer alter name drop not null;
+drop index app.customer_name;
+create table app.forgotten (id int);
+create or replace function app.shout(n text) returns text language sql immutable
+    as 'select lower(n)';
+"""
+PASSWORD = "hunter2-in-clear"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One run of the command."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(slots=True)
+class Command:
+    """The command in a folder of its own, with DSNs in variables."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str) -> Ended:
+        done = subprocess.run(
+            [sys.executable, "-m", "pgcutover", "schema", *arguments],
+            env=os.environ | self.variables,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+        assert "Traceback" not in done.stderr
+        assert PASSWORD not in done.stdout + done.stderr
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def schema(tmp_path: Path, fresh_database: Callable[..., str]) -> Command:
+    """The same schema in ONE and OTHER, two databases of one server."""
+    command = Command(tmp_path, {n: fresh_database("target") for n in ("ONE", "OTHER")})
+    for dsn in command.variables.values():
+        _run(dsn, SCHEMA)
+    return command
+
+
+def _run(dsn: str, statements: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(statements.encode())
+
+
+def test_equal_schemas_have_no_difference(schema: Command) -> None:
+    assert schema("diff", "ONE", "OTHER") == Ended(0, "", "no difference\n")
+
+
+def test_a_snapshot_is_compared_later_with_the_server(schema: Command) -> None:
+    taken = schema("snapshot", "ONE", "--out", "kept/one.json")
+    assert (taken.code, taken.out) == (0, "")
+    assert "objects of database" in taken.err
+    assert json.loads((schema.folder / "kept" / "one.json").read_text())["version"] == 1
+    assert schema("diff", "kept/one.json", "OTHER").code == 0
+    _run(schema.variables["OTHER"], FAULTS)
+    assert schema("diff", "kept/one.json", "ONE").code == 0
+    assert schema("diff", "kept/one.json", "OTHER").code == 1
+    schema("snapshot", "OTHER", "--out", "other")
+    assert (
+        schema("diff", "kept/one.json", "other").out.splitlines()[2:]
+        == (schema("diff", "ONE", "OTHER").out.splitlines()[2:])
+    )
+
+
+def test_a_diff_names_object_and_both_sides(schema: Command) -> None:
+    _run(schema.variables["OTHER"], FAULTS)
+    ended = schema("diff", "ONE", "OTHER")
+    assert ended.code == 1
+    assert ended.out == (
+        "--- ONE\n"
+        "+++ OTHER\n"
+        "@@ table app.forgotten unexplained, with 3 objects that belong to it @@\n"
+        "+ create table app.forgotten (id integer)\n"
+        "@@ column app.customer.name differs @@\n"
+        "- not null: yes\n"
+        "+ not null: no\n"
+        "@@ index app.customer_name missing @@\n"
+        "- CREATE INDEX customer_name ON app.customer USING btree (name)\n"
+        "@@ function app.shout(text) differs @@\n"
+        "- body: select upper(n)\n"
+        "+ body: select lower(n)\n"
+    )
+    assert ended.err == "4 differences that block, 0 that warn\n"
+
+
+def test_what_only_warns_does_not_fail(schema: Command) -> None:
+    _run(schema.variables["OTHER"], "comment on table app.customer is 'seen'")
+    ended = schema("diff", "ONE", "OTHER")
+    assert (ended.code, ended.err) == (0, "0 differences that block, 1 that warn\n")
+    assert "@@ comment on table app.customer unexplained, warning @@" in ended.out
+
+
+def test_the_printed_sql_mends_and_nothing_ran_before(schema: Command) -> None:
+    other = schema.variables["OTHER"]
+    _run(other, FAULTS)
+    before = schema("diff", "ONE", "OTHER").out
+    ended = schema("fix", "ONE", "OTHER", "--print")
+    assert ended.code == 0
+    assert "\n-- drop table app.forgotten;\n" in ended.out
+    assert schema("diff", "ONE", "OTHER").out == before
+    _run(other, ended.out)
+    after = schema("diff", "ONE", "OTHER")
+    assert [line for line in after.out.splitlines() if line.startswith("@@")] == [
+        "@@ table app.forgotten unexplained, with 3 objects that belong to it @@"
+    ]
+
+
+def test_nothing_to_mend_prints_nothing(schema: Command) -> None:
+    assert schema("fix", "ONE", "OTHER", "--print") == Ended(0, "", "no difference\n")
+
+
+def test_another_major_is_said_and_its_new_rights_are_none_of_ours(
+    databases: Databases, tmp_path: Path
+) -> None:
+    for dsn in (databases.source, databases.target):
+        _run(dsn, f"{SCHEMA.partition('create view')[0]}; grant select on app.customer to public")
+    command = Command(tmp_path, {"OLD": databases.source, "NEW": databases.target})
+    ended = command("diff", "OLD", "NEW")
+    assert (ended.code, ended.out) == (0, "")
+    assert "PostgreSQL 15 and 17 word some definitions differently" in ended.err
+
+
+def test_a_migration_is_compared_with_what_its_target_should_be(
+    databases: Databases, tmp_path: Path
+) -> None:
+    moved = SCHEMA.replace("app", "core")
+    _run(databases.source, SCHEMA)
+    _run(databases.target, moved)
+    rules = [
+        rule(1, "selection", "include", "app", "%"),
+        rule(2, "transformation", "rename", "app", "%", rule_target="schema", value="core"),
+    ]
+    (tmp_path / "rules.json").write_text(json.dumps({"rules": rules}))
+    for phase in ("pre-load", "post-load"):
+        (tmp_path / "scripts" / phase).mkdir(parents=True)
+    (tmp_path / "scripts" / "pre-load" / "01_core.sql").write_text(
+        "alter schema app rename to core"
+    )
+    (tmp_path / "migration.toml").write_text(
+        'name = "m"\ntable_mappings = "rules.json"\n[source]\ndsn_env = "FROM"\n'
+        '[target]\ndsn_env = "INTO"\n[schema]\nscripts = "scripts"\n'
+        'scratch_dsn_env = "SCRATCH"\n'
+    )
+    scratch = databases.servers.target.dsn()
+    command = Command(
+        tmp_path, {"FROM": databases.source, "INTO": databases.target, "SCRATCH": scratch}
+    )
+    ended = command("diff", "--migration", "migration.toml")
+    assert [line for line in ended.out.splitlines() if "core" in line] == []
+    _run(databases.target, "alter table core.customer alter note type varchar(10)")
+    ended = command("diff", "--migration", "migration.toml")
+    assert ended.code == 1
+    assert "- type: character varying(20)\n+ type: character varying(10)\n" in ended.out
+    assert (
+        "alter table core.customer alter column note type character varying(20) using"
+        in command("fix", "--migration", "migration.toml", "--print").out
+    )
+
+
+def test_what_may_not_be_read_is_named_and_nothing_is_called_equal(
+    schema: Command, blind: Callable[[str], str]
+) -> None:
+    for name in ("ONE", "OTHER"):
+        schema.variables[name] = blind(schema.variables[name])
+    taken = schema("snapshot", "ONE", "--out", "one.json")
+    assert "not read: policy: InsufficientPrivilege" in taken.err
+    ended = schema("diff", "one.json", "OTHER")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.endswith("no difference in what could be compared\n")
+    assert "not compared: policy objects of what is expected: Insuff" in ended.err
+
+
+@pytest.fixture
+def blind(pair: Pair) -> Iterator[Callable[[str], str]]:
+    """blind(dsn): the same as a role of which policies are kept from."""
+    role = f"blind_{uuid4().hex[:8]}"
+    _run(pair.target.dsn(), f"create role {role} login password '{PASSWORD}'")
+
+    def made(dsn: str) -> str:
+        _run(dsn, "revoke select on pg_policy from public")
+        return make_conninfo(dsn, user=role, password=PASSWORD)
+
+    yield made
+    _run(pair.target.dsn(), f"drop role {role}")
+
+
+CLEAR = f"postgresql://kgc:{PASSWORD}@db/kgc"
+WRONG = {
+    "fix without --print": (("fix", "ONE", "OTHER"), "add --print"),
+    "one side": (("diff", "ONE"), "expected two sides to compare"),
+    "three sides": (("diff", "ONE", "OTHER", "ONE"), "found 3 sides"),
+    "sides and a migration": (("diff", "ONE", "OTHER", "--migration", "m"), "and --migration"),
+    "no such variable": (("diff", "ONE", "NOPE"), "variable NOPE is not set"),
+    "no such file": (("diff", "ONE", "nope.json"), "nope.json: No such file"),
+    "no such migration": (("diff", "--migration", "nope.toml"), "nope.toml cannot be read"),
+    "another file": (("diff", "ONE", "notes.txt"), "notes.txt: expected a schema snapshot"),
+    "another JSON": (("diff", "ONE", "other.json"), "found another kind of JSON"),
+    "a later version": (("diff", "ONE", "later.json"), "found version 99 of it"),
+    "a broken snapshot": (("diff", "ONE", "broken.json"), "with parts missing or unknown"),
+    "a DSN in clear": (("diff", CLEAR, "ONE"), "never write a DSN on the command line"),
+    "a DSN as words": (
+        ("snapshot", f"host=db password={PASSWORD}", "--out", "x"),
+        "never write a DSN on the command line",
+    ),
+    "nobody answers": (("snapshot", "DEAD", "--out", "x.json"), "DEAD: cannot connect"),
+    "no DSN": (("snapshot", "NONSENSE", "--out", "x.json"), "is not a conninfo string"),
+    "nowhere to write": (("snapshot", "ONE", "--out", "notes.txt/x.json"), "notes.txt/x.json: "),
+}
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG.values(), ids=WRONG)
+def test_a_wrong_input_is_one_sentence(
+    schema: Command, arguments: tuple[str, ...], says: str
+) -> None:
+    schema.variables |= {
+        "DEAD": f"host=127.0.0.1 port=1 user=u password={PASSWORD} dbname=d connect_timeout=5",
+        "NONSENSE": f"this is {PASSWORD}",
+    }
+    kept = {"format": "pgcutover schema snapshot", "version": 99}
+    (schema.folder / "notes.txt").write_text("nothing")
+    (schema.folder / "other.json").write_text("[1]")
+    (schema.folder / "later.json").write_text(json.dumps(kept))
+    (schema.folder / "broken.json").write_text(json.dumps(kept | {"version": 1}))
+    ended = schema(*arguments)
+    assert (ended.code, ended.out) == (3, "")
+    assert says in ended.err
+    assert ended.err.startswith("pgcutover: ")
