@@ -1,6 +1,9 @@
 """Only a complete green run is PASS; whatever cuts a run short is not."""
 
 import re
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -38,6 +41,26 @@ def test_a_difference_fails_and_is_named(migration, workers):
     ]
     assert "name" in str(finding)
     assert "name 7" not in outcome.text
+
+
+def test_what_would_mend_the_schema_is_a_command_that_works(migration):
+    migration.on_target("drop index visits_person_idx")
+    outcome = migration.gate("-n", "0")
+    assert outcome.code == FAIL
+    (words,) = re.findall(r"^mending +pgcutover (.+)$", outcome.text, re.MULTILINE)
+    done = subprocess.run(
+        [sys.executable, "-m", "pgcutover", *shlex.split(words)],
+        cwd=migration.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert "CREATE INDEX visits_person_idx ON public.visits" in done.stdout
+    migration.on_target(done.stdout)
+    again = migration.gate("-n", "0")
+    assert again.code == PASS
+    assert "mending" not in again.text
 
 
 @pytest.mark.parametrize(

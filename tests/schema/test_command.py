@@ -115,13 +115,13 @@ def test_a_diff_names_object_and_both_sides(schema: Command) -> None:
         "- body: select upper(n)\n"
         "+ body: select lower(n)\n"
     )
-    assert ended.err == "4 differences that block, 0 that warn\n"
+    assert ended.err == "4 blocking differences, 0 warnings\n"
 
 
 def test_what_only_warns_does_not_fail(schema: Command) -> None:
     _run(schema.variables["OTHER"], "comment on table app.customer is 'seen'")
     ended = schema("diff", "ONE", "OTHER")
-    assert (ended.code, ended.err) == (0, "0 differences that block, 1 that warn\n")
+    assert (ended.code, ended.err) == (0, "0 blocking differences, 1 warning\n")
     assert "@@ comment on table app.customer unexplained, warning @@" in ended.out
 
 

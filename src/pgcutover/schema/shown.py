@@ -22,13 +22,15 @@ def shown(differences: Sequence[Difference], expected: str, found: str) -> Itera
 def summed_up(differences: Sequence[Difference]) -> str:
     """One line: how many block, how many only warn."""
     blocking = sum(d.severity is Severity.BLOCK for d in differences)
+    warning = len(differences) - blocking
     if not differences:
         return "no difference"
-    return f"{_counted(blocking)} that block, {len(differences) - blocking} that warn"
+    counted = (_counted(blocking, "blocking difference"), _counted(warning, "warning"))
+    return ", ".join(counted)
 
 
-def _counted(number: int) -> str:
-    return f"{number} difference{'' if number == 1 else 's'}"
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _one(each: Difference) -> Iterator[str]:
