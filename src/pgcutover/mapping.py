@@ -88,6 +88,7 @@ class MappingRules:
         """The selected tables, sorted by target name; ConfigError where a rule has no effect."""
         selected = [name for name in sorted(tables) if self._selects(name)]
         self._refuse_idle(tables, selected)
+        self._refuse_merged_schemas(selected)
         mapped = sorted((self._map(n, tables[n]) for n in selected), key=lambda t: t.target)
         _refuse_collisions("tables", ((t.target, str(t.source)) for t in mapped))
         return tuple(mapped)
@@ -122,6 +123,24 @@ class MappingRules:
                     "selected and so has no effect; correct its object-locator or remove it"
                 )
 
+    def _refuse_merged_schemas(self, selected: list[RelationName]) -> None:
+        """Types, functions and sequences of two schemas would meet; tables can be told apart."""
+        whole: dict[str, str] = {}
+        for name in selected:
+            rules = self._renaming("schema", name)
+            if not rules or rules[0].table == "%":
+                whole[name.schema] = self._renamed("schema", name)
+        by_target: dict[str, str] = {}
+        for source, target in whole.items():
+            other = by_target.setdefault(target, source)
+            if other != source:
+                raise ConfigError(
+                    f"schemas {other} and {source} of the source both become {target}; expected "
+                    "each to have a name of its own, because their types, functions and sequences "
+                    "would meet under one; rename one of them otherwise, or move tables one by "
+                    "one (an object-locator with their table-name)"
+                )
+
     def _map(self, name: RelationName, columns: Sequence[str]) -> MappedTable:
         target = RelationName(self._renamed("schema", name), self._renamed("table", name))
         kept = [c for c in columns if self._keeps(name, c)]
@@ -130,11 +149,7 @@ class MappingRules:
         return MappedTable(name, target, pairs, tuple(c for c in columns if c not in kept))
 
     def _renamed(self, kind: str, name: RelationName, column: str = "") -> str:
-        rules = [
-            t
-            for t in self.transformations
-            if t.target == kind and t.action in _RENAMES and _touches(t, name, [column])
-        ]
+        rules = self._renaming(kind, name, column)
         if len(rules) > 1:
             raise ConfigError(
                 f"{rules[1].where} and {rules[0].where} both rename the same {kind} of {name}"
@@ -142,6 +157,13 @@ class MappingRules:
             )
         old = {"schema": name.schema, "table": name.name, "column": column}[kind]
         return _RENAMES[rules[0].action](old, rules[0]) if rules else old
+
+    def _renaming(self, kind: str, name: RelationName, column: str = "") -> list[_Transformation]:
+        return [
+            t
+            for t in self.transformations
+            if t.target == kind and t.action in _RENAMES and _touches(t, name, [column])
+        ]
 
     def _keeps(self, name: RelationName, column: str) -> bool:
         return not any(

@@ -93,11 +93,11 @@ def test_a_table_of_the_rules_that_the_source_lacks_is_an_error(lab: Lab) -> Non
 
 
 def test_indexes_of_one_name_from_two_schemas_are_each_expected(databases) -> None:
-    """Merged schemas: the target can hold only one of them, so the other must be red."""
+    """A table moved in: the target can hold only one of them, so the other must be red."""
     merge = [
         rule(1, "selection", "include", "one", "%"),
         rule(2, "selection", "include", "two", "%"),
-        rule(3, "transformation", "rename", "two", rule_target="schema", value="one"),
+        rule(3, "transformation", "rename", "two", "b", rule_target="schema", value="one"),
     ]
     lab = Lab(databases.source, databases.target, rules=rules(merge), recent={})
     for schema, table in (("one", "a"), ("two", "b")):

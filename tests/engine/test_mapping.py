@@ -101,6 +101,38 @@ def test_removed_and_renamed_column_is_not_both():
         resolve(selection(), change("column", "rename", "x", column="missing"))
 
 
+TWO_SCHEMAS = {RelationName("app", "a"): ("id",), RelationName("core", "b"): ("id",)}
+
+
+def whole_schema(name, value):
+    return change("schema", "rename", value, schema=name, table="%")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [whole_schema("app", "core")],
+        [whole_schema("app", "x"), whole_schema("core", "x")],
+        [
+            change("schema", "add-prefix", "x", schema="app", table="%"),
+            whole_schema("core", "xapp"),
+        ],
+    ],
+    ids=["onto one that stays", "both onto a third", "by a prefix"],
+)
+def test_two_schemas_do_not_become_one(changes):
+    with pytest.raises(ConfigError, match="schemas app and core of the source both become"):
+        resolve(selection("%"), *changes, tables=TWO_SCHEMAS)
+
+
+def test_schemas_may_trade_names_and_single_tables_may_move_into_another():
+    traded = [whole_schema("app", "core"), whole_schema("core", "app")]
+    mapped = resolve(selection("%"), *traded, tables=TWO_SCHEMAS)
+    assert {s: str(t.target) for s, t in mapped.items()} == {"app.a": "core.a", "core.b": "app.b"}
+    moved = change("schema", "rename", "core", schema="app", table="a")
+    assert str(resolve(selection("%"), moved, tables=TWO_SCHEMAS)["app.a"].target) == "core.a"
+
+
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [
