@@ -151,7 +151,8 @@ def test_another_major_is_said_and_its_new_rights_are_none_of_ours(
         _run(dsn, f"{SCHEMA.partition('create view')[0]}; grant select on app.customer to public")
     command = Command(tmp_path, {"OLD": databases.source, "NEW": databases.target})
     ended = command("diff", "OLD", "NEW")
-    assert (ended.code, ended.out) == (0, "")
+    assert ended.code == 0
+    assert "privileges" not in ended.out
     assert "PostgreSQL 15 and 17 word some definitions differently" in ended.err
 
 

@@ -19,6 +19,7 @@ Say = Callable[[str], None]
 _PREFIX = "pgcutover_scratch_"
 # any number will do; it must be the same for every run on one server
 _LOCK = 7_204_611_335_170_043
+_SETTINGS = {"max_locks_per_transaction": "2048"}  # thousands of tables in one transaction
 _LEFT = """
 select d.datname, shobj_description(d.oid, 'pg_database') from pg_database d
 where d.datname ~ '^pgcutover_scratch_[0-9a-f]{12}$'
@@ -38,7 +39,7 @@ def scratch_database(
     """
     if dsn is None:
         say(f"the expected schema is tried out on a scratch server of PostgreSQL {major}")
-        with servers([ServerSpec("scratch", major)], progress=_unsaid) as running:
+        with servers([ServerSpec("scratch", major, _SETTINGS)], progress=_unsaid) as running:
             own = running["scratch"].dsn()
             if name != "postgres":
                 with closing(connect(own)) as connection:
