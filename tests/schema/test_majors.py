@@ -12,6 +12,7 @@ from support.servers import create_database
 
 from pgcutover.connect import open_session
 from pgcutover.embedded.server import RunningServer, ServerSpec, servers
+from pgcutover.errors import UnreadableError
 from pgcutover.provision.dump import SECTIONS, dump_section
 from pgcutover.schema.expected import Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
@@ -78,6 +79,16 @@ def test_a_stale_collation_is_told_though_the_source_records_none(running) -> No
     assert [each.message for each in diff.differences] == [
         "collation version of this database differs: stale: expected no, found yes"
     ]
+
+
+def test_a_source_newer_than_its_target_is_said_where_the_target_cannot_follow(running) -> None:
+    name = create_database(running[18])
+    recipe = Recipe(running[18].dsn(name), running[17].dsn(), 17, name, "UTF8", ())
+    run(running[18].dsn(name), "create table t (id int primary key, n int not null)")
+    assert "public.t" in expected_schema(recipe, lambda _: None).moved
+    run(running[18].dsn(name), "alter table t add v int generated always as (n + 1) virtual")
+    with pytest.raises(UnreadableError, match="the source is PostgreSQL 18 and the target 17"):
+        expected_schema(recipe, lambda _: None)
 
 
 def _make_roles(connection: psycopg.Connection, roles: str) -> None:

@@ -34,6 +34,7 @@ from pgcutover.schema.snapshot import take
 
 Say = Callable[[str], None]
 _MISSING_EXTENSION = ("0A000", "58P01", "22023")
+_SYNTAX = "42601"
 _OWNER = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()"
 _REMEDY = (
     "name a server of the target's major that has what is missing in schema.scratch_dsn_env, or "
@@ -82,7 +83,7 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
         for section in SECTIONS
     ]
     place = (recipe.target_major, recipe.target_database, recipe.target_encoding)
-    with _remedied(), scratch_database(*place, recipe.scratch_dsn, say) as dsn:
+    with _remedied(recipe), scratch_database(*place, recipe.scratch_dsn, say) as dsn:
         with closing(connect(dsn)) as connection:
             moved = _make(connection, recipe, dumped)
         with open_session(dsn) as session:
@@ -149,6 +150,13 @@ def _roles_of(recipe: Recipe) -> tuple[str, list[str]]:
     return owner, [*roles, owner]
 
 
+def _newer_major(recipe: Recipe) -> int | None:
+    """The source's major where it is newer than the target's."""
+    with open_session(recipe.source_dsn) as source:
+        major = source.info.server_version // 10_000
+    return major if major > recipe.target_major else None
+
+
 def _relations(connection: Connection) -> list[tuple[int, str]]:
     return [(int(str(o)), str(n)) for o, n in connection.execute(_RELATIONS.encode()).fetchall()]
 
@@ -159,7 +167,7 @@ def _drop_publications(connection: Connection) -> None:
 
 
 @contextmanager
-def _remedied() -> Iterator[None]:
+def _remedied(recipe: Recipe) -> Iterator[None]:
     """A statement that the scratch server refuses makes the schema undecided, not wrong."""
     try:
         yield
@@ -169,6 +177,12 @@ def _remedied() -> Iterator[None]:
             state = error.__cause__.sqlstate
             if state in _MISSING_EXTENSION and "extension" in str(error):
                 remedy = f"; {_REMEDY}"
+            if state == _SYNTAX and (major := _newer_major(recipe)):
+                remedy = (
+                    f"; the source is PostgreSQL {major} and the target {recipe.target_major}, "
+                    "which does not know all that the source has: take a newer target, or do "
+                    "without it on the source"
+                )
         raise UnreadableError(
             f"the expected schema cannot be made in a scratch database: {error}{remedy}"
         ) from error
