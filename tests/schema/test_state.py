@@ -6,10 +6,10 @@ from support.servers import Databases
 
 from pgcutover.connect import open_session
 from pgcutover.errors import UnreadableError
-from pgcutover.schema.kinds import KINDS
+from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.snapshot import take
 from pgcutover.schema.stage import SchemaEvidence
-from pgcutover.schema.state import SchemaState
+from pgcutover.schema.state import SAMPLED_INDEXES, SchemaState
 
 SCHEMA = (
     "create schema app",
@@ -40,7 +40,7 @@ def both(databases: Databases) -> Databases:
 
 def state(both: Databases, **more: object) -> SchemaState:
     with open_session(both.target) as session:
-        found = take(session, KINDS)
+        found = take(session, (*KINDS, *CLUSTER_KINDS))
     return SchemaState(both.source, both.target, SchemaEvidence(found, found, found), **more)
 
 
@@ -71,6 +71,18 @@ def test_what_is_in_order_is_green(both: Databases) -> None:
 def test_what_is_wrong_is_red(both: Databases, damage, check) -> None:
     run(both.target, damage)
     assert red(state(both)) == {check}
+
+
+def test_after_a_change_of_collation_a_sample_is_not_enough(both: Databases) -> None:
+    run(both.target, *(f"create index more_{n} on app.t (at)" for n in range(SAMPLED_INDEXES)))
+    facts = state(both).corruption("sample").facts
+    assert facts["checked"] == SAMPLED_INDEXES < facts["indexes"]
+    run(
+        both.target,
+        "update pg_database set datcollversion = '1' where datname = current_database()",
+    )
+    facts = state(both).corruption("sample").facts
+    assert facts["checked"] == facts["indexes"] > SAMPLED_INDEXES
 
 
 def test_an_index_that_lies_is_red(both: Databases) -> None:

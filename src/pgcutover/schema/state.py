@@ -51,10 +51,21 @@ class SchemaState:
             )
 
     def corruption(self, extent: str) -> Diff:
-        """Whether btree indexes say what their tables hold; of all of them where `full`."""
+        """Whether btree indexes say what their tables hold.
+
+        All of them are looked at where `full`, and where they were sorted by another version of
+        a collation than the server's.
+        """
         names = [o.name for o in self.evidence.target.objects if o.kind in _INDEXED]
         is_full = extent == "full"
         with open_session(self.target_dsn) as target:
-            sample = None if is_full else SAMPLED_INDEXES
+            sample = None if is_full or self._has_stale_collation() else SAMPLED_INDEXES
             seed = datetime.now(UTC).toordinal()  # others tomorrow
             return amcheck_diff(target, names, heapallindexed=is_full, sample=sample, seed=seed)
+
+    def _has_stale_collation(self) -> bool:
+        return any(
+            o.facts.get("stale") is True
+            for o in self.evidence.target.objects
+            if o.kind in ("collation_version", "database_collation_version")
+        )
