@@ -9,12 +9,13 @@ import psycopg
 # one without pg_monitor: hidden is NULL here, never 0 (PostgreSQL 17, 27.2 "Statistics System")
 _LOOK = """
 with others as materialized (
-    select state, greatest(age(backend_xmin), age(backend_xid)) as age from pg_stat_activity
+    select state, query = '<insufficient privilege>' as hidden,
+           greatest(age(backend_xmin), age(backend_xid)) as age from pg_stat_activity
     where coalesce(backend_type, 'client backend') = 'client backend' and pid <> pg_backend_pid()
       and not (application_name = 'pgcutover' and usename = current_user)
 )
 select (select sum(xact_commit + xact_rollback)::int8 from pg_stat_database),
-       (select case when bool_and(state is null) then null
+       (select case when bool_and(hidden) then null
                else count(*) filter (where state in ('active', 'fastpath function call')) end
         from others),
        (select max(age)::int8 from others),
