@@ -160,16 +160,16 @@ def replace_function(dsn: str, name: str, body: str) -> None:
 
 
 def test_servers_that_hash_otherwise_are_compared_by_text(fresh_database, pair: Pair) -> None:
-    """A real disagreement: the target's numeric_send and int8send are other functions."""
+    """A real disagreement: the target's numeric_send and time_send are other functions."""
     lab = Lab(fresh_database("source"), fresh_database("target"), rules=rules(ONE_TYPE), recent={})
     for dsn in (lab.source, lab.target):
         run(
             dsn,
             "create schema app",
-            "create table app.t (id int primary key, v numeric, w int8, x text)",
-            "insert into app.t select i, i + 0.50, i, 'x' from generate_series(1, 9) i",
+            "create table app.t (id int primary key, v numeric, w time, x text)",
+            "insert into app.t select i, i + 0.50, '12:00', 'x' from generate_series(1, 9) i",
         )
-    for name in ("numeric_send(numeric)", "int8send(int8)"):
+    for name in ("numeric_send(numeric)", "time_send(time)"):
         replace_function(lab.target, name, r"bytea language sql as $$ select '\x00'::bytea $$")
     with lab.comparer() as comparer:
         table = lab.table("app.t")

@@ -20,27 +20,27 @@ _PROBE_SEED = 0x5EED_0DD5
 _LENGTHS = (0, 1, 3, 4, 5, 8, 11, 12, 13, 23, 24, 25, 100)
 _BYTES = [f"decode(repeat('a1b2c3d4e5f6', {n}), 'hex')" for n in _LENGTHS]
 _TEXTS = [f"substr(repeat('aZ9 x-', 20), 1, {n})" for n in _LENGTHS]
+_FLOATS = ("1", "1e-30", "-1.25e30", "NaN", "-Infinity")
 _TIMES = ["2000-01-01 00:00:00", "1969-07-20 20:17:40.123456", "4713-01-01 BC", "infinity"]
 _PROBES: dict[str, list[str]] = {
-    "bool": ["true", "false"],
-    "int2": ["0::int2", "(-1)::int2", "32767::int2"],
-    "int4": ["0", "-1", "2147483647"],
+    "bool": [f"hashint4extended(1, 7 # int8(int4({b})))" for b in ("true", "false")],
+    "int2": ["hashint4extended(1, 7 # int8((-1)::int2))"],
+    "int4": ["hashint4extended(1, 7 # int8(-1))"],
     "date": ["date '2000-01-01'", "date '4713-01-01 BC'", "date 'infinity'"],
     "oid": ["0::oid", "4294967295::oid"],
     "char": ["'a'::\"char\"", "'Z'::\"char\""],
-    "uuid": ["'00000000-0000-0000-0000-000000000000'::uuid",
-             "'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid"],
+    "uuid": ["uuid_hash_extended('00000000-0000-0000-0000-000000000000'::uuid, 7)",
+             "uuid_hash_extended('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid, 7)"],
     "bytea": _BYTES,
     "inet": ["inet '10.0.0.1/8'", "inet '2001:db8::1/64'"],
     "cidr": ["cidr '10.0.0.0/8'", "cidr '2001:db8::/32'"],
     "macaddr": ["macaddr '08:00:2b:01:02:03'"],
     "macaddr8": ["macaddr8 '08:00:2b:01:02:03:04:05'"],
-    "text": [f'{text} collate "C"' for text in _TEXTS],
-    "float4": ["'0'::float4", "'-0'::float4", "'1e-30'::float4", "'NaN'::float4",
-               "'-Infinity'::float4", "float4send('-0'::float4)"],
-    "float8": ["'0'::float8", "'-0'::float8", "'1e-300'::float8", "'NaN'::float8",
-               "'-Infinity'::float8", "float8send('-0'::float8)"],
-    "int8": ["int8send(0)", "int8send(-1)", "int8send(9223372036854775807)"],
+    "text": [*(f'{text} collate "C"' for text in _TEXTS),
+             *(f'hashtextextended({text} collate "C", 7)' for text in _TEXTS)],
+    "float4": [f"hashfloat8extended(float8('{x}'::float4), 7)" for x in _FLOATS],
+    "float8": [f"hashfloat8extended('{x}'::float8, 7)" for x in _FLOATS],
+    "int8": [f"hashint4extended(1, 7 # ({n})::int8)" for n in (0, -1, 2**63 - 1)],
     "timestamp": [f"timestamp_send('{t}'::timestamp)" for t in _TIMES],
     "timestamptz": [f"timestamptz_send('{t}+00'::timestamptz)" if t != "infinity"
                     else "timestamptz_send('infinity'::timestamptz)" for t in _TIMES],

@@ -3,8 +3,8 @@
 PostgreSQL's hash functions follow `=`, which is coarser, and some are blind beyond that: numeric
 hashes neither its sign nor NaN apart from NULL, an 8-byte integer is folded to 4 bytes, -0 is 0
 (src/backend/utils/adt/numeric.c and access/hash/hashfunc.c). So each type is given in a form in
-which nothing is lost: as it is where its hash covers all of it, as the bytes of its binary form,
-or as the text that its own output function writes.
+which nothing is lost: as it is where its hash covers all of it, as an integer of 8 bytes, as the
+bytes of its binary form, or as the text that its own output function writes.
 """
 
 from collections.abc import Collection
@@ -12,16 +12,14 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from pgcutover.compare.links import Link
 from pgcutover.compare.tablefacts import BaseType
 
-_AS_IS = (
-    "bool", "int2", "int4", "date", "oid", "char", "uuid", "bytea", "inet", "cidr", "macaddr",
-    "macaddr8",
-)  # fmt: skip
+_AS_IS = ("date", "oid", "char", "bytea", "inet", "cidr", "macaddr", "macaddr8")
 _TEXTS = ("text", "varchar")
 _FLOATS = ("float4", "float8")
+_INTEGERS = ("bool", "int2", "int4", "int8")
 _BYTES = {
-    "int8": "int8send",
     "timestamp": "timestamp_send",
     "timestamptz": "timestamptz_send",
     "time": "time_send",
@@ -32,16 +30,18 @@ _BYTES = {
     "pg_lsn": "pg_lsn_send",
 }
 HASHED, BYTES, TEXT = "hash", "bytes", "text"
-PROBED = (*_AS_IS, "text", *_FLOATS, *_BYTES)
-"""The types whose hash both servers must agree on before it is used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """A column as expressions that are hashed one after another, and what to call that."""
+    """A column as one expression, what to call that, and how it is linked into the row's hash.
 
-    expressions: tuple[sql.Composed, ...]
+    Without a link it is an entry of the record with which the chain begins.
+    """
+
+    expression: sql.Composed
     method: str
+    link: Link | None = None
 
 
 def encoded(
@@ -54,14 +54,20 @@ def encoded(
     value = reference(column)
     kind = _common(own, other)
     if kind not in agreed:
-        return Encoding((_as_text(value, own, agreed, convert=convert),), TEXT)
+        is_plain = not convert and "text" in agreed
+        text = _comparable(output_text(value, own), convert=not is_plain)
+        return Encoding(text, TEXT, Link.TEXT if is_plain else None)
     if kind == "text":
-        return Encoding((_comparable(value, convert=convert),), HASHED)
+        return Encoding(_comparable(value, convert=convert), HASHED, None if convert else Link.TEXT)
     if kind in _FLOATS:
-        return Encoding((value, _negative_zero(value, kind)), HASHED)
+        return Encoding(_double(value, kind), HASHED, Link.FLOAT)
+    if kind in _INTEGERS:
+        return Encoding(_integer(value, kind), HASHED, Link.INTEGER)
+    if kind == "uuid":
+        return Encoding(value, HASHED, Link.UUID)
     if kind in _BYTES:
-        return Encoding((_called("pg_catalog", _BYTES[kind], value),), BYTES)
-    return Encoding((value,), HASHED)
+        return Encoding(_called("pg_catalog", _BYTES[kind], value), BYTES)
+    return Encoding(value, HASHED)
 
 
 def reference(column: str) -> sql.Composed:
@@ -92,12 +98,6 @@ def _common(own: BaseType, other: BaseType) -> str:
     return one if one == two else ""
 
 
-def _as_text(
-    value: sql.Composable, own: BaseType, agreed: Collection[str], *, convert: bool
-) -> sql.Composed:
-    return _comparable(output_text(value, own), convert=convert or "text" not in agreed)
-
-
 def _comparable(text: sql.Composable, *, convert: bool) -> sql.Composed:
     """Bytes, or text under the collation in which equal means equal bytes."""
     if convert:
@@ -105,9 +105,14 @@ def _comparable(text: sql.Composable, *, convert: bool) -> sql.Composed:
     return sql.SQL('{} collate "C"').format(text)
 
 
-def _negative_zero(value: sql.Composable, kind: str) -> sql.Composed:
-    send = _called("pg_catalog", f"{kind}send", value)
-    return sql.SQL("({} = 0 and get_bit({}, 7) = 1)").format(value, send)
+def _double(value: sql.Composed, kind: str) -> sql.Composed:
+    return value if kind == "float8" else _called("pg_catalog", "float8", value)
+
+
+def _integer(value: sql.Composed, kind: str) -> sql.Composed:
+    if kind == "bool":
+        value = _called("pg_catalog", "int4", value)
+    return value if kind == "int8" else _called("pg_catalog", "int8", value)
 
 
 def _called(schema: str, name: str, *arguments: sql.Composable) -> sql.Composed:

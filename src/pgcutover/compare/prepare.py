@@ -43,10 +43,9 @@ def prepared(
     for own, label in enumerate(("source", "target")):
         bins = _bins([t[own] for t in tolerances], tables, facts, own)
         codes = _encodings(tables, facts, own, calibration)
-        codes |= {c: Encoding((as_bytes(text),), TEXT) for c, text in bins.items()}
+        codes |= {c: Encoding(as_bytes(text), TEXT) for c, text in bins.items()}
         methods = {c: code.method for c, code in codes.items()}
-        expressions = {c: code.expressions for c, code in codes.items()}
-        hashes = side_hash(tables[own], expressions, calibration.method, seeds, bins)
+        hashes = side_hash(tables[own], codes, calibration.method, seeds, bins)
         sides.append(Side(label, sessions[own], hashes, facts[own], scope.conditions[own]))
     if calibration.method != ROW:
         methods = dict.fromkeys(tables[1].columns, calibration.method)

@@ -12,6 +12,7 @@ from support.servers import Pair
 pytestmark = pytest.mark.xdist_group("exact majors")
 
 Row = Sequence[str | None]
+_NIL, _ONE = "00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001"
 # the columns' type, the rows of both sides without their keys, and how many rows changed
 KEYED: dict[str, tuple[str, list[Row], list[Row], int]] = {
     "null and empty": ("text", [(None, "")], [("", "")], 1),
@@ -29,6 +30,11 @@ KEYED: dict[str, tuple[str, list[Row], list[Row], int]] = {
     "digits move in numeric": ("numeric", [("1", "11")], [("11", "1")], 1),
     "swapped columns": ("text", [("a", "b"), ("c", "d")], [("b", "a"), ("d", "c")], 2),
     "swapped float columns": ("float8", [("0", "-0")], [("-0", "0")], 1),
+    "a zero changes its column": ("float8", [("0", "1.5")], [("1.5", "0")], 1),
+    "a zero of 4 bytes changes its column": ("float4", [("-0", "1.5")], [("1.5", "-0")], 1),
+    "truth changes its column": ("bool", [("t", "f"), (None, "f")], [("f", "t"), ("f", None)], 2),
+    "uuids change their columns": ("uuid", [(_NIL, _ONE), (None, _ONE)],
+                                   [(_ONE, _NIL), (_ONE, None)], 2),
     "swapped columns, one null": ("float8", [("0", None)], [(None, "0")], 1),
     "swapped rows": ("text", [("a", "b"), ("c", "d")], [("c", "d"), ("a", "b")], 2),
     "traded in one column": ("text", [("a", "b"), ("c", "d")], [("c", "b"), ("a", "d")], 2),
