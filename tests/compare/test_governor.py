@@ -133,6 +133,45 @@ def test_only_a_server_with_other_work_is_spared(databases) -> None:
     governed.close()
 
 
+def test_work_that_is_seen_at_first_is_not_forgotten_at_the_next_look(databases) -> None:
+    """A third of the time the other session is between two short statements."""
+    end = Event()
+
+    def work() -> None:
+        with psycopg.connect(databases.source, autocommit=True) as session:
+            while not end.is_set():
+                session.execute("select pg_sleep(0.003)")
+                end.wait(0.001)
+
+    thread = Thread(target=work)
+    thread.start()
+    seen = []
+    try:
+        for _ in range(10):
+            governed = governor(databases.source, Limits(load=0.5))
+            governed.rest()
+            seen.append(governed.must_yield)
+            governed.close()
+    finally:
+        end.set()
+        thread.join()
+    assert seen == [True] * 10
+
+
+def test_a_server_is_idle_after_several_quiet_looks_and_not_before(databases) -> None:
+    governed = governor(databases.source, Limits(load=0.5))
+    with another(databases.source, "select pg_sleep(0.01)"):
+        while not governed.is_busy:
+            governed.pause()
+    looks = 0
+    while governed.is_busy:
+        last = governed._last
+        governed.pause()
+        looks += governed._last is not last
+    governed.close()
+    assert looks >= 3
+
+
 def test_a_lost_open_side_the_governor_is_replaced(databases) -> None:
     governed = governor(databases.source, Limits(load=0.5))
     ask_often(governed, databases.source)

@@ -26,6 +26,18 @@ def covered(cells):
     return ends[0][0] is None and ends[-1][1] is None and joined
 
 
+def test_a_shorter_time_shortens_the_very_next_chunk():
+    planner = RangePlanner(GRIDS["int4"], (0, 10**9), 10**9, 1.0)
+    for _ in range(9):
+        chunk = planner.next()
+        planner.learn(chunk, len(chunk.cells) * 256, len(chunk.cells) / 1000)
+    assert len(planner.next().cells) == 1000
+    planner.aim(0.1)
+    assert len(planner.next().cells) == 100
+    planner.aim(1.0)
+    assert len(planner.next().cells) == 100
+
+
 @given(planners(), st.data())
 def test_every_key_lies_in_exactly_one_cell(planner, data):
     cells = []

@@ -6,7 +6,8 @@ because a server whose rows change fast suffers more from an old snapshot than f
 A server on which nobody else works is read at full speed. Whether others work is looked at once a
 second, and for longer than that before the first question, by the transactions that they complete,
 which every role may see, and by their active sessions, where this role may see them: a sampled
-session alone would often be missed between two short statements.
+session alone would often be missed between two short statements. For the same reason it takes
+several quiet looks until a busy server is taken for an idle one.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ LOOK_SECONDS = 1.0
 _FIRST_LOOKS = 15
 _BETWEEN = 0.1  # of LOOK_SECONDS, the first looks
 BUSY_TRANSACTIONS_PER_SECOND = 5.0
+_QUIET_LOOKS = 3  # in a row, before a busy server is taken for an idle one
 PAUSE_SECONDS = 2.0
 
 
@@ -48,6 +50,7 @@ class Governor:
         self._owed_seconds = 0.0
         self._reason = ""
         self._own_transactions = 0
+        self._quiet_looks = 0
         self.is_busy = False
         self.held_back_seconds = 0.0
         self.pauses = 0
@@ -154,7 +157,9 @@ class Governor:
         theirs = pressure.transactions - last[1].transactions - self._own_transactions - 1
         self._own_transactions = 0
         rate = theirs / max(now - last[0], 0.001)
-        self.is_busy = is_active or rate > BUSY_TRANSACTIONS_PER_SECOND
+        is_at_work = is_active or rate > BUSY_TRANSACTIONS_PER_SECOND
+        self._quiet_looks = 0 if is_at_work else self._quiet_looks + 1
+        self.is_busy = is_at_work or (self.is_busy and self._quiet_looks < _QUIET_LOOKS)
 
     def _measured(self) -> Pressure:
         """One look; a lost session is replaced once."""

@@ -120,6 +120,12 @@ class RangePlanner:
         """Where the next chunk begins."""
         return self._cursor
 
+    def aim(self, target_seconds: float) -> None:
+        """How long a chunk shall take from the next one on."""
+        shorter = min(target_seconds / self.target_seconds, 1.0)
+        self._cells = max(int(self._cells * shorter), 16)
+        self.target_seconds = target_seconds
+
     def next(self, most_cells: int = 4096) -> Chunk | None:
         """The next chunk; None when the line is covered."""
         self._skip_finished()

@@ -125,7 +125,7 @@ class RangeReader:
         """Short and alone while others are at work, else as wide as allowed."""
         sessions = [s.session for s in (self._question.source, self._question.target)]
         spare = any(session.wants_rest for session in sessions)
-        self._planner.target_seconds = self._target_seconds * (_SHORTER if spare else 1.0)
+        self._planner.aim(self._target_seconds * (_SHORTER if spare else 1.0))
         if not spare:
             for session in sessions:
                 session.widen()
