@@ -188,7 +188,7 @@ def small(bench: Bench) -> None:
 def pgbench(bench: Bench) -> None:
     """What pgbench on the source loses while we compare at the default load, in percent."""
     losses = []
-    for alone, beside in tpcb.pairs(bench.dsns, max(bench.runs, 3), say):
+    for alone, beside in tpcb.pairs(bench.dsns, max(bench.runs, 5), say):
         losses.append(100 * (1 - beside / alone))
         bench.facts.setdefault("pgbench_tps", []).append([round(alone), round(beside)])
     bench.ratios["pgbench_tps_loss"] = statistics.median(losses)

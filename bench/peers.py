@@ -58,12 +58,14 @@ def floor(dsns: tuple[str, str], table: str, parts: int, rows: int) -> float:
 
 
 def ours(dsns: tuple[str, str], schema: str, table: str, load: float = 1.0) -> dict[str, object]:
-    """What ours.py says of a comparison."""
+    """What ours.py says of a comparison, and the seconds its process took, as for every peer."""
     env = os.environ | {"BENCH_SOURCE": dsns[0], "BENCH_TARGET": dsns[1]}
     command = [sys.executable, str(HERE / "ours.py"), schema, table, str(load)]
+    start = monotonic()
     done = subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE)
+    seconds = monotonic() - start
     answer: dict[str, object] = json.loads(done.stdout)
-    return answer
+    return answer | {"seconds": seconds}
 
 
 def reladiff(

@@ -61,7 +61,8 @@ varchar, numeric(10,3), jsonb, double precision, two timestamptz, NULLs among th
 
 {table(answer)}
 Each was run {answer["runs"]} times, by turns where it is compared with another; the first run warms
-the caches and is left out, the median of the others counts. The floor is `COPY … (format binary)`
+the caches and is left out, the median of the others counts. Seconds are those of a whole process,
+its start included, but for the floor, which is `COPY … (format binary)`
 of both sides at once to nowhere, the faster of one and two connections a side. reladiff counts with
 the fastest of its settings below. DVT ran once.
 

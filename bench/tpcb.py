@@ -20,18 +20,37 @@ _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 def pairs(
     dsns: tuple[str, str], count: int, say: Callable[[str], None]
 ) -> Iterator[tuple[float, float]]:
-    """Transactions a second without and with a comparison that goes on all the time."""
+    """Transactions a second without and with a comparison that goes on all the time.
+
+    Which of the two comes first alternates, and what a run leaves behind is vacuumed: each is
+    slower than the one before it otherwise.
+    """
     program = find_pg_dumps()[0]
     _run(program, dsns[0], ["-i", "-q", "-s", str(SCALE)])
-    with psycopg.connect(dsns[0], autocommit=True) as connection:
-        connection.execute("vacuum analyze")
     load = ["-T", str(SECONDS), "-c", str(CLIENTS), "-j", "2", "-n", "-M", "prepared"]
     _tps(program, dsns[0], load)
-    for _ in range(count):
-        alone = _tps(program, dsns[0], load)
-        with_us = _beside(dsns, lambda: _tps(program, dsns[0], load))
-        say(f"pgbench: {alone:.0f} tps alone, {with_us:.0f} beside a comparison")
-        yield alone, with_us
+
+    def alone() -> float:
+        _tidy(dsns[0])
+        return _tps(program, dsns[0], load)
+
+    def beside() -> float:
+        _tidy(dsns[0])
+        return _beside(dsns, lambda: _tps(program, dsns[0], load))
+
+    for n in range(count):
+        if n % 2:
+            with_us, without = beside(), alone()
+        else:
+            without, with_us = alone(), beside()
+        say(f"pgbench: {without:.0f} tps alone, {with_us:.0f} beside a comparison")
+        yield without, with_us
+
+
+def _tidy(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+        connection.execute("checkpoint")
 
 
 def _beside(dsns: tuple[str, str], measure: Callable[[], float]) -> float:

@@ -38,6 +38,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="go on where an interrupted run of the same migration stopped; finished chunks are "
         "not read again",
     )
+    group.addoption(
+        "--digest",
+        metavar="HASH",
+        choices=("fast", "sha256"),
+        default="fast",
+        help="how rows are hashed: fast, by the servers' own 64-bit hashes, or sha256, of the "
+        "row's text, where policy wants that; it takes several times as long",
+    )
     group.addoption("--out", metavar="DIR", type=Path, help="folder for verdict and reports")
 
 

@@ -8,7 +8,7 @@ import pytest
 from compare.lab import Lab, rule, rules, run
 from support.servers import Pair, create_database, drop_database
 
-from pgcutover.compare.calibrate import LONG_TEXT, ROW
+from pgcutover.compare.calibrate import LONG_TEXT, ROW, SHA256
 from pgcutover.embedded.server import ServerSpec, servers
 
 # each pair is one type and two values that are not the same, whatever `=` says
@@ -179,6 +179,25 @@ def test_servers_that_hash_otherwise_are_compared_by_text(fresh_database, pair: 
     run(lab.target, "update app.t set v = -v where id = 3")
     with lab.comparer() as comparer:
         assert "1 rows changed" in comparer.rows(table).report()
+
+
+def test_sha256_is_used_where_it_is_asked_for(fresh_database) -> None:
+    lab = Lab(fresh_database("source"), fresh_database("target"), rules=rules(ONE_TYPE), recent={})
+    for dsn in (lab.source, lab.target):
+        run(
+            dsn,
+            "create schema app",
+            "create table app.t (id int primary key, v text)",
+            "insert into app.t select i, 'v' || i from generate_series(1, 9) i",
+        )
+    table = lab.table("app.t")
+    methods = {}
+    for digest in ("fast", "sha256"):
+        with lab.comparer(digest=digest) as comparer:
+            diff = comparer.rows(table)
+        assert not diff
+        methods[digest] = diff.facts["method"], diff.facts["methods"]["v"]
+    assert methods == {"fast": (ROW, "hash"), "sha256": (SHA256, SHA256)}
 
 
 def test_servers_without_a_common_text_hash_are_compared_by_sha256(

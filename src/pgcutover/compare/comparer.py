@@ -10,7 +10,7 @@ from psycopg import sql
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.compare import columns, declared, structure
-from pgcutover.compare.calibrate import Calibration, calibrate
+from pgcutover.compare.calibrate import SHA256, Calibration, calibrate
 from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.fence import Fence
@@ -37,10 +37,12 @@ SETTLE_TRIES = 5
 class CompareOptions:
     """How to compare; `fence` tells when a mover has caught up, None where nothing moves.
 
-    `tables` is keyed by the name on the target.
+    `tables` is keyed by the name on the target. `digest` is "sha256" where the servers' own hashes
+    must not be relied on.
     """
 
     salt: str = field(repr=False)
+    digest: str = "fast"
     window_hours: float = 24.0
     fence: Fence | None = None
     statement_timeout_seconds: float = 0.0
@@ -302,7 +304,11 @@ class Comparer:
         source, target = self._connections(table)
         if self._calibration is None:
             with saying("source or target", "hash functions"):
-                self._calibration = calibrate(source, target)
+                self._calibration = (
+                    Calibration(SHA256)
+                    if self._options.digest == "sha256"
+                    else calibrate(source, target)
+                )
         scope = Scope(
             str(table),
             sides(self._manifest, table, options),

@@ -114,7 +114,7 @@ def _text_hash(text: sql.Composed, seed: int) -> sql.Composed:
 
 
 def _sha256(text: sql.Composed, seed: int) -> sql.Composed:
-    """Half of the digest; rows and keys differ by what stands before the text."""
+    """64 bits of the digest; rows and keys differ by what stands before the text."""
     seeded = sql.SQL("{} || {}").format(sql.Literal(f"{seed};"), text)
     return sql.SQL("('x' || encode(substring({} for 8), 'hex'))::bit(64)::bigint").format(
         digest_of(seeded)

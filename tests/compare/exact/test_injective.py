@@ -93,9 +93,10 @@ def answers(lab: Lab) -> dict[str, list[tuple[str, int, set[str]]]]:
         return {t.target.name: found(comparer, t) for t in manifest.tables}
 
 
-@pytest.fixture(scope="module")
-def judged(majors: Pair) -> dict[str, list[tuple[str, int, set[str]]]]:
+@pytest.fixture(scope="module", params=["fast", "sha256"])
+def judged(majors: Pair, request) -> dict[str, list[tuple[str, int, set[str]]]]:
     with bench(majors) as lab:
+        lab.options["digest"] = request.param
         fill(lab.source, 0)
         fill(lab.target, 1)
         return answers(lab)
