@@ -2,8 +2,10 @@
 
 Fails when: encoding, LC_COLLATE, LC_CTYPE or locale provider differ; a setting of the database is
   missing or unexplained; large objects differ in number, owner or rights; a role may connect,
-  create or make temporary tables on one side only. Collation versions and tablespaces are only
-  told.
+  create or make temporary tables on one side only; a right to a parameter is missing or
+  unexplained; a cast, text search configuration or dictionary that the server itself brings was
+  altered on one side only, or a routine that somebody put into pg_catalog is missing. Collation
+  versions, tablespaces, the owner and subscriptions are only told.
 Cannot see: contents of large objects.
 Needs: what is public of the catalogs.
 Costs: nothing; both schemas are read once a run.
@@ -22,5 +24,11 @@ def test_the_database_is_as_on_the_source(schema_stage):
         "tablespace",
         "collation_version",
         "database_collation_version",
+        "subscription",
+        "parameter_grant",
+        "system_cast",
+        "system_text_search_configuration",
+        "system_text_search_dictionary",
+        "system_routine",
     )
     assert not diff, diff.report()

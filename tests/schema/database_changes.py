@@ -242,17 +242,20 @@ DATABASE = [
     ("alter server elsewhere version '2'", "foreign_server elsewhere: version"),
     (
         "alter server elsewhere options (add port 'SECRET-port')",
-        "foreign_server elsewhere: option_names",
+        "foreign_server elsewhere: option_names option_values",
     ),
-    ("alter server elsewhere options (set host 'SECRET-new')",),
+    (
+        "alter server elsewhere options (set host 'SECRET-new')",
+        "foreign_server elsewhere: option_values",
+    ),
     (
         "alter foreign data wrapper wrapper options (drop debug)",
-        "foreign_data_wrapper wrapper: option_names",
+        "foreign_data_wrapper wrapper: option_names option_values",
     ),
     (
         "alter foreign data wrapper wrapper validator postgresql_fdw_validator"
         " options (drop debug)",
-        "foreign_data_wrapper wrapper: option_names validator",
+        "foreign_data_wrapper wrapper: option_names option_values validator",
     ),
     ("drop user mapping for lab_app server elsewhere", "-user_mapping lab_app on elsewhere"),
     ("alter user mapping for lab_app server elsewhere options (set password 'SECRET-new')",),
@@ -267,6 +270,7 @@ DATABASE = [
         '-comment function "o\'dd ""na.me"."f(x)"(integer,text)',
         '-grant function "o\'dd ""na.me"."f(x)"(integer,text) to its owner',
         '-grant function "o\'dd ""na.me"."f(x)"(integer,text) to public',
+        'role "lab_ ""odd": unused_here',
         '-grant function "o\'dd ""na.me"."f(x)"(integer,text) to "lab_ ""odd"',
     ),
 ]

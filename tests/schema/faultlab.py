@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
-from compare.lab import FUNCTIONS, build_source, run
+from compare.lab import FUNCTIONS, build_source, rule, rules, run
 from support.servers import Pair, create_database, drop_database
 
 import pgcutover.checks
+from pgcutover.catalog.manifest import mapped_tables
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError
 from pgcutover.provision.dump import SECTIONS, dump_section
@@ -18,11 +19,16 @@ from pgcutover.schema.expected import Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import quoted, take
 from pgcutover.schema.stage import SchemaEvidence, SchemaStage
 
 ROLES = ("fault_app", "fault_owner")
-SCHEMA = Path(__file__).with_name("faults_schema.sql")
+SCHEMAS = [Path(__file__).with_name(f"faults_{name}.sql") for name in ("schema", "rest")]
+MAPPING = [
+    rule(1, "selection", "include", "app", "%"),
+    rule(2, "selection", "exclude", "outside", "%"),
+]
+UNDUMPED = "create function pg_catalog.fault_mine() returns int language sql as 'select 1'"
 CHECKS = tuple(
     c for c in find_checks(Path(pgcutover.checks.__path__[0])) if c.arguments == ("schema_stage",)
 )
@@ -46,6 +52,7 @@ class FaultLab:
     target_template: str
     expected: Snapshot
     on_source: Snapshot
+    compared: tuple[str, ...]
 
     @contextmanager
     def damaged(self, *statements: str) -> Iterator[str]:
@@ -64,7 +71,8 @@ class FaultLab:
         """Every check of the stage."""
         with open_session(target) as session:
             found = of_the_lab(take(session, (*KINDS, *CLUSTER_KINDS)))
-        stage = SchemaStage(SchemaEvidence(self.on_source, found, self.expected))
+        evidence = SchemaEvidence(self.on_source, found, self.expected, compared=self.compared)
+        stage = SchemaStage(evidence)
         answers = Answers({}, {}, [])
         kept = _Kept(stage, answers.warnings)
         for check in CHECKS:
@@ -82,7 +90,9 @@ def of_the_lab(snapshot: Snapshot) -> Snapshot:
     kept = (
         o
         for o in snapshot.objects
-        if o.kind not in ("role", "role_setting") or "fault_" in o.name or o.name == "postgres"
+        if o.kind not in ("role", "role_setting", "parameter_grant")
+        or "fault_" in o.name
+        or o.name == "postgres"
     )
     return replace(snapshot, objects=tuple(kept))
 
@@ -117,11 +127,15 @@ def fault_lab(pair: Pair) -> Iterator[FaultLab]:
         dsn = pair.source.dsn(source)
         for section in SECTIONS:
             run(pair.target.dsn(template), dump_section(dsn, section, publications=True))
+        for each in (dsn, pair.target.dsn(template)):
+            run(each, UNDUMPED)
         recipe = Recipe(dsn, pair.target.dsn(template), 17, source, "UTF8", ())
         expected = expected_schema(recipe, lambda _: None)
         with open_session(dsn) as session:
             on_source = of_the_lab(take(session, (*CLUSTER_KINDS, EXTENSIONS)))
-        yield FaultLab(pair, source, template, expected.snapshot, on_source)
+            tables = [t.target for t in mapped_tables(rules(MAPPING), session)]
+            compared = quoted(session, tables)
+        yield FaultLab(pair, source, template, expected.snapshot, on_source, compared)
     finally:
         drop_database(pair.target, template)
         drop_database(pair.source, source)
@@ -134,4 +148,4 @@ def fault_lab(pair: Pair) -> Iterator[FaultLab]:
 
 def _build(dsn: str) -> None:
     build_source(dsn)
-    run(dsn, SCHEMA.read_text("utf-8"))
+    run(dsn, *(schema.read_text("utf-8") for schema in SCHEMAS))

@@ -87,7 +87,7 @@ TABLES = [
     ),
     (
         "alter foreign table app.away alter id options (set column_name 'no')",
-        "column app.away.id: options",
+        "column app.away.id: foreign_options",
     ),
 ]
 
@@ -283,20 +283,24 @@ PARTITIONS = [
         "partition app.events_rest: columns_unlike_parent",
     ),
     (
+        "update pg_inherits set inhdetachpending = true where inhrelid = 'app.events_rest'::regclass",
+        "partition app.events_rest: detaching",
+    ),
+    (
         "alter table app.events_rest alter what set storage external",
-        "partition app.events_rest: columns_unlike_parent",
+        "partition app.events_rest: columns_tuned_unlike_parent",
     ),
     (
         "alter table app.events_rest alter what set compression pglz",
-        "partition app.events_rest: columns_unlike_parent",
+        "partition app.events_rest: columns_tuned_unlike_parent",
     ),
     (
         "alter table app.events_rest alter what set statistics 3",
-        "partition app.events_rest: columns_unlike_parent",
+        "partition app.events_rest: columns_tuned_unlike_parent",
     ),
     (
         "alter table app.events_rest alter what set (n_distinct = 3)",
-        "partition app.events_rest: columns_unlike_parent",
+        "partition app.events_rest: columns_tuned_unlike_parent",
     ),
     (
         "drop table app.readings_25; create table app.readings_25 partition of app.readings"

@@ -221,7 +221,7 @@ NEWEST = [
     ),
     (
         "alter table app.events_rest alter what set storage main",
-        "partition app.events_rest: columns_unlike_parent",
+        "partition app.events_rest: columns_tuned_unlike_parent",
     ),
 ]
 

@@ -92,6 +92,7 @@ def test_every_kind_is_read_on_every_major(riches: dict[int, Rich], major: int) 
         "security_label",
         "tablespace",
         "database_setting",
+        "subscription",
         *(["publication_schema"] if major >= 15 else []),
     }
     assert not snapshot.unread

@@ -206,12 +206,14 @@ def _restored(server: RunningServer, dumped: list[str]) -> Snapshot:
 
 
 _SECURITY = {"row_security", "row_security_forced"}
+_UNLIKE = {"columns_unlike_parent", "columns_tuned_unlike_parent"}
 _TUNING = {
     "position",
     "storage",
     "compression",
     "statistics_target",
     "options",
+    "foreign_options",
     "not_null_validated",
     "not_null_inherited",
 }
@@ -220,7 +222,7 @@ _CONSTRAINT = "alter table {table} drop constraint {own} cascade"
 _DROPS = {
     "table": ("drop table {name} cascade", {"replica_identity", *_SECURITY}),
     "foreign_table": ("drop foreign table {name}", set()),
-    "partition": ("drop {kind} {name} cascade", {"columns_unlike_parent", *_SECURITY}),
+    "partition": ("drop {kind} {name} cascade", {*_UNLIKE, *_SECURITY}),
     "column": ("alter table {table} drop {own} cascade", _TUNING),
     "statistics": ("drop statistics {name}", {"target"}),
     "check": (_CONSTRAINT, set()),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from compare.lab import FUNCTIONS, run
+from compare.lab import FUNCTIONS, Lab, rule, rules, run
 from psycopg import sql
 from schema import database_schema, relations_schema
 from schema.faultlab import CHECKS
@@ -63,6 +63,71 @@ def test_a_clean_restore_gives_no_finding(running, riches, older, newer) -> None
     told, troubles = stage.everything()
     assert ([str(each) for each in told], troubles) == ([], [])
     assert len(found.objects) > 150
+
+
+OF_18 = {
+    "a NOT NULL that was never validated": (
+        "alter table app.t alter a drop not null",
+        "alter table app.t add constraint t_a not null a not valid",
+    ),
+    "a NOT NULL that children do not have": (
+        "alter table app.t alter a drop not null",
+        "alter table app.t add constraint t_a not null a no inherit",
+    ),
+    "a CHECK that is not enforced": (
+        "alter table app.t drop constraint t_b",
+        "alter table app.t add constraint t_b check (b > 0) not enforced",
+    ),
+}
+
+
+@pytest.mark.parametrize("statements", OF_18.values(), ids=OF_18.keys())
+def test_what_18_need_not_enforce_is_red(running, statements) -> None:
+    name = create_database(running[17])
+    create_database(running[18], name)
+    source, target = running[17].dsn(name), running[18].dsn(name)
+    table = "create table app.t (a int not null, b int constraint t_b check (b > 0))"
+    run(source, "create schema app", table)
+    for section in SECTIONS:
+        run(target, dump_section(source, section, publications=True))
+    recipe = Recipe(source, target, 18, name, "UTF8", ())
+    expected = expected_schema(recipe, lambda _: None)
+    red = []
+    for damage in ((), statements):
+        run(target, *damage)
+        with open_session(source) as one, open_session(target) as other:
+            on_source, found = take(one, (*CLUSTER_KINDS, EXTENSIONS)), take(other, KINDS)
+        stage = SchemaStage(SchemaEvidence(on_source, found, expected.snapshot))
+        red.append(_is_red("SCHEMA-CHECKS", stage))
+    assert red == [False, True]
+
+
+def test_a_key_that_the_source_does_not_enforce_must_not_refuse_its_rows(running) -> None:
+    names = [create_database(running[18]) for _ in range(2)]
+    lab = Lab(
+        *(running[18].dsn(name) for name in names),
+        rules=rules([rule(1, "selection", "include", "app", "%")]),
+        recent={},
+    )
+    for dsn in (lab.source, lab.target):
+        run(
+            dsn,
+            "create schema app",
+            "create table app.k (id int primary key)",
+            "create table app.t (id int primary key, k int)",
+            "alter table app.t add constraint t_k foreign key (k) references app.k not enforced",
+        )
+    assert "SCHEMA-FKS[app.t.t_k]" not in lab.judge("schema").red
+    run(lab.target, "alter table app.t alter constraint t_k enforced")
+    assert "NOT ENFORCED" in lab.judge("schema").red["SCHEMA-FKS[app.t.t_k]"]
+
+
+def _is_red(check: str, stage: SchemaStage) -> bool:
+    try:
+        FUNCTIONS[check](schema_stage=stage)
+    except AssertionError:
+        return True
+    return False
 
 
 def test_a_stale_collation_is_told_though_the_source_records_none(running) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from schema.faultlab import FaultLab, fault_lab
+from schema.restfaults import REST
 from schema.schemafaults import FAULTS, SchemaFault
 from support.servers import Pair
 
@@ -27,6 +28,10 @@ UNMENDABLE = {
     "enum-order": "labels can be neither removed",
     "enum-label": "labels can be neither removed",
     "server-missing": "may be secrets",
+    "server-option": "may be secrets",
+    "partition-default": "made anew",
+    "partition-tuned": "made anew",
+    "excluded-column": "columns",
 }
 
 
@@ -60,7 +65,7 @@ def mended(expected: Snapshot, dsn: str, found: list[Difference]) -> list[str]:
     return impossible
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[f.id for f in FAULTS])
+@pytest.mark.parametrize("fault", [*FAULTS, *REST], ids=[f.id for f in (*FAULTS, *REST)])
 def test_a_damage_is_mended(lab: FaultLab, fault: SchemaFault) -> None:
     statements = fault.sql.split("; ") if "$$" not in fault.sql else [fault.sql]
     with lab.damaged(*statements) as target:

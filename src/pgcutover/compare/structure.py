@@ -32,6 +32,7 @@ _KEY_WORDS = {
     "deferrable": "deferrability",
     "deferred": "being initially deferred",
 }
+_OPEN = "NOT ENFORCED"
 
 
 def names_of(manifest: Manifest, table: MappedTable | None) -> Names:
@@ -140,7 +141,10 @@ def _mapped_columns(table: MappedTable | None, columns: Sequence[str]) -> tuple[
 
 
 def _key_differs(mapped: ForeignKey, found: ForeignKey) -> list[str]:
-    return [w for n, w in _KEY_WORDS.items() if getattr(mapped, n) != getattr(found, n)]
+    differing = [w for n, w in _KEY_WORDS.items() if getattr(mapped, n) != getattr(found, n)]
+    if mapped.definition.endswith(_OPEN) and not found.definition.endswith(_OPEN):
+        differing.append(f"not being {_OPEN}")  # it refuses rows that the source accepts
+    return differing
 
 
 def _index_problems(

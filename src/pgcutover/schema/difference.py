@@ -132,7 +132,7 @@ def _alone(
     held = Counter(each.table for each in everything if each.table in gone.relations)
     for identity, each in objects.items():
         rule = rule_of(each.kind)
-        severity = rule.missing if change == MISSING else rule.extra
+        severity = rule.alone(each, missing=change == MISSING)
         if identity in known or gone.explains(each) or severity is None:
             continue
         count = held[each.name] if each.kind in _HOLDERS else 0
@@ -145,7 +145,8 @@ def _changed(
 ) -> Iterator[Difference]:
     for identity in one.keys() & other.keys():
         expected, found = one[identity], other[identity]
-        names = sorted(expected.facts.keys() | found.facts.keys())
+        told_where = rule_of(expected.kind).told_where
+        names = sorted((expected.facts.keys() | found.facts.keys()) - {told_where})
         properties = [
             Property(name, expected.facts.get(name), found.facts.get(name))
             for name in names

@@ -38,6 +38,8 @@ _ORDER = [*_FIRST, *(k for k in _KINDS if k not in (*_FIRST, *_LAST)), *_LAST]
 _LATER = _ORDER.index("index") + 1
 _NOT_MADE = ("server_setting", "database", "large_object", "collation_version",
              "database_collation_version", "database_grant")  # fmt: skip
+_OF_THE_SERVER = ("system_cast", "system_routine", "system_text_search_configuration",
+                  "system_text_search_dictionary")  # fmt: skip
 # whoever makes one of these gives everybody a right to it
 _PUBLIC = (*ROUTINES, "enum", "domain", "composite", "range", "base_type", "language")
 
@@ -92,6 +94,8 @@ class Mender:
     def mending(self, difference: Difference, missing: Collection[str] = ()) -> list[str]:
         """Statements for one object alone; a line with `--` where none would do."""
         thing = difference.object
+        if thing.kind in _OF_THE_SERVER:
+            return [impossible(difference, "is the server's own and can only be altered by hand")]
         if difference.change == EXTRA:
             if thing.kind in _NOT_MADE or thing.kind == "owner":
                 return [impossible(difference, "nothing can be dropped here")]

@@ -216,7 +216,7 @@ def _dictionary(difference: Difference, prop: Property) -> Iterator[str]:
 
 
 def _server(difference: Difference, prop: Property) -> Iterator[str]:
-    if prop.name != "option_names":
+    if prop.name not in ("option_names", "option_values"):
         raise Anew
     yield impossible(difference, secret_options(difference.object))
 

@@ -12,7 +12,7 @@ _TABLE = ("row_security", "row_security_forced", "replica_identity")
 _NOT_SAID = {
     "table": _TABLE,
     "partition": _TABLE,
-    "column": ("storage", "statistics_target", "compression", "options"),
+    "column": ("storage", "statistics_target", "compression", "options", "foreign_options"),
     "index": ("clustered", "statistics_targets"),
     "statistics": ("target",),
     "role": ("member_of",),

@@ -86,13 +86,18 @@ def drop(thing: SchemaObject) -> str:
     if thing.kind == "default_privilege" and not thing.facts["privileges"]:
         what, _, role = thing.definition.rpartition(" from ")
         return f"{what.replace(' revoke all on ', ' grant all on ')} to {role}"
-    if thing.kind in ("grant", "default_privilege"):
+    if thing.kind in ("extension_grant", "system_grant"):
+        away = thing.definition.partition("; grant ")[0]
+        on, _, role = away.removeprefix("revoke all on ").rpartition(" from ")
+        back = ", ".join(listed(thing.facts["initially"])).lower()
+        return f"{away}; grant {back} on {on} to {role}" if back else away
+    if thing.kind in ("grant", "default_privilege", "parameter_grant"):
         return "; ".join(_revoked(each) for each in _given(thing.definition))
     if thing.kind in ("role_setting", "database_setting"):
-        value = text_of(thing.facts["value"])
-        start = thing.definition.removesuffix(literal(value)).removesuffix(value)
-        start = start.removesuffix(" to ")
-        return " reset ".join(start.rsplit(" set ", 1))
+        setting = thing.name.partition(" of ")[0] if thing.kind == "role_setting" else thing.name
+        cut = rf' set ("?{re.escape(setting)}"?) to '
+        start, name, _ = re.split(cut, thing.definition, maxsplit=1)
+        return f"{start} reset {name}"
     return f"drop {word_of(thing.kind)} {thing.name}"
 
 

@@ -9,6 +9,7 @@ from pgcutover.schema.mend_names import (
     impossible,
     last_part,
     listed,
+    literal,
     member,
     text_of,
 )
@@ -26,7 +27,10 @@ def column(difference: Difference, prop: Property) -> Iterator[str]:
         case "type" | "collation":
             wanted = thing.facts
             collate = f" collate {wanted['collation']}" if wanted.get("collation") else ""
-            yield f"{alter} type {wanted['type']}{collate} using {name}::{_unlimited(wanted)}"
+            # a foreign table has no rows to convert, and PostgreSQL refuses to
+            is_foreign = wanted.get("foreign_options") is not None
+            using = "" if is_foreign else f" using {name}::{_unlimited(wanted)}"
+            yield f"{alter} type {wanted['type']}{collate}{using}"
         case "default":
             yield f"{alter} drop default" if expected is None else f"{alter} set default {expected}"
         case "not_null":
@@ -48,6 +52,8 @@ def column(difference: Difference, prop: Property) -> Iterator[str]:
             yield f"{alter} set compression {expected or 'default'}"
         case "options":
             yield from options(alter, prop)
+        case "foreign_options":
+            yield f"{alter} options ({foreign_options(prop)})"
         case "position":
             yield impossible(difference, "its place among the columns cannot be changed")
         case "inherited":
@@ -72,6 +78,23 @@ def options(alter: str, prop: Property) -> Iterator[str]:
         yield f"{alter} reset ({', '.join(sorted(gone))})"
     if set_anew := [o for o in wanted if o not in found]:
         yield f"{alter} set ({', '.join(set_anew)})"
+
+
+def foreign_options(prop: Property) -> str:
+    """What is added, set to another value, and dropped."""
+    wanted, found = (dict(_parts(o) for o in listed(v)) for v in (prop.expected, prop.found))
+    words = [f"drop {name}" for name in sorted(found.keys() - wanted.keys())]
+    words += [
+        f"{'set' if name in found else 'add'} {name} {literal(value)}"
+        for name, value in sorted(wanted.items())
+        if found.get(name) != value
+    ]
+    return ", ".join(words)
+
+
+def _parts(option: str) -> tuple[str, str]:
+    name, _, value = option.partition("=")
+    return name, value
 
 
 def constraint(difference: Difference, prop: Property) -> Iterator[str]:
@@ -139,6 +162,10 @@ def table(difference: Difference, prop: Property) -> Iterator[str]:
             for parent in listed(prop.expected):
                 if parent not in listed(prop.found):
                     yield f"{alter} inherit {parent}"
+        case "detaching" if not prop.expected:
+            parent, name = difference.object.table, difference.object.name
+            yield f"alter table {parent} detach partition {name} finalize"
+            yield f"alter table {parent} attach partition {name} {difference.object.facts['bound']}"
         case "bound":
             parent, name = difference.object.table, difference.object.name
             yield f"alter table {parent} detach partition {name}"

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from pgcutover.schema.objects import Value
+from pgcutover.schema.objects import SchemaObject, Value
 
 
 class Severity(enum.Enum):
@@ -28,7 +28,8 @@ class Rule:
     """A kind's severities; `words` is what its objects are called in a sentence.
 
     None says that one side alone has it for no reason of the migration's, as newer servers do.
-    `cosmetic` properties only warn; so do `harmless` ones that go from one value to another.
+    `cosmetic` properties only warn; so do `harmless` ones that go from one value to another, and
+    an object of one side of which the fact `told_where` is true; that fact is not compared.
     """
 
     words: str
@@ -36,6 +37,12 @@ class Rule:
     extra: Severity | None = BLOCK
     cosmetic: Collection[str] = ()
     harmless: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
+    told_where: str = ""
+
+    def alone(self, thing: SchemaObject, *, missing: bool) -> Severity | None:
+        """The severity of an object that one side alone has."""
+        severity = self.missing if missing else self.extra
+        return WARN if severity and thing.facts.get(self.told_where) is True else severity
 
     def of(self, name: str, expected: Value, found: Value) -> Severity:
         """The severity of one differing property."""
@@ -48,8 +55,12 @@ _LESS = (True, False)
 """A right that the target does not give."""
 
 RULES: Mapping[str, Rule] = {
-    "column": Rule("column", cosmetic=("storage", "compression", "statistics_target", "position")),
-    "index": Rule("index", cosmetic=("clustered",)),
+    "column": Rule(
+        "column",
+        cosmetic=("storage", "compression", "statistics_target", "options", "position"),
+    ),
+    "partition": Rule("partition", cosmetic=("columns_tuned_unlike_parent",)),
+    "index": Rule("index", cosmetic=("clustered", "statistics_targets")),
     "storage": Rule(
         "storage parameters of", WARN, WARN, ("options", "toast_options", "tablespace")
     ),
@@ -61,10 +72,20 @@ RULES: Mapping[str, Rule] = {
         extra=WARN,
         cosmetic=("replication",),  # a mover's, on the one side or the other
         harmless={n: _LESS for n in ("superuser", "createdb")},
+        told_where="unused_here",  # it may be another application's, of another database
     ),
     "tablespace": Rule("tablespace", WARN, WARN, ("options",)),
-    "database": Rule("database", cosmetic=("connection_limit", "is_template")),
-    "server_setting": Rule("server setting", None, None),
+    "database": Rule("database", cosmetic=("owner", "connection_limit", "is_template")),
+    "server_setting": Rule("server setting", None, None, ("told",), {"switch": ("off", "on")}),
+    # a managed service takes and gives rights to what the server is made of
+    "system_grant": Rule("grant on system object", extra=WARN),
+    "extension_grant": Rule("grant on extension's object"),
+    "system_cast": Rule("built-in cast", None, None),
+    "system_text_search_configuration": Rule("built-in text search configuration", None, None),
+    "system_text_search_dictionary": Rule("built-in text search dictionary", None, None),
+    "system_routine": Rule("routine in pg_catalog", extra=WARN),
+    "parameter_grant": Rule("right to", extra=WARN),  # a mover's, as a rule
+    "subscription": Rule("subscription", WARN, WARN, ("enabled", "publications")),
     # another build sorts by another library; what was sorted by the wrong one is amcheck's to find
     "collation_version": Rule("collation version", WARN, WARN, ("recorded", "actual")),
     "database_collation_version": Rule("collation version of", WARN, WARN, ("recorded", "actual")),

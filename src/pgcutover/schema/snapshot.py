@@ -1,11 +1,13 @@
 """Takes a database's schema in one transaction, one query a kind."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 
 from pgcutover.errors import UnreadableError
+from pgcutover.mapping import RelationName
 from pgcutover.redact import describe_error
 from pgcutover.schema.kinds import KINDS, Kind
 from pgcutover.schema.objects import SchemaObject, Snapshot
@@ -37,6 +39,15 @@ def own_role(connection: Connection) -> str:
     """The role that the session acts as, quoted as SQL wants it."""
     row = connection.execute("select quote_ident(current_user)").fetchone()
     return str(row[0]) if row else ""
+
+
+def quoted(connection: Connection, names: Collection[RelationName]) -> tuple[str, ...]:
+    """Names of relations as SQL wants them, which is how objects are called."""
+    rows = connection.execute(
+        "select format('%%I.%%I', s, r) from unnest(%s::text[], %s::text[]) n (s, r)",
+        [[n.schema for n in names], [n.name for n in names]],
+    )
+    return tuple(str(name) for (name,) in rows)
 
 
 def _read(connection: Connection, kind: Kind) -> list[SchemaObject]:

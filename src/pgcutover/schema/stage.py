@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from pgcutover.compare.diffs import Diff
@@ -15,6 +16,13 @@ from pgcutover.schema.rules import Severity
 from pgcutover.verdict import Finding
 
 RUN_WIDE = "*"
+# properties of columns and indexes that one question is about, for tables of every kind
+OF_DEFAULTS = (
+    "default", "options", "foreign_options", "position", "storage", "compression",
+    "statistics_target",
+)  # fmt: skip
+OF_NOT_NULL = ("not_null_validated", "not_null_inherited")
+OF_PLANS = ("clustered", "statistics_targets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +31,8 @@ class SchemaEvidence:
 
     `source` and `target` hold what no dump carries: roles, settings, encoding, large objects.
     `own_roles` are the gate's, quoted: what each side lets them do is not the application's.
+    `compared` are the target's tables, quoted, whose columns, indexes and keys the manifest knows,
+    so that checks of one table are about them; None where that is not known.
     """
 
     source: Snapshot
@@ -31,6 +41,7 @@ class SchemaEvidence:
     moved: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
     own_roles: tuple[str, ...] = ()
+    compared: tuple[str, ...] | None = None
 
     def to_json(self) -> str:
         """As text, for workers and as evidence."""
@@ -41,6 +52,7 @@ class SchemaEvidence:
             "moved": dict(self.moved),
             "trouble": self.trouble,
             "own_roles": list(self.own_roles),
+            "compared": self.compared,
         }
         return json.dumps(plain, ensure_ascii=False)
 
@@ -50,7 +62,9 @@ class SchemaEvidence:
         plain: dict[str, Any] = json.loads(text)
         for side in ("source", "target", "expected"):
             plain[side] = Snapshot.from_json(plain[side]) if plain[side] else None
-        return cls(**{**plain, "own_roles": tuple(plain["own_roles"])})
+        for names in ("own_roles", "compared"):
+            plain[names] = None if plain[names] is None else tuple(plain[names])
+        return cls(**plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +74,36 @@ class SchemaStage:
     evidence: SchemaEvidence
 
     def as_expected(
-        self, *kinds: str, only: Collection[str] = (), but: Collection[str] = ()
+        self,
+        *kinds: str,
+        only: Collection[str] = (),
+        but: Collection[str] = (),
+        told: Mapping[str, Collection[str]] = MappingProxyType({}),
+        held_by: Collection[str] = (),
     ) -> Diff:
         """Objects of some kinds against the expected schema.
 
         `only` names the properties that are asked about, of objects that both have; `but` those
-        that another question is about.
+        that another question is about. `told` are properties of other kinds that belong to the
+        question, and `held_by` kinds of relations whose columns, indexes and foreign keys do, as
+        far as no check of one table is about them.
         """
-        return _diff(self._from_expected(kinds, only, but))
+        found = self._from_expected(kinds, only, but)
+        for kind, names in told.items():
+            found += self._from_expected((kind,), names)
+        return _diff([*found, *self._held_by(held_by)])
+
+    def _held_by(self, holders: Collection[str]) -> list[Difference]:
+        if not holders:
+            return []
+        compared = self.evidence.compared
+        asked = set(holders) - ({"table"} if compared is None else set())
+        sides = filter(None, (self.evidence.expected, self.evidence.target))
+        names = {o.name for side in sides for o in side.objects if o.kind in asked}
+        names -= set(compared or ())
+        found = self._from_expected(("column",), (), (*OF_DEFAULTS, *OF_NOT_NULL))
+        found += self._from_expected(("index", "foreign_key"), (), OF_PLANS)
+        return [each for each in found if each.object.table in names]
 
     def extensions(self) -> Diff:
         """Extensions and what leads to other servers; versions against the source's."""

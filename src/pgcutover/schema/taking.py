@@ -14,7 +14,7 @@ from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.saved import save
-from pgcutover.schema.snapshot import own_role, take
+from pgcutover.schema.snapshot import own_role, quoted, take
 from pgcutover.schema.stage import SchemaEvidence
 
 EVERY_KIND = (*KINDS, *CLUSTER_KINDS)
@@ -52,6 +52,7 @@ def take_schema(
             lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other)
         )
         roles = {own_role(one), own_role(other)}
+        compared = quoted(other, [table.target for table in manifest.tables])
     recipe = Recipe(
         source_dsn,
         target_dsn,
@@ -68,8 +69,12 @@ def take_schema(
         expected = expected_schema(recipe, say)
     except PgCutoverError as error:
         say(str(error))
-        evidence = SchemaEvidence(kept, target, trouble=str(error), own_roles=own)
+        evidence = SchemaEvidence(
+            kept, target, trouble=str(error), own_roles=own, compared=compared
+        )
         return TakenSchema(evidence, (), snapshots)
-    evidence = SchemaEvidence(kept, target, expected.snapshot, expected.moved, own_roles=own)
+    evidence = SchemaEvidence(
+        kept, target, expected.snapshot, expected.moved, own_roles=own, compared=compared
+    )
     derived = tuple(derived_differences(manifest, expected.catalog))
     return TakenSchema(evidence, derived, snapshots | {"expected": expected.snapshot})

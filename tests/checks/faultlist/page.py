@@ -10,6 +10,7 @@ if __name__ == "__main__":  # as a program it has no conftest to make the lists 
 from faultlist.everything import FAULTS, SEEN
 from faultlist.harmless import CONTROLS, NOT_SEEN
 from faultlist.model import Fault
+from schema.restfaults import REST, SERVER
 from schema.schemafaults import CLUSTER, SchemaFault
 from schema.schemafaults import FAULTS as OF_THE_SCHEMA
 
@@ -41,7 +42,11 @@ SCHEMA = """
 Exactly the checks named were red, of all that compare the target with the expected schema or with
 the source's server. What is only told stands among the facts of an answer that passes.
 """
-SCHEMA_FAULTS: list[SchemaFault] = [*OF_THE_SCHEMA, *(f for f, _ in CLUSTER)]
+SCHEMA_FAULTS: list[SchemaFault] = [
+    *OF_THE_SCHEMA,
+    *REST,
+    *(f for f, _ in (*CLUSTER, *SERVER)),
+]
 NOT_HERE = """
 They look at other things than the two databases' contents, or at one side alone, and are tested
 where those things are: {}.

@@ -1,6 +1,7 @@
 """Every kind of object that a schema is made of; one module a family, one query a kind."""
 
 from pgcutover.schema.kinds import (
+    altered,
     constraints,
     database,
     extensions,
@@ -28,8 +29,13 @@ KINDS: tuple[Kind, ...] = (
     *triggers.KINDS,
     *routines.KINDS,
     *rights.KINDS,
+    *altered.KINDS,
 )
 """What a dump carries, so that the expected schema has it too."""
 
-CLUSTER_KINDS: tuple[Kind, ...] = (*roles.CLUSTER_KINDS, *database.CLUSTER_KINDS)
+CLUSTER_KINDS: tuple[Kind, ...] = (
+    *roles.CLUSTER_KINDS,
+    *database.CLUSTER_KINDS,
+    *altered.CLUSTER_KINDS,
+)
 """What no dump carries, so that source and target are compared directly."""

@@ -2,7 +2,7 @@
 what no dump of its schema carries: encoding, locale, settings, large objects.
 """
 
-from pgcutover.schema.kinds.model import NAMESPACES, Kind, not_of_an_extension
+from pgcutover.schema.kinds.model import NAMESPACES, SERVICE_ROLES, Kind, not_of_an_extension
 
 SCHEMAS = Kind(
     "schema",
@@ -112,6 +112,7 @@ select 'this database', '', '', jsonb_build_object(
                when 'i' then 'icu' when 'b' then 'builtin' else 'libc' end,
            'locale', coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale'),
            'icu_rules', to_jsonb(d) ->> 'daticurules',
+           'owner', quote_ident(pg_get_userbyid(d.datdba)),
            'connection_limit', nullif(d.datconnlimit, -1),
            'allows_connections', d.datallowconn,
            'is_template', d.datistemplate)
@@ -122,7 +123,7 @@ where d.datname = current_database()
 
 DATABASE_GRANTS = Kind(
     "database_grant",
-    """
+    f"""
 select format('this database to %s', a.grantee), '', '', jsonb_build_object('privileges',
            jsonb_agg(distinct a.privilege_type || case when a.star then '*' else '' end))
 from (
@@ -132,10 +133,11 @@ from (
     from pg_database d
     cross join lateral aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) e
     where d.datname = current_database()
+      and (e.grantee = d.datdba or pg_get_userbyid(e.grantee) !~ {SERVICE_ROLES})
     group by 1, 2) a
 group by a.grantee
 order by 1
-""",
+""",  # noqa: S608 - a constant
 )
 
 TABLESPACES = Kind(
@@ -216,6 +218,21 @@ where d.datname = current_database()
     since=150000,
 )
 
+# to whom a subscription connects is a secret; oids and options were no public columns once
+SUBSCRIPTIONS = Kind(
+    "subscription",
+    """
+select quote_ident(s.subname), '', '', jsonb_build_object(
+           'enabled', s.subenabled,
+           'publications', (select jsonb_agg(p order by p collate "C")
+                            from unnest(s.subpublications) p))
+from pg_subscription s
+where s.subname !~ '^(awsdms|pgcutover)'
+  and s.subdbid = (select d.oid from pg_database d where d.datname = current_database())
+order by 1
+""",
+)
+
 CLUSTER_KINDS = (
     DATABASE,
     DATABASE_GRANTS,
@@ -223,4 +240,5 @@ CLUSTER_KINDS = (
     LARGE_OBJECTS,
     COLLATION_VERSIONS,
     DATABASE_COLLATION_VERSION,
+    SUBSCRIPTIONS,
 )

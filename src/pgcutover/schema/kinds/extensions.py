@@ -1,6 +1,7 @@
 """Extensions, whether RDS has them, and servers that foreign data wrappers lead to.
 
-Of wrappers, servers and user mappings only the names of options are read: values may be secrets.
+Values of options may be secrets: of wrappers and servers a digest of each is told, of user mappings
+nothing at all.
 """
 
 import json
@@ -36,6 +37,13 @@ def _option_names(options: str) -> str:
     return f"(select {names} from unnest({options}) o)"  # noqa: S608 - constants
 
 
+def _option_values(options: str) -> str:
+    value = "sha256(convert_to(substr(o, strpos(o, '=') + 1), 'UTF8'))"
+    told = f"split_part(o, '=', 1) || ': digest ' || left(encode({value}, 'hex'), 8)"
+    listed = f"coalesce(jsonb_agg({told} order by o collate \"C\"), '[]')"
+    return f"(select {listed} from unnest({options}) o)"  # noqa: S608 - constants
+
+
 EXTENSIONS = Kind(
     "extension",
     """
@@ -56,7 +64,8 @@ select quote_ident(w.fdwname), '',
        jsonb_build_object(
            'handler', nullif(w.fdwhandler, 0)::regprocedure::text,
            'validator', nullif(w.fdwvalidator, 0)::regprocedure::text,
-           'option_names', {_option_names("w.fdwoptions")})
+           'option_names', {_option_names("w.fdwoptions")},
+           'option_values', {_option_values("w.fdwoptions")})
 from pg_foreign_data_wrapper w
 where {not_of_an_extension("pg_foreign_data_wrapper", "w.oid")}
 order by 1
@@ -74,7 +83,8 @@ select quote_ident(s.srvname), '',
            'wrapper', quote_ident(w.fdwname),
            'type', s.srvtype,
            'version', s.srvversion,
-           'option_names', {_option_names("s.srvoptions")})
+           'option_names', {_option_names("s.srvoptions")},
+           'option_values', {_option_values("s.srvoptions")})
 from pg_foreign_server s join pg_foreign_data_wrapper w on w.oid = s.srvfdw
 where {not_of_an_extension("pg_foreign_server", "s.oid")}
 order by 1

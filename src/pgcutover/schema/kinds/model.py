@@ -16,6 +16,16 @@ class Kind:
     since: int = 0
 
 
+# what services run themselves with, on either side: RDS, Neon (and Replit, which is on it), Cloud
+# SQL, Azure, Supabase; predefined roles are every server's
+_SERVICES = (
+    "rds_.*", "rdsadmin", "rdsrepladmin", "rdstopmgr", "rdsproxyadmin",
+    "cloud_admin", "neon_superuser", "neon_service", "databricks_.*", "cloudsql.*",
+    "azuresu", "azure_pg_admin", "azure_superuser", "supabase_.*",
+)  # fmt: skip
+SERVICE_ROLES = f"'^({'|'.join(_SERVICES)})$'"
+OWN_ROLES = f"'^(pg_.*|{'|'.join(_SERVICES)})$'"
+
 # nothing of the system's, of the gate or of DMS itself is the application's
 NAMESPACES = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover')"
 RELATIONS = f"{NAMESPACES} and c.relname !~ '^awsdms_'"

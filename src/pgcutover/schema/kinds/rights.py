@@ -6,7 +6,7 @@ A sequence that belongs to a column has its table's owner, so that only the tabl
 
 from dataclasses import dataclass
 
-from pgcutover.schema.kinds.model import NAMESPACES, Kind, not_of_an_extension
+from pgcutover.schema.kinds.model import NAMESPACES, SERVICE_ROLES, Kind, not_of_an_extension
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,7 @@ from (
         cross join lateral (
             select b.grantee, b.privilege_type, bool_or(b.is_grantable) as star
             from aclexplode(x.acl) b group by 1, 2) a
+        where a.grantee = o.owner or pg_get_userbyid(a.grantee) !~ {SERVICE_ROLES}
         group by x.attnum, x.attname, a.grantee) e
     cross join lateral pg_identify_object(o.catalog, o.oid, e.attnum) i
     where o.letter is not null) g
@@ -194,9 +195,11 @@ from (
                 case d.defaclobjtype when 'S' then 's' else d.defaclobjtype end, d.defaclrole))
             where d.defaclnamespace = 0) b
         group by b.grantee) a
-    where a.found is distinct from a.built_in) g
+    where a.found is distinct from a.built_in
+      and pg_get_userbyid(d.defaclrole) !~ SERVICE_ROLES
+      and pg_get_userbyid(a.grantee) !~ SERVICE_ROLES) g
 order by 1
-""",
+""".replace("SERVICE_ROLES", SERVICE_ROLES),
 )
 
 

@@ -4,10 +4,24 @@ Passwords are never read. The value of a setting with a dot in its name is the a
 and may be a secret, so that only a digest of it is told.
 """
 
-from pgcutover.schema.kinds.model import Kind
+from pgcutover.schema.kinds.model import OWN_ROLES, SERVICE_ROLES, Kind
 
-# the service's own are not the application's: pg_* of every server, rds* of RDS
-_ROLES = "r.rolname !~ '^(pg_|rds_|rdsadmin$|rdsrepladmin$|rdstopmgr$|rdsproxyadmin$)'"
+_ROLES = f"r.rolname !~ {OWN_ROLES}"
+
+# who owns or may do something here, has settings for it or is connected, is a member of such a
+# role, or has one for its member; others are of other databases of the same server
+_UNUSED = """not exists (
+    select from (
+        select d.refobjid as oid from pg_shdepend d
+        where d.refclassid = 'pg_authid'::regclass and (d.dbid = this.oid
+            or (d.classid = 'pg_database'::regclass and d.objid = this.oid))
+        union select s.setrole from pg_db_role_setting s where s.setdatabase = this.oid
+        union select a.usesysid from pg_stat_activity a
+            where a.datid = this.oid and a.pid <> pg_backend_pid()
+        union select this.datdba) b
+    join pg_roles u on u.oid = b.oid
+    where pg_has_role(r.oid, u.oid, 'member')
+       or (not u.rolsuper and pg_has_role(u.oid, r.oid, 'member')))"""
 
 # before 16 a membership had no options of its own: it was inherited as its member inherits
 ROLES = Kind(
@@ -44,25 +58,47 @@ select quote_ident(r.rolname), '',
                          case when not bool_or(coalesce(
                              (to_jsonb(m) ->> 'set_option')::boolean, true))
                              then 'without set' end) as words
-                     from pg_auth_members m where m.member = r.oid group by m.roleid) w))
-from pg_roles r
+                     from pg_auth_members m
+                     where m.member = r.oid and pg_get_userbyid(m.roleid) !~ {SERVICE_ROLES}
+                     group by m.roleid) w),
+           'unused_here', {_UNUSED})
+from pg_roles r join pg_database this on this.datname = current_database()
 where {_ROLES}
 order by 1
 """,  # noqa: S608 - a constant
 )
 
 # a list of names is kept quoted as SQL wants it, and would be one name inside a literal
-_SETTING = """cross join lateral (
+_UNITS = """(values
+    ('us', 0.001, 1), ('ms', 1, 1), ('s', 1e3, 1), ('min', 6e4, 1), ('h', 36e5, 1), ('d', 864e5, 1),
+    ('B', 1, 2), ('kB', 1024, 2), ('8kB', 8192, 2), ('MB', 1048576, 2), ('GB', 1073741824, 2),
+    ('TB', 1099511627776, 2)) f (unit, base, family)"""
+# 30000, 30s and 30000ms are the same, and so are off and false: all are told as SHOW has them
+_SHOWN = rf"""case
+    when g.vartype = 'bool' and p.plain ~* '^(on|true|yes|1)$' then 'on'
+    when g.vartype = 'bool' and p.plain ~* '^(off|false|no|0)$' then 'off'
+    else coalesce((
+        select coalesce((
+            select (q.amount / f.base)::bigint || f.unit from {_UNITS}
+            where f.family = q.family and f.unit <> '8kB' and q.amount > 0
+              and mod(q.amount, f.base::numeric) = 0
+            order by f.base desc limit 1), case when q.amount = 0 then '0' end)
+        from (select m.words[1]::numeric * f.base::numeric as amount, f.family
+              from regexp_match(p.plain, '^ *([0-9]+) *([A-Za-z]*) *$') m (words)
+              join {_UNITS} on f.unit = coalesce(nullif(m.words[2], ''), g.unit)) q),
+        p.plain) end"""  # noqa: S608 - constants
+_SETTING = f"""cross join lateral (
     select split_part(c, '=', 1) as name, substr(c, strpos(c, '=') + 1) as plain
     from unnest(s.setconfig) c) p
+left join pg_settings g on g.name = p.name
 cross join lateral (
     select case when p.name like '%.%' then
                 'digest ' || left(encode(sha256(convert_to(p.plain, 'UTF8')), 'hex'), 8)
-                else p.plain end as value) v
+                else {_SHOWN} end as value) v
 cross join lateral (
     select case when p.name in ('search_path', 'temp_tablespaces', 'local_preload_libraries',
                                 'session_preload_libraries') then p.plain
-                else quote_literal(p.plain) end as words) w"""
+                else quote_literal(p.plain) end as words) w"""  # noqa: S608 - constants
 
 ROLE_SETTINGS = Kind(
     "role_setting",
@@ -117,15 +153,18 @@ _NAMES = (
     "default_transaction_isolation",
     "default_transaction_read_only",
     "escape_string_warning",
+    "event_triggers",
     "extra_float_digits",
     "gin_fuzzy_search_limit",
     "idle_in_transaction_session_timeout",
     "idle_session_timeout",
+    "ignore_system_indexes",
     "IntervalStyle",
     "lc_messages",
     "lc_monetary",
     "lc_numeric",
     "lc_time",
+    "lo_compat_privileges",
     "lock_timeout",
     "max_connections",
     "max_locks_per_transaction",
@@ -145,8 +184,15 @@ _NAMES = (
     "wal_level",
     "xmlbinary",
     "xmloption",
+    "zero_damaged_pages",
 )
-_NAMED = ", ".join(f"'{name}'" for name in _NAMES)
+# what a load switches off and may leave so; the target may well be better off than the source
+_SWITCHES = ("autovacuum", "fsync", "track_commit_timestamp")
+# what a service decides for its storage, and what plans are made of
+_TOLD = "^(enable_.*|plan_cache_mode|full_page_writes|temp_file_limit)$"
+# an older server has none of these, and does what newer ones do by default
+_NEWER = "('event_triggers', 'on'), ('idle_session_timeout', '0'), ('transaction_timeout', '0')"
+_NAMED, _SWITCHED = (", ".join(f"'{name}'" for name in names) for names in (_NAMES, _SWITCHES))
 
 # reset_val is what the session began with, whatever it has set since: the server's value, over it
 # the database's, over that our own role's (and PGTZ or PGOPTIONS, if the environment has them).
@@ -155,7 +201,9 @@ SERVER_SETTINGS = Kind(
     "server_setting",
     f"""
 select s.name, '', '', jsonb_build_object(
-           'value', case when not o.hidden then s.reset_val || case
+           case when s.name in ({_SWITCHED}) then 'switch'
+                when s.name in ({_NAMED}) then 'value' else 'told' end,
+           case when not o.hidden then s.reset_val || case
                when s.vartype = 'integer' and s.reset_val::bigint > 0 and s.unit is not null
                then ' ' || s.unit else '' end end,
            'hidden_by_our_role', o.hidden)
@@ -167,7 +215,11 @@ cross join lateral (
           and d.setrole = (select r.oid from pg_roles r where r.rolname = session_user)
           and d.setdatabase in (0, (select b.oid from pg_database b
                                     where b.datname = current_database()))) as hidden) o
-where s.name in ({_NAMED})
+where s.name in ({_NAMED}, {_SWITCHED}) or s.name ~ '{_TOLD}'
+union all
+select d.name, '', '', jsonb_build_object('value', d.value, 'hidden_by_our_role', false)
+from (values {_NEWER}) d (name, value)
+where not exists (select from pg_settings s where s.name = d.name)
 order by 1
 """,  # noqa: S608 - a constant
 )

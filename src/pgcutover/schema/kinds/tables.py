@@ -111,7 +111,10 @@ order by 1
 
 # what a partition's columns have that its parent's have not; the parent's are not told again
 _UNLIKE = f"""(
-    select coalesce(array_agg(format('%I %s', a.attname, w.words) order by a.attname), '{{}}')
+    select coalesce(array_agg(format('%I %s', a.attname, w.words) order by a.attname)
+                        filter (where w.words is not null), '{{}}'),
+           coalesce(array_agg(format('%I %s', a.attname, w.tuning) order by a.attname)
+                        filter (where w.tuning is not null), '{{}}')
     from pg_attribute a
     join pg_attribute b on b.attrelid = p.oid and b.attname = a.attname and not b.attisdropped
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -121,6 +124,10 @@ _UNLIKE = f"""(
     cross join lateral (select nullif(concat_ws(', ',
         case when e.own is distinct from e.parents then 'default ' || coalesce(e.own, 'none') end,
         case when a.attnotnull and not b.attnotnull then 'not null' end,
+        (select 'not null not valid' from pg_constraint u
+         where u.conrelid = a.attrelid and u.contype = 'n' and u.conkey[1] = a.attnum
+           and not u.convalidated)), ''),
+        nullif(concat_ws(', ',
         case when a.attstorage <> b.attstorage
             then 'storage ' || {_storage("a.attstorage")} end,
         case when to_jsonb(a) ->> 'attcompression' <> to_jsonb(b) ->> 'attcompression'
@@ -129,8 +136,8 @@ _UNLIKE = f"""(
             then 'statistics ' || coalesce(a.attstattarget, -1) end,
         case when a.attoptions is distinct from b.attoptions
             then 'options ' || coalesce(array_to_string(a.attoptions, ' '), 'none') end), ''))
-        w (words)
-    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and w.words is not null)"""  # noqa: S608 - a constant
+        w (words, tuning)
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)"""  # noqa: S608 - a constant
 
 _PARTITION = f"""
 select format('%I.%I', n.nspname, c.relname), format('%I.%I', pn.nspname, p.relname),
@@ -149,11 +156,14 @@ select format('%I.%I', n.nspname, c.relname), format('%I.%I', pn.nspname, p.reln
            {_SECURITY},
            'access_method', {_ACCESS_METHOD},
            'replica_identity', {_REPLICA_IDENTITY},
-           'columns_unlike_parent', {_UNLIKE},
+           'columns_unlike_parent', u.words,
+           'columns_tuned_unlike_parent', u.tuning,
+           'detaching', coalesce((to_jsonb(h) ->> 'inhdetachpending')::boolean, false),
            'kind', case c.relkind when 'f' then 'foreign table' else 'table' end)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_inherits h on h.inhrelid = c.oid join pg_class p on p.oid = h.inhparent
 join pg_namespace pn on pn.oid = p.relnamespace
+cross join lateral {_UNLIKE} u (words, tuning)
 where c.relispartition and c.relkind in ('r', 'p', 'f') and {_OURS}
 order by 1
 """  # noqa: S608 - a constant
@@ -179,7 +189,8 @@ select format('%I.%I.%I', n.nspname, c.relname, a.attname), format('%I.%I', n.ns
            'storage', case when a.attstorage <> t.typstorage then {_storage("a.attstorage")} end,
            'compression', {_compression("j.row")},
            'statistics_target', nullif(j.row ->> 'attstattarget', '-1'),
-           'options', {sorted_array("a.attoptions || a.attfdwoptions")})
+           'options', {sorted_array("a.attoptions")},
+           'foreign_options', case when c.relkind = 'f' then {sorted_array("a.attfdwoptions")} end)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 {_COLUMN_PARTS}

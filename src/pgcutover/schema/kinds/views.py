@@ -1,8 +1,18 @@
 """Views, materialized views, and sequences."""
 
-from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension, sorted_array
+from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension
 
 _OURS = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
+
+# off goes without saying, and on has other spellings
+_OPTIONS = """(
+    select coalesce(array_agg(w.words order by w.words collate "C"), '{}')
+    from unnest(c.reloptions) o
+    cross join lateral (
+        select case when o ~ '^security_' and split_part(o, '=', 2)::boolean
+                        then split_part(o, '=', 1) || '=true'
+                    when o !~ '^security_' then o end) w (words)
+    where w.words is not null)"""
 
 _VIEW = f"""
 select format('%I.%I', n.nspname, c.relname), '',
@@ -11,7 +21,7 @@ select format('%I.%I', n.nspname, c.relname), '',
               rtrim(pg_get_viewdef(c.oid), ';')),
        jsonb_build_object(
            'query', pg_get_viewdef(c.oid),
-           'options', {sorted_array("c.reloptions")})
+           'options', {_OPTIONS})
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'v' and {_OURS}
 order by 1
