@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pgcutover.config import Budgets
 from pgcutover.provision.dump import PgDump, find_pg_dumps
 
-SECONDS, CLIENTS, SCALE = 20, 2, 20
+SECONDS, CLIENTS, SCALE = 40, 2, 20
 _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 
