@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.compare import ranges, rows
+from pgcutover.compare import ranges, rows, stretches
 from pgcutover.compare.diffs import Diff
 
 KEYS = {
@@ -159,7 +159,7 @@ def test_keys_without_a_grid_are_compared_by_buckets(own_lab: Lab, kind, monkeyp
     from pgcutover.compare import buckets
 
     monkeypatch.setattr(buckets, "_FETCHED_ROWS", 200)
-    monkeypatch.setattr(rows, "_TID_ROWS", 100)
+    monkeypatch.setattr(stretches, "_FIRST_ROWS", 100)
     value = "i::text::bytea" if kind == "bytea" else f"i::{kind}"
     for lab in made(own_lab, kind, value):
         with lab.comparer() as comparer:

@@ -1,26 +1,71 @@
 """Comparing a table by buckets of its key's hash: for keys that have no common order, or no key.
 
-One sequential read of each side, in stretches of its heap where the server can (TID range scans,
-PostgreSQL 14), whose sums are added up bucket by bucket.
+One sequential read of each side, whose sums are added up bucket by bucket. Buckets that differ, or
+that were written while they were read, are read again in one snapshot.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from psycopg import sql
 
 from pgcutover.compare.judging import judged
 from pgcutover.compare.question import Question, Side
-from pgcutover.compare.rowtext import SideTable
+from pgcutover.compare.stretches import HeapReader, Pace
 from pgcutover.compare.tally import Pair, Rows, Tally
 
-Fold = dict[int, list[int | Decimal]]
+Sums = dict[int, list[int | Decimal]]
 _ROWS_A_BUCKET = 256
 _MOST_BUCKETS = 16_384
 _FETCHED_ROWS = 50_000
-_TID_RANGE_SINCE = 140000
+_MOST_WRITTEN_ROWS = 500_000
 _KEY, _ROW = sql.Identifier("pgcutover key"), sql.Identifier("pgcutover row")
+
+
+@dataclass(frozen=True, slots=True)
+class Bucketed:
+    """What was read: the source's rows, in how many snapshots, and whether sums alone differ."""
+
+    rows: int
+    snapshots: int
+    has_suspects: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """(rows, sum of hashes) of each bucket; `written` since the reading began, None is all."""
+
+    sums: Sums
+    snapshots: int
+    written: frozenset[int] | None
+
+    def rows(self, buckets: Collection[int]) -> int:
+        """The rows in some buckets."""
+        return sum(int(self.sums[b][0]) for b in buckets if b in self.sums)
+
+
+def compare_buckets(
+    question: Question, tally: Tally, pace: Pace | None, told: Callable[[int], None]
+) -> Bucketed:
+    """Count what differs; `told` is called with the rows of the source that have been read."""
+    mask = bucket_mask(question.rows_estimate)
+    folds = _folds(question, mask, pace, told)
+    snapshots = max(f.snapshots for f in folds)
+    if any(f.written is None or f.rows(f.written) > _MOST_WRITTEN_ROWS for f in folds):
+        for side in (question.source, question.target):
+            side.session.snapshot()
+        folds = _folds(question, mask, None, told)
+        snapshots += 1
+    one, other = folds
+    differing = {
+        b for b in one.sums.keys() | other.sums.keys() if one.sums.get(b) != other.sums.get(b)
+    }
+    suspects = differing.union(*(f.written or () for f in folds))
+    again = count_differences(question, tally, mask, folds, suspects)
+    rows = one.rows(one.sums.keys() - suspects) + again
+    return Bucketed(rows, snapshots, bool(differing) and max(f.snapshots for f in folds) == 1)
 
 
 def bucket_mask(rows: int) -> int:
@@ -29,54 +74,45 @@ def bucket_mask(rows: int) -> int:
     return 0 if rows <= _FETCHED_ROWS else int((1 << (wanted - 1).bit_length()) - 1)
 
 
-def fold(side: Side, mask: int, pages: int, progress: Callable[[int], None]) -> Fold:
-    """(rows, sum of hashes) of each bucket; `pages` is how much to read at once."""
-    folded: Fold = {}
+def _folds(
+    question: Question, mask: int, pace: Pace | None, told: Callable[[int], None]
+) -> tuple[Fold, Fold]:
+    return question.both(
+        lambda side: fold(side, mask, pace, told if side is question.source else _untold)
+    )
+
+
+def _untold(_: int) -> None:
+    pass
+
+
+def fold(side: Side, mask: int, pace: Pace | None, told: Callable[[int], None]) -> Fold:
+    """One side's buckets."""
+    reader = HeapReader(side, pace)
+    folded: Sums = {}
     done = 0
-    for relation, where in stretches(side, pages):
-        side.session.pause()
-        rows, _ = side.session.ask(_fold_query(side, mask, relation, where))
+    for rows in reader.answers(lambda r, where: _fold_query(side, mask, r, where)):
         for bucket, *numbers in rows:
             known = folded.setdefault(bucket, [0, Decimal(0)])
             for n, number in enumerate(numbers):
                 known[n] += number
             done += numbers[0]
-        progress(done)
-    return folded
-
-
-def stretches(side: Side, pages: int) -> Iterator[tuple[sql.Composable, sql.Composable]]:
-    """The table in pieces: what stands after FROM, and the condition of each."""
-    facts, everything = side.facts, side.table.relation
-    connection = side.session.open[0]
-    can_cut = connection.info.server_version >= _TID_RANGE_SINCE and facts.kind in "rp"
-    if not can_cut or facts.pages <= pages or not facts.leaves:
-        yield everything, side.where
-        return
-    for leaf, leaf_pages in zip(facts.leaves, facts.leaf_pages, strict=True):
-        relation = SideTable(leaf, (), (), alone=True).relation
-        for first in range(0, max(leaf_pages, 1), pages):
-            is_last = first + pages >= leaf_pages
-            yield (
-                relation,
-                sql.SQL("{} and {}").format(
-                    side.where, _blocks(first, None if is_last else first + pages)
-                ),
-            )
+        told(done)
+    return Fold(folded, reader.snapshots, reader.written(mask))
 
 
 def count_differences(
     question: Question,
     result: Tally,
     mask: int,
-    folds: Sequence[Mapping[int, Sequence[int | Decimal]]],
-) -> None:
-    """Read the differing buckets again, a batch at a time, and count what differs in them."""
-    one, other = folds
-    suspects = sorted(b for b in one.keys() | other.keys() if one.get(b) != other.get(b))
-    sizes = {b: int(max(f[b][0] for f in folds if b in f)) for b in suspects}
-    for batch in batches(suspects, sizes):
-        count_buckets(question, result, mask, batch)
+    folds: Sequence[Fold],
+    suspects: Collection[int],
+) -> int:
+    """Read some buckets again, a batch at a time, count what differs; the source's rows in them."""
+    sizes = {b: max(f.rows([b]) for f in folds) for b in suspects}
+    return sum(
+        count_buckets(question, result, mask, batch) for batch in batches(sorted(suspects), sizes)
+    )
 
 
 def batches(suspects: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[int]]:
@@ -93,10 +129,11 @@ def batches(suspects: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[
         yield batch
 
 
-def count_buckets(question: Question, result: Tally, mask: int, batch: Sequence[int]) -> None:
-    """Count what differs in some buckets."""
+def count_buckets(question: Question, result: Tally, mask: int, batch: Sequence[int]) -> int:
+    """Count what differs in some buckets; the source's rows in them."""
     one, other = question.both(lambda side: _pairs(side, mask, batch))
     judged(question, result, Rows(one, other))
+    return sum(one.values())
 
 
 def _pairs(side: Side, mask: int, batch: Sequence[int]) -> Counter[Pair]:
@@ -136,10 +173,3 @@ def _pairs_query(side: Side, mask: int, batch: Sequence[int]) -> sql.Composed:
         mask=sql.Literal(mask),
         batch=sql.Literal(list(batch)),
     )
-
-
-def _blocks(first: int, end: int | None) -> sql.Composed:
-    begin = sql.SQL("r.ctid >= {}::tid").format(sql.Literal(f"({first},0)"))
-    if end is None:
-        return begin
-    return sql.SQL("{} and r.ctid < {}::tid").format(begin, sql.Literal(f"({end},0)"))

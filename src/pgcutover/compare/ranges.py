@@ -12,7 +12,7 @@ from psycopg import sql
 from pgcutover.compare.encode import reference
 from pgcutover.compare.grid import COARSE_ROWS, Cell, Chunk, Grid, RangePlanner
 from pgcutover.compare.question import Question, Side
-from pgcutover.compare.sessions import saying
+from pgcutover.compare.sessions import SHORTER, saying
 from pgcutover.errors import UnreadableError
 
 DENSE_ROWS = 200_000  # in one cell: too many to be fetched at once
@@ -21,7 +21,6 @@ VERSION = sql.Identifier("pgcutover version")
 _DETAIL_CELLS = 1024
 _SPARE = 10.0  # times the target before a chunk is cut in two
 _LEAST_SECONDS = 5.0  # before that
-_SHORTER = 0.1  # of the target seconds, while others are at work
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class RangeReader:
         """Short and alone while others are at work, else as wide as allowed."""
         sessions = [s.session for s in (self._question.source, self._question.target)]
         spare = any(session.wants_rest for session in sessions)
-        self._planner.aim(self._target_seconds * (_SHORTER if spare else 1.0))
+        self._planner.aim(self._target_seconds * (SHORTER if spare else 1.0))
         if not spare:
             for session in sessions:
                 session.widen()

@@ -8,7 +8,7 @@ from itertools import chain
 import psycopg
 from psycopg import sql
 
-from pgcutover.compare.buckets import Fold, bucket_mask, count_differences, fold
+from pgcutover.compare.buckets import compare_buckets
 from pgcutover.compare.checkpoints import Checkpoints
 from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.fence import Fence
@@ -29,6 +29,7 @@ from pgcutover.compare.ranges import (
 )
 from pgcutover.compare.settle import settle
 from pgcutover.compare.spread import spread
+from pgcutover.compare.stretches import Pace
 from pgcutover.compare.tally import SAMPLE_LIMIT, Suspect, Tally, unpacked
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import keyed_hash
@@ -37,7 +38,6 @@ from pgcutover.verdict import Finding
 SMALL_ROWS = 50_000  # from here on a table is read in chunks
 _DETAIL_ROWS = 50_000  # fetched at once
 _CELLS_AGAIN = 200
-_TID_ROWS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,24 +197,18 @@ def _whole(question: Question, reading: Reading) -> _Counting:
 def _by_buckets(
     question: Question, reading: Reading | None = None, tally: Tally | None = None
 ) -> _Counting:
+    """Without `reading` in the snapshots that there are."""
     counting = _Counting(tally=Tally() if tally is None else tally)
-    mask = bucket_mask(question.rows_estimate)
 
-    def folded(side: Side) -> Fold:
-        density = max(side.facts.rows_estimate, 1) / max(side.facts.pages, 1)
-        told = side.label == "source" and reading is not None
+    def told(rows: int) -> None:
+        if reading is not None:
+            reading.progress(question.name, rows, question.rows_estimate, "reading")
 
-        def progress(rows: int) -> None:
-            if told and reading is not None:
-                reading.progress(question.name, rows, question.rows_estimate, "reading")
-
-        return fold(side, mask, max(64, int(_TID_ROWS / density)), progress)
-
-    one, other = question.both(folded)
-    counting.rows = sum(int(b[0]) for b in one.values())
-    counting.has_suspects = one != other
-    if counting.has_suspects:
-        count_differences(question, counting.tally, mask, (one, other))
+    pace = reading and Pace(reading.chunk_seconds, reading.snapshot_seconds)
+    found = compare_buckets(question, counting.tally, pace, told)
+    counting.rows, counting.has_suspects = found.rows, found.has_suspects
+    if found.snapshots > 1:
+        counting.notes["snapshots"] = found.snapshots
     return counting
 
 
