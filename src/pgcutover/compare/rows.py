@@ -204,7 +204,7 @@ def _by_buckets(
         if reading is not None:
             reading.progress(question.name, rows, question.rows_estimate, "reading")
 
-    pace = reading and Pace(reading.chunk_seconds, reading.snapshot_seconds)
+    pace = Pace(reading.chunk_seconds, reading.snapshot_seconds) if reading else None
     found = compare_buckets(question, counting.tally, pace, told)
     counting.rows, counting.has_suspects = found.rows, found.has_suspects
     if found.snapshots > 1:
