@@ -7,7 +7,7 @@ import sys
 
 from pgcutover.catalog import read_manifest
 from pgcutover.compare import CompareOptions, Comparer
-from pgcutover.compare.pressure import Limits
+from pgcutover.compare.throttle.server_load import Limits
 from pgcutover.config import Budgets
 from pgcutover.connect import open_session
 from pgcutover.mapping import parse_rules

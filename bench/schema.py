@@ -11,14 +11,14 @@ from typing import Any
 
 import psycopg
 
-from pgcutover.both import both
 from pgcutover.catalog import read_manifest
 from pgcutover.connect import open_session
 from pgcutover.embedded.server import ServerSpec, servers
 from pgcutover.mapping import parse_rules
-from pgcutover.provision.dump import SECTIONS, dump_section
+from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.schema.collect import EVERY_KIND
 from pgcutover.schema.snapshot import take
-from pgcutover.schema.taking import EVERY_KIND
+from pgcutover.sides import both
 
 TARGET_SECONDS = 5.0
 _COLUMNS, _INDEXES, _BATCH = 20, 5, 50

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from pgcutover.config import Budgets
-from pgcutover.provision.dump import PgDump, find_pg_dumps
+from pgcutover.provision.pg_dump import PgDump, find_pg_dumps
 
 SECONDS, CLIENTS, SCALE = 40, 2, 20
 _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)

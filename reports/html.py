@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pgcutover.ledger import RUN_WIDE
+from pgcutover.coverage import RUN_WIDE
 from pgcutover.reports import findings, matrix, words
 from pgcutover.reports.document import (
     Document,

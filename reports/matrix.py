@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from pgcutover.ledger import RUN_WIDE
-from pgcutover.registry import STAGES
+from pgcutover.check_registry import STAGES
+from pgcutover.coverage import RUN_WIDE
 from pgcutover.reports.document import CheckInfo, Document, TableEntry
 
 # six columns beside the table's name and its counts are what A4 upright holds

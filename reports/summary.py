@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pgcutover.ledger import RUN_WIDE
+from pgcutover.coverage import RUN_WIDE
 from pgcutover.reports.document import Document
 from pgcutover.reports.matrix import worst
 from pgcutover.reports.words import moment, plural

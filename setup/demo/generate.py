@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from pgcutover.errors import ConfigError, ProvisionError
+from pgcutover.provision.execute import Connection, one_transaction, run_statements
 from pgcutover.provision.roles import apply_roles
-from pgcutover.provision.run import Connection, one_transaction, run_statements
 from pgcutover.redact import describe_error
 from pgcutover.setup.demo.rows import Counts, Row
 from pgcutover.setup.demo.tables import TABLES, DemoTable

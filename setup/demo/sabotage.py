@@ -6,8 +6,8 @@ from pathlib import Path
 import psycopg
 
 from pgcutover.errors import ConfigError, ProvisionError, ServerError
-from pgcutover.provision.run import one_transaction, run_statement
-from pgcutover.provision.statements import split_statements
+from pgcutover.provision.execute import one_transaction, run_statement
+from pgcutover.provision.sql_splitter import split_statements
 from pgcutover.redact import describe_error
 
 _FOLDER = Path(__file__).parent / "sabotage"

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from pgcutover.embedded import command
-    from pgcutover.schema import command as schema_command
+    from pgcutover.schema import cli as schema_command
 
     parser = argparse.ArgumentParser(prog="pgcutover", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
@@ -46,8 +46,8 @@ def _print_page(arguments: argparse.Namespace) -> int:
 
 def page(name: str) -> str:
     """The text of docs/checks.md, docs/migration-toml.md or docs/options.md."""
-    from pgcutover import pages
+    from pgcutover import generated_docs
 
     if name == "checks":
-        return pages.checks_page(pages.packaged_checks())
-    return pages.keys_page() if name == "keys" else pages.options_page()
+        return generated_docs.checks_page(generated_docs.packaged_checks())
+    return generated_docs.keys_page() if name == "keys" else generated_docs.options_page()

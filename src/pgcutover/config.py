@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgcutover.catalog import DeclaredDifference
-from pgcutover.compare.tolerance import Tolerance, refuse_senseless
+from pgcutover.compare.hashing.tolerance_bins import Tolerance, refuse_senseless
 from pgcutover.errors import ConfigError
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.typed import build

@@ -6,7 +6,7 @@ import pytest
 from awslocal.rig import Workshop, client, hang_up, make_instance, remove
 from support.servers import Databases
 
-from pgcutover.awslocal.process import AwsEndpoint, aws_endpoint
+from pgcutover.awslocal.http.process import AwsEndpoint, aws_endpoint
 
 
 @pytest.fixture(scope="session")

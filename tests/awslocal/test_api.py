@@ -19,7 +19,7 @@ from awslocal.rig import (
 )
 from botocore.exceptions import ClientError, WaiterError
 
-from pgcutover.awslocal.process import AwsEndpoint
+from pgcutover.awslocal.http.process import AwsEndpoint
 
 SUBNETS = ["subnet-0a1b2c3d", "subnet-1a2b3c4d"]
 

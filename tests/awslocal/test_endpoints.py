@@ -10,7 +10,7 @@ from awslocal.rig import ROLE, Workshop, both, client, make_instance
 from botocore.exceptions import ClientError
 from support.servers import Databases
 
-from pgcutover.awslocal.process import AwsEndpoint
+from pgcutover.awslocal.http.process import AwsEndpoint
 
 WRONG = "hunter2-wrong"
 

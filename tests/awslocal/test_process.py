@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from awslocal.rig import client, make_instance, wait_until
 
-from pgcutover.awslocal.process import AwsEndpoint, aws_endpoint
+from pgcutover.awslocal.http.process import AwsEndpoint, aws_endpoint
 from pgcutover.errors import ServerError
 
 PARENT = """
 import os, pathlib, sys, time
-from pgcutover.awslocal.process import aws_endpoint
+from pgcutover.awslocal.http.process import aws_endpoint
 with aws_endpoint(pathlib.Path(sys.argv[1]), progress=lambda _: None) as endpoint:
     print(endpoint.pid, endpoint.url, flush=True)
     time.sleep(60)

@@ -11,7 +11,7 @@ import psycopg
 from awslocal.rig import Task, Workshop, both, make_instance, wait_until
 from support.servers import Databases
 
-from pgcutover.awslocal.process import AwsEndpoint, aws_endpoint
+from pgcutover.awslocal.http.process import AwsEndpoint, aws_endpoint
 
 TABLES = (
     "create table public.keyed (id int primary key, n int not null);"

@@ -11,13 +11,13 @@ from support.servers import Pair, create_database, drop_database
 
 import pgcutover.checks
 from pgcutover.catalog import DeclaredDifference, Manifest, read_manifest
+from pgcutover.check_registry import STAGES, Check, find_checks
 from pgcutover.compare import CompareOptions, Comparer, TableOptions
-from pgcutover.compare.diffs import Diff
 from pgcutover.connect import open_session
+from pgcutover.coverage import RUN_WIDE
+from pgcutover.diff import Diff
 from pgcutover.errors import PgCutoverError
-from pgcutover.ledger import RUN_WIDE
 from pgcutover.mapping import MappingRules, parse_rules
-from pgcutover.registry import STAGES, Check, find_checks
 from pgcutover.verdict import Finding
 
 HERE = Path(__file__).parent

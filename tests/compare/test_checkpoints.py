@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pgcutover.compare import checkpoints as module
-from pgcutover.compare.checkpoints import Checkpoints, TableCheckpoints
+from pgcutover.compare.scan import checkpoints as module
+from pgcutover.compare.scan.checkpoints import Checkpoints, TableCheckpoints
 from pgcutover.errors import ConfigError
 
 TABLE, SAME, OTHER = "public.people", "a" * 64, "b" * 64
@@ -150,7 +150,7 @@ def test_what_follows_a_torn_line_does_not_come_back(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from pgcutover.compare.checkpoints import Checkpoints
+from pgcutover.compare.scan.checkpoints import Checkpoints
 
 kept = Checkpoints(Path(sys.argv[1]), resume=False).open("public.people", "a" * 64)
 kept.begin({"seed": 7})

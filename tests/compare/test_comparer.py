@@ -8,8 +8,11 @@ import pytest
 from compare.lab import SALT, Lab, TableOptions, run
 
 from pgcutover.catalog import DeclaredDifference
-from pgcutover.compare import buckets, fence, rows, tally
 from pgcutover.compare import comparer as comparing
+from pgcutover.compare import rows
+from pgcutover.compare.differences import counts
+from pgcutover.compare.live import fence
+from pgcutover.compare.scan import bucket_scan
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.redact import keyed_hash
 
@@ -164,7 +167,7 @@ def test_what_never_arrives_is_a_difference_in_the_end(lab: Lab, waits) -> None:
 
 
 def test_many_differing_rows_are_read_again_by_bucket(lab: Lab, waits, monkeypatch) -> None:
-    monkeypatch.setattr(tally, "SUSPECT_LIMIT", 10)
+    monkeypatch.setattr(counts, "SUSPECT_LIMIT", 10)
     run(lab.target, "update core.kv set v = v || '!' where k like 'key%'")
     waits.append(
         lambda: run(lab.target, "update core.kv set v = rtrim(v, '!') where k like 'key%'")
@@ -226,8 +229,8 @@ def test_a_recent_column_that_is_no_time_is_unknown(lab: Lab) -> None:
 
 
 def test_memory_does_not_grow_with_differing_rows(own_lab: Lab, monkeypatch) -> None:
-    monkeypatch.setattr(buckets, "_FETCHED_ROWS", 1000)
-    monkeypatch.setattr(tally, "SUSPECT_LIMIT", 200)
+    monkeypatch.setattr(bucket_scan, "_FETCHED_ROWS", 1000)
+    monkeypatch.setattr(counts, "SUSPECT_LIMIT", 200)
     for dsn, schema, value in ((own_lab.source, "app", "a"), (own_lab.target, "core", "b")):
         numbers = f"select i, '{value}' from generate_series(1, 20000) i"
         run(dsn, f"insert into {schema}.nothing_yet {numbers}")

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.compare import governor as governing
-from pgcutover.compare.governor import Governor
-from pgcutover.compare.pressure import Limits, Pressure, excess, measure
+from pgcutover.compare.throttle import governor as governing
+from pgcutover.compare.throttle.governor import Governor
+from pgcutover.compare.throttle.server_load import Limits, Pressure, excess, measure
 from pgcutover.connect import open_watch
 from pgcutover.errors import UnreadableError
 

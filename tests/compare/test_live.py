@@ -6,7 +6,7 @@ import pytest
 from compare.lab import Lab, run
 from compare.livemover import live
 
-from pgcutover.compare.fence import MarkerFence
+from pgcutover.compare.live.fence import MarkerFence
 from pgcutover.errors import ServerError
 from pgcutover.mapping import RelationName
 

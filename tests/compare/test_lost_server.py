@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from compare.lab import Lab, build_source, build_target, run
 
-from pgcutover.compare import sessions
+from pgcutover.compare.scan import sessions
 from pgcutover.embedded.server import RunningServer, ServerSpec, servers
 from pgcutover.errors import PgCutoverError, ServerError, UnreadableError
 

@@ -8,7 +8,7 @@ import pytest
 from compare.lab import Lab, rule, rules, run
 from support.servers import Pair, create_database, drop_database
 
-from pgcutover.compare.calibrate import LONG_TEXT, ROW, SHA256
+from pgcutover.compare.hashing.calibration import LONG_TEXT, ROW, SHA256
 from pgcutover.embedded.server import ServerSpec, servers
 
 # each pair is one type and two values that are not the same, whatever `=` says

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgcutover.compare.progress import (
+from pgcutover.progress import (
     Meter,
     Overall,
     Status,

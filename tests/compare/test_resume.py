@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from compare.lab import SALT, Lab, run
 
-from pgcutover.compare import CompareOptions, Comparer, grid, rows
-from pgcutover.compare.checkpoints import Checkpoints
-from pgcutover.compare.diffs import Diff
+from pgcutover.compare import CompareOptions, Comparer, rows
+from pgcutover.compare.scan import key_domain
+from pgcutover.compare.scan.checkpoints import Checkpoints
+from pgcutover.diff import Diff
 
 ROWS = 20_000
 
@@ -19,7 +20,7 @@ ROWS = 20_000
 @pytest.fixture
 def big(own_lab: Lab, monkeypatch) -> Lab:
     monkeypatch.setattr(rows, "SMALL_ROWS", 50)
-    monkeypatch.setattr(grid, "FIRST_CELLS", 8)
+    monkeypatch.setattr(key_domain, "FIRST_CELLS", 8)
     for dsn, schema in ((own_lab.source, "app"), (own_lab.target, "core")):
         run(
             dsn,
@@ -113,9 +114,10 @@ CHILD = """
 import os, sys
 from pathlib import Path
 from pgcutover.catalog.manifest import Manifest
-from pgcutover.compare import Comparer, CompareOptions, grid, rows
-from pgcutover.compare.checkpoints import Checkpoints
-rows.SMALL_ROWS, grid.FIRST_CELLS = 50, 8
+from pgcutover.compare import Comparer, CompareOptions, rows
+from pgcutover.compare.scan import key_domain
+from pgcutover.compare.scan.checkpoints import Checkpoints
+rows.SMALL_ROWS, key_domain.FIRST_CELLS = 50, 8
 def progress(table, done, expected, state, note=""):
     print(done, flush=True)
     if done > 3000:

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.both import both
-from pgcutover.compare.sessions import SideSession, saying
+from pgcutover.compare.scan.sessions import SideSession, saying
 from pgcutover.connect import PINNED, open_session, verify_pinned
 from pgcutover.errors import ServerError, UnreadableError
+from pgcutover.sides import both
 
 
 def terminate(dsn: str) -> int:

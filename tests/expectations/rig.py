@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 
 from pgcutover.connect import open_session
-from pgcutover.expectations.diff import ExpectationDiff
-from pgcutover.expectations.engine import TargetExpectations
+from pgcutover.gx.diff import ExpectationDiff
+from pgcutover.gx.engine import TargetExpectations
 from pgcutover.mapping import MappedTable, RelationName
 
 SCHEMA = """

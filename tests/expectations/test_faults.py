@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 from support.servers import create_database, drop_database
 
-from pgcutover.expectations.suite import _FORMS
+from pgcutover.gx.suite import _FORMS
 
 from .rig import FILL, Clinic, build, expect
 

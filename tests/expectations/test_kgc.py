@@ -10,7 +10,7 @@ import pytest
 import pgcutover.setup
 from pgcutover.config import load_rules, load_settings
 from pgcutover.connect import open_session
-from pgcutover.expectations.engine import TargetExpectations
+from pgcutover.gx.engine import TargetExpectations
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.setup.demo.actions import WEIGHTED, Hand
 

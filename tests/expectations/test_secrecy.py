@@ -7,8 +7,8 @@ import traceback
 import pytest
 
 from pgcutover.errors import UnreadableError
-from pgcutover.expectations.reading import guarded_cursor
-from pgcutover.expectations.validation import silence
+from pgcutover.gx.reading import guarded_cursor
+from pgcutover.gx.validation import silence
 
 from .rig import expect
 

@@ -44,7 +44,7 @@ socket.getaddrinfo = look_up
 from pathlib import Path
 import pgcutover.fixtures.expectations
 from pgcutover.connect import open_session
-from pgcutover.expectations.engine import TargetExpectations
+from pgcutover.gx.engine import TargetExpectations
 from pgcutover.mapping import MappedTable, RelationName
 
 assert not {"great_expectations", "sqlalchemy", "pandas"} & sys.modules.keys()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pgcutover.errors import ConfigError
-from pgcutover.expectations.suite import read_suite, refuse_idle
+from pgcutover.gx.suite import read_suite, refuse_idle
 
 from .rig import expect
 

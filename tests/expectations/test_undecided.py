@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from pgcutover.errors import ConfigError, ServerError, UnreadableError
-from pgcutover.expectations.engine import TargetExpectations
+from pgcutover.gx.engine import TargetExpectations
 from pgcutover.mapping import MappedTable, RelationName
 
 from .rig import TABLE, expect

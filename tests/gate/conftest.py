@@ -16,7 +16,7 @@ from psycopg import sql
 from support.kgc import PASSWORDS, empty_target, kgc_source, kgc_template, quiet
 from support.servers import Pair
 
-from pgcutover.awslocal.process import aws_endpoint
+from pgcutover.awslocal.http.process import aws_endpoint
 
 __all__ = ["empty_target", "kgc_source", "kgc_template"]
 GATE = [sys.executable, "-m", "pytest", "--pyargs", "pgcutover.checks", "-p", "no:cacheprovider"]

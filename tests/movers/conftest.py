@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from support.servers import Pair, fresh_databases
 
-from pgcutover.awslocal.process import AwsEndpoint, aws_endpoint
+from pgcutover.awslocal.http.process import AwsEndpoint, aws_endpoint
 from pgcutover.config import DmsSettings
 from pgcutover.context import AwsAccess
 from pgcutover.embedded.server import RunningServer

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pgcutover.errors import MoverError
 from pgcutover.mapping import RelationName
 from pgcutover.movers.dms import with_lob_limit
-from pgcutover.movers.dms.failures import as_mover_error, public_text
+from pgcutover.movers.dms.aws_errors import as_mover_error, public_text
 from pgcutover.movers.dms.load import LoadMeter
-from pgcutover.movers.dms.task import TableStatistics, TaskStatus
-from pgcutover.movers.dms.tasksettings import lob_mode, settings_differences
-from pgcutover.movers.dms.waiting import wait_for
-from pgcutover.movers.dms.wanted import certificate, endpoint, pem_blocks, subnet_group
+from pgcutover.movers.dms.poll import wait_for
+from pgcutover.movers.dms.specs import certificate, endpoint, pem_blocks, subnet_group
+from pgcutover.movers.dms.task_settings import lob_mode, settings_differences
+from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -5,7 +5,7 @@ import pytest
 
 from pgcutover.errors import MoverError
 from pgcutover.movers.dms import with_lob_limit
-from pgcutover.movers.dms.waiting import wait_for
+from pgcutover.movers.dms.poll import wait_for
 
 
 def test_load_stops_for_the_schema_then_resumes_and_drains(stage):

@@ -13,15 +13,15 @@ from pathlib import Path
 import psycopg
 from support.processes import eventually
 
-from pgcutover.fixtures.progress import row_estimates
 from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.plugin.progress_display import row_estimates
 
 # tells of progress from inside one check, and stays there until the test has seen it
 TELLS = """
 import time
 from pathlib import Path
 import pytest
-import pgcutover.fixtures.progress as progress
+import pgcutover.plugin.progress_display as progress
 
 progress.TICK_SECONDS = 0.02
 progress.PLAIN_SECONDS = {plain}

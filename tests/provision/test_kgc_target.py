@@ -10,8 +10,8 @@ from psycopg.conninfo import make_conninfo
 from support.kgc import MOVED, PASSWORDS, SCRIPTS, quiet
 from support.servers import Pair
 
-from pgcutover.provision.journal import journal
-from pgcutover.provision.target import finish_target, prepare_target
+from pgcutover.provision.applied_steps import journal
+from pgcutover.provision.phases import finish_target, prepare_target
 
 _USER = "n.nspname !~ '^(pg_|information_schema|pgcutover)'"
 _INDEXES = f"""

@@ -7,8 +7,8 @@ from support.kgc import PASSWORDS
 from support.servers import Pair
 
 from pgcutover.errors import ProvisionError
+from pgcutover.provision.execute import Connection
 from pgcutover.provision.roles import apply_roles
-from pgcutover.provision.run import Connection
 
 
 def test_a_role_logs_in_with_its_password_and_no_other(kgc_template: str, pair: Pair) -> None:

@@ -10,8 +10,8 @@ import pytest
 from support.kgc import quiet
 
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.journal import journal
-from pgcutover.provision.run import Connection
+from pgcutover.provision.applied_steps import journal
+from pgcutover.provision.execute import Connection
 from pgcutover.provision.scripts import apply, plan
 
 Folder = Callable[[dict[str, str]], Path]

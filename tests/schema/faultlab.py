@@ -11,11 +11,11 @@ from support.servers import Pair, create_database, drop_database
 
 import pgcutover.checks
 from pgcutover.catalog.manifest import mapped_tables
+from pgcutover.check_registry import find_checks
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError
-from pgcutover.provision.dump import SECTIONS, dump_section
-from pgcutover.registry import find_checks
-from pgcutover.schema.expected import Recipe, expected_schema
+from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.schema.expected.build import Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot

@@ -10,10 +10,10 @@ from compare.lab import run
 from psycopg.conninfo import conninfo_to_dict
 from support.servers import Pair, drop_database
 
-from pgcutover.compare.diffs import Diff
 from pgcutover.connect import open_session
+from pgcutover.diff import Diff
 from pgcutover.errors import UnreadableError
-from pgcutover.schema.amcheck import amcheck_diff
+from pgcutover.schema.state.amcheck import amcheck_diff
 
 TABLES = ["app.t", 'app."Parts"', '"app"."v"']
 SCHEMA = (

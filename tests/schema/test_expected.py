@@ -13,9 +13,9 @@ from pgcutover.catalog.manifest import mapped_tables
 from pgcutover.config import load_rules, load_settings
 from pgcutover.connect import open_session
 from pgcutover.errors import ConfigError, UnreadableError
-from pgcutover.schema.derived import derived_differences
-from pgcutover.schema.difference import differences
-from pgcutover.schema.expected import Expected, Recipe, expected_schema
+from pgcutover.schema.compare import differences
+from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
+from pgcutover.schema.expected.script_changes import derived_differences
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.snapshot import take
 

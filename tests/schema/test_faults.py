@@ -13,7 +13,7 @@ from support.servers import Pair
 from pgcutover.connect import open_session
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.rules import RULES
+from pgcutover.schema.severity import RULES
 from pgcutover.schema.snapshot import take
 from pgcutover.schema.stage import SchemaEvidence, SchemaStage
 

@@ -12,14 +12,14 @@ from support.servers import Pair, create_database, drop_database
 
 from pgcutover.connect import open_session
 from pgcutover.embedded.server import RunningServer, ServerSpec, servers
-from pgcutover.provision.dump import SECTIONS, dump_section
+from pgcutover.provision.pg_dump import SECTIONS, dump_section
 from pgcutover.schema.kinds import (
     database,
     extensions,
-    rights,
+    privileges,
     roles,
     routines,
-    texts,
+    text_search,
     types,
 )
 from pgcutover.schema.objects import Snapshot
@@ -28,10 +28,10 @@ from pgcutover.schema.snapshot import take
 KINDS = (
     *types.KINDS,
     *routines.KINDS,
-    *texts.KINDS,
+    *text_search.KINDS,
     *database.KINDS,
     *extensions.KINDS,
-    *rights.KINDS,
+    *privileges.KINDS,
     *database.CLUSTER_KINDS,
     *roles.CLUSTER_KINDS,
 )

@@ -12,7 +12,7 @@ from support.servers import Pair, create_database, drop_database
 
 from pgcutover.connect import open_session
 from pgcutover.embedded.server import RunningServer, ServerSpec, servers
-from pgcutover.provision.dump import SECTIONS, dump_section
+from pgcutover.provision.pg_dump import SECTIONS, dump_section
 from pgcutover.schema.kinds import constraints, tables, triggers, views
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.snapshot import take

@@ -13,8 +13,8 @@ from support.servers import create_database
 from pgcutover.connect import open_session
 from pgcutover.embedded.server import RunningServer, ServerSpec, servers
 from pgcutover.errors import UnreadableError
-from pgcutover.provision.dump import SECTIONS, dump_section
-from pgcutover.schema.expected import Recipe, expected_schema
+from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.schema.expected.build import Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.snapshot import take

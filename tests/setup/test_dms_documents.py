@@ -9,7 +9,7 @@ import pytest
 from support.kgc import MOVED, SCRIPTS
 from support.servers import Pair
 
-from pgcutover.awslocal.settings import parse as settings_of_local_dms
+from pgcutover.awslocal.dms_api.task_settings import parse as settings_of_local_dms
 from pgcutover.mapping import RelationName, parse_rules
 from pgcutover.setup.demo.tables import TABLES
 

@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 from support.servers import Pair, create_database, drop_database
 
-from pgcutover.provision.target import finish_target, prepare_target
+from pgcutover.provision.phases import finish_target, prepare_target
 from pgcutover.setup.demo import generate
 from pgcutover.setup.demo.tables import TABLES
 

@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument("--state-dir", type=Path, required=True, help="where tasks are remembered")
     options = parser.parse_args()
     try:
-        from pgcutover.awslocal.server import serve
+        from pgcutover.awslocal.http.server import serve
 
         serve(options.port, options.state_dir)
     except ImportError as error:

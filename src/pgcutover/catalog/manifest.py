@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from pgcutover.both import both
 from pgcutover.catalog.model import DeclaredDifference, ForeignKey, Index
 from pgcutover.catalog.read import Connection, SideCatalog, read_side
 from pgcutover.connect import ServerFacts, server_facts
 from pgcutover.errors import ConfigError
 from pgcutover.mapping import MappedTable, MappingRules, RelationName
+from pgcutover.sides import both
 
 
 @dataclass(frozen=True, slots=True, repr=False)

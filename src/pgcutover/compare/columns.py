@@ -7,9 +7,9 @@ from pgcutover.catalog import Manifest
 from pgcutover.catalog.manifest import is_movers_own
 from pgcutover.catalog.model import Column, Relation
 from pgcutover.compare.declared import needless
-from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.sqltext import Likeness, Names, alike, same_definition
 from pgcutover.compare.structure import names_of
+from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.verdict import Finding

@@ -10,24 +10,24 @@ from psycopg import sql
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.compare import columns, declared, structure
-from pgcutover.compare.calibrate import SHA256, Calibration, calibrate
-from pgcutover.compare.checkpoints import Checkpoints
-from pgcutover.compare.diffs import Diff, finding
-from pgcutover.compare.fence import Fence
-from pgcutover.compare.governor import Governor
-from pgcutover.compare.keeping import fingerprint, untold
+from pgcutover.compare.hashing.calibration import SHA256, Calibration, calibrate
+from pgcutover.compare.live.fence import Fence
 from pgcutover.compare.orphans import orphan_diff
-from pgcutover.compare.prepare import Scope, prepared
-from pgcutover.compare.pressure import Limits
-from pgcutover.compare.progress import Progress, State
-from pgcutover.compare.question import EVERYTHING, Question
+from pgcutover.compare.plan.model import EVERYTHING, Question
+from pgcutover.compare.plan.planner import Scope, prepared
+from pgcutover.compare.plan.spec import TableOptions, dropped_columns, sides
 from pgcutover.compare.rows import Reading, Scan, refuse_moving, row_diff, scan, settled
-from pgcutover.compare.scope import TableOptions, dropped_columns, sides
-from pgcutover.compare.sessions import Connection, SideSession, saying
-from pgcutover.compare.transport import tls_problem
+from pgcutover.compare.scan.checkpoints import Checkpoints
+from pgcutover.compare.scan.chunk_log import fingerprint, untold
+from pgcutover.compare.scan.sessions import Connection, SideSession, saying
+from pgcutover.compare.throttle.governor import Governor
+from pgcutover.compare.throttle.server_load import Limits
 from pgcutover.connect import open_watch
+from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.progress import Progress, State
+from pgcutover.readiness.tls import tls_problem
 from pgcutover.verdict import Finding
 
 SETTLE_TRIES = 5

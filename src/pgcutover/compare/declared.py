@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from pgcutover.catalog import DeclaredDifference, Manifest
 from pgcutover.catalog.model import ForeignKey, Index
-from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.sqltext import same_definition
+from pgcutover.diff import Diff, finding
 from pgcutover.verdict import Finding
 
 

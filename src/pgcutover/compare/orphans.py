@@ -7,10 +7,10 @@ from psycopg import sql
 
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.catalog.read import SideCatalog
-from pgcutover.compare.diffs import Diff, finding
-from pgcutover.compare.rowtext import SideTable, digest_of, text_of
-from pgcutover.compare.scope import is_plain
-from pgcutover.compare.sessions import Connection, saying
+from pgcutover.compare.hashing.row_text import SideTable, digest_of, text_of
+from pgcutover.compare.plan.spec import is_plain
+from pgcutover.compare.scan.sessions import Connection, saying
+from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import keyed_hash
 

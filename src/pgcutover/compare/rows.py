@@ -8,17 +8,19 @@ from itertools import chain
 import psycopg
 from psycopg import sql
 
-from pgcutover.compare.buckets import compare_buckets
-from pgcutover.compare.checkpoints import Checkpoints
-from pgcutover.compare.diffs import Diff, finding
-from pgcutover.compare.fence import Fence
-from pgcutover.compare.grid import COARSE_ROWS, Cell, Grid, RangePlanner
-from pgcutover.compare.judging import judged
-from pgcutover.compare.keeping import Keeper, keeping, untold
-from pgcutover.compare.locate import Sampled, diagnosed_columns, sampled
-from pgcutover.compare.progress import Progress
-from pgcutover.compare.question import Question, Side
-from pgcutover.compare.ranges import (
+from pgcutover.compare.differences.counts import SAMPLE_LIMIT, Suspect, Tally, unpacked
+from pgcutover.compare.differences.distribution import spread
+from pgcutover.compare.differences.row_sample import Sampled, diagnosed_columns, sampled
+from pgcutover.compare.differences.within_tolerance import judged
+from pgcutover.compare.live.fence import Fence
+from pgcutover.compare.live.recheck import settle
+from pgcutover.compare.plan.model import Question, Side
+from pgcutover.compare.scan.bucket_scan import compare_buckets
+from pgcutover.compare.scan.checkpoints import Checkpoints
+from pgcutover.compare.scan.chunk_log import Keeper, keeping, untold
+from pgcutover.compare.scan.heap_segments import Pace
+from pgcutover.compare.scan.key_domain import COARSE_ROWS, Cell, Grid, RangePlanner
+from pgcutover.compare.scan.range_scan import (
     DENSE_ROWS,
     RangeReader,
     ReadChunk,
@@ -27,11 +29,9 @@ from pgcutover.compare.ranges import (
     key_bounds,
     refuse_surprises,
 )
-from pgcutover.compare.settle import settle
-from pgcutover.compare.spread import spread
-from pgcutover.compare.stretches import Pace
-from pgcutover.compare.tally import SAMPLE_LIMIT, Suspect, Tally, unpacked
+from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
+from pgcutover.progress import Progress
 from pgcutover.redact import keyed_hash
 from pgcutover.verdict import Finding
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
 from pgcutover.catalog.model import ForeignKey, Index, IndexPart
 from pgcutover.compare.declared import against_declaration
-from pgcutover.compare.diffs import Diff, finding
 from pgcutover.compare.sqltext import Likeness, Names, alike
+from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.verdict import Finding

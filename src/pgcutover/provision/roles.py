@@ -6,7 +6,7 @@ from pathlib import Path
 from psycopg import sql
 
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.run import Connection, one_transaction, run_statements
+from pgcutover.provision.execute import Connection, one_transaction, run_statements
 
 
 def apply_roles(conn: Connection, files: Iterable[Path], passwords: Mapping[str, str]) -> None:

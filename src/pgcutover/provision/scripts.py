@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.journal import Applied, journal, refuse_changed, run_once
-from pgcutover.provision.run import Connection, Progress, run_statements
+from pgcutover.provision.applied_steps import Applied, journal, refuse_changed, run_once
+from pgcutover.provision.execute import Connection, Progress, run_statements
 
 _NAME = re.compile(r"([0-9]+)_\w[\w.-]*\.sql")
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from pgcutover.compare.diffs import Diff
+from pgcutover.diff import Diff
 from pgcutover.errors import UnreadableError
-from pgcutover.schema.difference import Difference, differences
+from pgcutover.schema.compare import Difference, differences
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.objects import SchemaObject, Snapshot
-from pgcutover.schema.rules import Severity
+from pgcutover.schema.severity import Severity
 from pgcutover.verdict import Finding
 
 RUN_WIDE = "*"

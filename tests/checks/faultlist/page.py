@@ -14,8 +14,8 @@ from schema.restfaults import REST, SERVER
 from schema.schemafaults import CLUSTER, SchemaFault
 from schema.schemafaults import FAULTS as OF_THE_SCHEMA
 
-from pgcutover.pages import packaged_checks
-from pgcutover.registry import Check
+from pgcutover.check_registry import Check
+from pgcutover.generated_docs import packaged_checks
 
 PAGE = Path(__file__).parents[3] / "docs" / "blind-spots.md"
 HEAD = """# Blind spots

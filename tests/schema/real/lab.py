@@ -16,13 +16,13 @@ from pgcutover.catalog.manifest import mapped_tables
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError
 from pgcutover.mapping import MappedTable
-from pgcutover.provision.dump import SECTIONS, dump_section
-from pgcutover.provision.statements import split_statements
-from pgcutover.provision.target import finish_target, prepare_target
-from pgcutover.schema.difference import differences
+from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.provision.phases import finish_target, prepare_target
+from pgcutover.provision.sql_splitter import split_statements
+from pgcutover.schema.collect import take_schema
+from pgcutover.schema.compare import differences
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.stage import SchemaStage
-from pgcutover.schema.taking import take_schema
 
 _COPIED = re.compile(r"^copy\s[^;]*?\sfrom\s+stdin[^;]*;\n.*?^\\\.$", re.I | re.M | re.S)
 _OF_PSQL = re.compile(r"^\\.*$", re.M)

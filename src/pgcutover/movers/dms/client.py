@@ -37,17 +37,17 @@ class Api:
         """The answer of one operation, named as boto3's method."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        from pgcutover.movers.dms import failures
+        from pgcutover.movers.dms import aws_errors
 
         name = f"{service}:{operation}"
         try:
             answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
         except ClientError as error:
-            told = failures.as_mover_error(error, name, self._where(service))
-            special = _SPECIAL.get(failures.code_of(error))
+            told = aws_errors.as_mover_error(error, name, self._where(service))
+            special = _SPECIAL.get(aws_errors.code_of(error))
             raise special(*told.args) if special else told from error
         except BotoCoreError as error:
-            raise failures.as_mover_error(error, name, self._where(service)) from error
+            raise aws_errors.as_mover_error(error, name, self._where(service)) from error
         return answer
 
     def dms(self, operation: str, **parameters: Any) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any
 from pgcutover.errors import MoverError
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.load import refuse_failed
-from pgcutover.movers.dms.task import read_tables, read_task
-from pgcutover.movers.dms.tasksettings import enabled
-from pgcutover.movers.dms.waiting import wait_for
+from pgcutover.movers.dms.poll import wait_for
+from pgcutover.movers.dms.task_settings import enabled
+from pgcutover.movers.dms.task_status import read_tables, read_task
 
 _WINDOW = timedelta(minutes=15)
 _METRICS = ("CDCLatencySource", "CDCLatencyTarget")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from pgcutover.errors import MoverError
 from pgcutover.movers.dms.client import Api
-from pgcutover.movers.dms.task import (
+from pgcutover.movers.dms.poll import wait_for
+from pgcutover.movers.dms.task_status import (
     COMPLETED,
     IN_ERROR,
     TableStatistics,
@@ -14,7 +15,6 @@ from pgcutover.movers.dms.task import (
     read_tables,
     read_task,
 )
-from pgcutover.movers.dms.waiting import wait_for
 
 Progress = Callable[[str], None]
 _START_SECONDS = 900

@@ -9,18 +9,18 @@ import psycopg
 from pgcutover.config import DmsSettings
 from pgcutover.errors import MoverError
 from pgcutover.mapping import MappedTable
-from pgcutover.movers.dms import drain, exceptions, load, provision, teardown, verdicts
+from pgcutover.movers.dms import checks, control_tables, drain, load, provision, teardown
+from pgcutover.movers.dms.checks import MoverDiff
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.drain import Drained, Lag
 from pgcutover.movers.dms.load import LoadSummary
-from pgcutover.movers.dms.lob import largest_lob
-from pgcutover.movers.dms.objects import INSTANCE, find
+from pgcutover.movers.dms.lob_size import largest_lob
 from pgcutover.movers.dms.provision import SIDES, Blueprint, PlannedStep
-from pgcutover.movers.dms.settling import Patience, judge_settled_table, row_counter
-from pgcutover.movers.dms.task import TableStatistics, TaskStatus, read_tables, read_task
+from pgcutover.movers.dms.resource_kinds import INSTANCE, find
+from pgcutover.movers.dms.specs import secret_id
+from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus, read_tables, read_task
 from pgcutover.movers.dms.teardown import TornDown
-from pgcutover.movers.dms.verdicts import MoverDiff
-from pgcutover.movers.dms.wanted import secret_id
+from pgcutover.movers.dms.wait_for_validation import Patience, judge_settled_table, row_counter
 
 if TYPE_CHECKING:
     from pgcutover.context import AwsAccess
@@ -151,14 +151,14 @@ class Dms:
             task.status,
             task.stop_reason,
             task.last_failure,
-            {str(t.table): verdicts.table_facts(t) for t in read_tables(self._api, task.arn)},
+            {str(t.table): checks.table_facts(t) for t in read_tables(self._api, task.arn)},
         )
 
     def judge_task(
         self, source: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
     ) -> MoverDiff:
         """Whether the task is healthy and carries the largest value the source holds."""
-        return verdicts.judge_task(self.status(), largest_lob(source, tables))
+        return checks.judge_task(self.status(), largest_lob(source, tables))
 
     def judge_table(
         self,
@@ -180,8 +180,8 @@ class Dms:
         self, target: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
     ) -> MoverDiff:
         """Rows in DMS's control tables on the target; `tables` gives them their target's names."""
-        counts = exceptions.count_exceptions(target)
-        return verdicts.judge_exceptions(self._settings.task, counts, tables)
+        counts = control_tables.count_exceptions(target)
+        return checks.judge_exceptions(self._settings.task, counts, tables)
 
     def _blueprint(self) -> Blueprint:
         databases = {

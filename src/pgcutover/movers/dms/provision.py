@@ -8,12 +8,12 @@ from typing import Any
 
 from pgcutover.config import DmsSettings
 from pgcutover.errors import MoverError
-from pgcutover.movers.dms import wanted
+from pgcutover.movers.dms import specs
+from pgcutover.movers.dms.aws_errors import public_text
 from pgcutover.movers.dms.client import Api, ResourceExistsError
-from pgcutover.movers.dms.failures import public_text
-from pgcutover.movers.dms.objects import INSTANCE, TASK, find
-from pgcutover.movers.dms.waiting import wait_for
-from pgcutover.movers.dms.wanted import Difference, Wanted
+from pgcutover.movers.dms.poll import wait_for
+from pgcutover.movers.dms.resource_kinds import INSTANCE, TASK, find
+from pgcutover.movers.dms.specs import Difference, Wanted
 
 _INSTANCE_SECONDS = 3_600
 _CONNECTION_SECONDS = 600
@@ -66,8 +66,8 @@ def builders(blueprint: Blueprint) -> tuple[tuple[str, Builder], ...]:
     """Roles in the order of creation, and what is wanted of each, given the ARNs so far."""
     settings = blueprint.settings
     return (
-        ("subnet group", lambda _: wanted.subnet_group(settings)),
-        ("replication instance", lambda _: wanted.instance(settings)),
+        ("subnet group", lambda _: specs.subnet_group(settings)),
+        ("replication instance", lambda _: specs.instance(settings)),
         *((f"{side} certificate", _certificate(blueprint, side)) for side in SIDES),
         *((f"{side} endpoint", _endpoint(blueprint, side)) for side in SIDES),
         ("task", lambda arns: _task(blueprint, arns)),
@@ -133,11 +133,11 @@ def _certificate(blueprint: Blueprint, side: str) -> Builder:
         "source": blueprint.settings.source_certificate,
         "target": blueprint.settings.target_certificate,
     }
-    return lambda _: wanted.certificate(identifiers[side], blueprint.pems[side])
+    return lambda _: specs.certificate(identifiers[side], blueprint.pems[side])
 
 
 def _endpoint(blueprint: Blueprint, side: str) -> Builder:
-    return lambda arns: wanted.endpoint(
+    return lambda arns: specs.endpoint(
         blueprint.settings,
         side,
         certificate_arn=arns[f"{side} certificate"],
@@ -146,7 +146,7 @@ def _endpoint(blueprint: Blueprint, side: str) -> Builder:
 
 
 def _task(blueprint: Blueprint, arns: Mapping[str, str | None]) -> Wanted:
-    return wanted.task(blueprint.settings, arns, blueprint.mappings, blueprint.task_settings)
+    return specs.task(blueprint.settings, arns, blueprint.mappings, blueprint.task_settings)
 
 
 def _planned(item: Wanted, found: Mapping[str, Any] | None) -> PlannedStep:

@@ -7,10 +7,10 @@ from typing import Any
 from pgcutover.errors import MoverError
 from pgcutover.movers.dms.client import Api, ResourceGoneError
 from pgcutover.movers.dms.load import stop
-from pgcutover.movers.dms.objects import INSTANCE, TASK, find
+from pgcutover.movers.dms.poll import wait_for
 from pgcutover.movers.dms.provision import Blueprint, builders
-from pgcutover.movers.dms.waiting import wait_for
-from pgcutover.movers.dms.wanted import Wanted
+from pgcutover.movers.dms.resource_kinds import INSTANCE, TASK, find
+from pgcutover.movers.dms.specs import Wanted
 
 _DELETE_SECONDS = 1_800
 _COSTS = {

@@ -1,15 +1,15 @@
 """Every kind of object that a schema is made of; one module a family, one query a kind."""
 
 from pgcutover.schema.kinds import (
-    altered,
+    builtin_changes,
     constraints,
     database,
     extensions,
-    rights,
+    privileges,
     roles,
     routines,
     tables,
-    texts,
+    text_search,
     triggers,
     types,
     views,
@@ -22,20 +22,20 @@ KINDS: tuple[Kind, ...] = (
     *database.KINDS,
     *extensions.KINDS,
     *types.KINDS,
-    *texts.KINDS,
+    *text_search.KINDS,
     *tables.KINDS,
     *constraints.KINDS,
     *views.KINDS,
     *triggers.KINDS,
     *routines.KINDS,
-    *rights.KINDS,
-    *altered.KINDS,
+    *privileges.KINDS,
+    *builtin_changes.KINDS,
 )
 """What a dump carries, so that the expected schema has it too."""
 
 CLUSTER_KINDS: tuple[Kind, ...] = (
     *roles.CLUSTER_KINDS,
     *database.CLUSTER_KINDS,
-    *altered.CLUSTER_KINDS,
+    *builtin_changes.CLUSTER_KINDS,
 )
 """What no dump carries, so that source and target are compared directly."""

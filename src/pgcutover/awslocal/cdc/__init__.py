@@ -1,0 +1,1 @@
+"""Change data capture: reading a logical slot and applying its changes."""

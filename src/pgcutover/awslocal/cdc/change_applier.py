@@ -1,0 +1,257 @@
+"""Following the source's changes: read from the slot, applied in commit order, then confirmed."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from psycopg import sql
+
+from pgcutover.awslocal.cdc.relation_dml import Binding, bind
+from pgcutover.awslocal.cdc.target_writer import Pending, TargetWriter
+from pgcutover.awslocal.dms_api.table_mappings import Name
+from pgcutover.awslocal.dms_api.task_settings import TaskSettings
+from pgcutover.awslocal.mapping.table_plan import TablePlan, dotted
+from pgcutover.awslocal.task.endpoint_connection import Connection
+from pgcutover.awslocal.task.errors import TableFailed, TaskFailed
+from pgcutover.awslocal.task.latency import Latency
+from pgcutover.awslocal.task.slots import SlotNames, advance, flushed_lsn
+from pgcutover.awslocal.task.task_log import TaskLog
+from pgcutover.pgoutput import (
+    Begin,
+    Commit,
+    Delete,
+    Insert,
+    Message,
+    Relation,
+    Truncate,
+    Update,
+    decode,
+)
+
+_BATCH_CHANGES = 10_000
+_FETCH = 200  # rows may be megabytes
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where the follower stands; conflicts of changes before `lenient_before` are ignored."""
+
+    position: int
+    starts: dict[Name, int]
+    plans: dict[Name, TablePlan]
+    suspended: set[Name] = field(default_factory=set)
+    lenient_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Whom the follower tells what."""
+
+    applied: Callable[[Mapping[tuple[Name, str], int]], None]
+    touched: Callable[[Binding, Insert | Update | Delete], None]
+    suspend: Callable[[Name, str], None]
+    replan: Callable[[Name], TablePlan]
+
+
+class Follower:
+    """Applies one batch of the slot's changes after another."""
+
+    def __init__(
+        self,
+        source: Connection,
+        writer: TargetWriter,
+        names: SlotNames,
+        progress: Progress,
+        settings: TaskSettings,
+        log: TaskLog,
+        latency: Latency,
+        hooks: Hooks,
+    ) -> None:
+        """`progress` is shared with whoever plans and suspends tables."""
+        self._source = source
+        self._writer = writer
+        self._names = names
+        self._progress = progress
+        self._settings = settings
+        self._log = log
+        self._hooks = hooks
+        self._bindings: dict[int, Binding | None] = {}
+        self._relations: dict[int, Relation] = {}
+        self._warned: Counter[tuple[Name, str]] = Counter()
+        self._captured: Counter[tuple[Name, str]] = Counter()
+        self._begin: Begin | None = None
+        self._reached = progress.position
+        self._applied_before = progress.position
+        self._uncommitted = 0
+        self._seen_lsn = -1
+        self.latency = latency
+
+    def step(self) -> bool:
+        """Apply what is there; False where nothing was."""
+        self.latency.asking_since = time.time()
+        flushed = flushed_lsn(self._source)
+        if flushed == self._seen_lsn:
+            self._idle()
+            return False
+        changes = self._read_batch()
+        if changes < _BATCH_CHANGES:
+            self._seen_lsn = flushed
+            self._progress.position = max(self._progress.position, flushed)
+        advance(self._source, self._names.slot, self._progress.position)
+        self._idle()
+        return changes > 0
+
+    def _idle(self) -> None:
+        self.latency.asking_since = None
+        self.latency.waiting = 0
+
+    def _read_batch(self) -> int:
+        query = sql.SQL(
+            "select data from pg_logical_slot_peek_binary_changes({}, null, {},"
+            " 'proto_version', '1', 'publication_names', {})"
+        ).format(self._names.slot, _BATCH_CHANGES, f"{self._names.changes},{self._names.inserts}")
+        changes = 0
+        self._applied_before = self._reached = self._progress.position
+        with self._source.transaction(), self._source.cursor("changes") as cursor:
+            cursor.itersize = _FETCH
+            cursor.execute(query, binary=True)
+            for (data,) in cursor:
+                self.latency.asking_since = None
+                self._take(decode(bytes(data)))
+                changes += 1
+        self._commit()
+        return changes
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Begin):
+            self._begin_transaction(message)
+        elif isinstance(message, Commit):
+            self._end_transaction(message)
+        elif isinstance(message, Relation):
+            self._learn(message)
+        elif isinstance(message, Truncate):
+            for oid in message.relation_oids:
+                self._truncate(oid)
+        elif isinstance(message, Insert | Update | Delete):
+            self._change(message)
+
+    def _begin_transaction(self, message: Begin) -> None:
+        self._begin = message
+        moment = message.committed_at.timestamp()
+        self.latency.source = max(0.0, time.time() - moment)
+        if self.latency.oldest_uncommitted is None:
+            self.latency.oldest_uncommitted = moment
+
+    def _end_transaction(self, message: Commit) -> None:
+        self._begin = None
+        self._reached = max(self._reached, message.end_lsn)
+        if self._uncommitted >= self._settings.of("ChangeProcessingTuning", "MinTransactionSize"):
+            self._commit()
+
+    def _commit(self) -> None:
+        counts = self._writer.commit(self._reached)
+        self._progress.position = self._reached
+        counts.update(self._captured)
+        self._captured.clear()
+        self._uncommitted = 0
+        if self.latency.oldest_uncommitted is not None:
+            self.latency.target = max(0.0, time.time() - self.latency.oldest_uncommitted)
+        else:
+            self.latency.source = self.latency.target = 0.0
+        self.latency.oldest_uncommitted = None
+        self._hooks.applied(counts)
+
+    def _learn(self, relation: Relation) -> None:
+        if self._relations.get(relation.oid) == relation and self._bindings.get(relation.oid):
+            return
+        self._writer.flush()
+        self._relations[relation.oid] = relation
+        self._bindings[relation.oid] = self._bind(relation)
+
+    def _bind(self, relation: Relation) -> Binding | None:
+        name = (relation.schema, relation.name)
+        plan = self._progress.plans.get(name)
+        if plan is None or name in self._progress.suspended:
+            return None
+        try:
+            if {c.name for c in relation.columns} - {c.name for c in plan.table.columns}:
+                plan = self._progress.plans[name] = self._hooks.replan(name)
+            return bind(relation, plan)
+        except TableFailed as error:
+            self._hooks.suspend(name, str(error))
+            return None
+
+    def roll_back(self) -> None:
+        """Give up the batch in hand; it will be read again."""
+        self._writer.roll_back()
+        self._captured.clear()
+        self._begin, self._uncommitted, self._seen_lsn = None, 0, -1
+        self.latency.oldest_uncommitted = None
+
+    def forget_bindings(self) -> None:
+        """Plans have changed; join them anew."""
+        self._bindings.clear()
+
+    def _current(self, oid: int) -> Binding | None:
+        """The binding, None where the table or this transaction is not to be applied."""
+        binding = self._bindings.get(oid)
+        if binding is None or self._begin is None:
+            return None
+        if binding.table in self._progress.suspended:
+            return None
+        start = self._progress.starts.get(binding.table, 0)
+        return binding if self._begin.final_lsn >= max(start, self._applied_before) else None
+
+    def _change(self, change: Insert | Update | Delete) -> None:
+        binding = self._current(change.relation_oid)
+        if binding is None:
+            return
+        self.latency.waiting += 1
+        self._uncommitted += 1
+        counter = {Insert: "Inserts", Update: "Updates", Delete: "Deletes"}[type(change)]
+        self._captured[binding.table, counter] += 1
+        pending = self._pending(binding, change)
+        if pending is not None:
+            self._note_cut(binding, pending.statement.cut)
+            self._writer.add(pending)
+            self._hooks.touched(binding, change)
+
+    def _pending(self, binding: Binding, change: Insert | Update | Delete) -> Pending | None:
+        cached = bool(self._begin and self._begin.final_lsn < self._progress.lenient_before)
+        if isinstance(change, Insert):
+            return Pending(binding.insert(change), binding, change.new, cached)
+        if not binding.plan.table.key or not binding.identity:
+            self._warn(binding, "no key", "UPDATE and DELETE are ignored: it has no primary key")
+            return None
+        if isinstance(change, Delete):
+            return Pending(binding.delete(change), binding, None, cached)
+        if binding.moves_key(change):
+            self._warn(binding, "key change", "an UPDATE of the primary key is ignored")
+            return None
+        statement = binding.update(change)
+        return Pending(statement, binding, change.new, cached) if statement else None
+
+    def _truncate(self, oid: int) -> None:
+        binding = self._current(oid)
+        if binding is None:
+            return
+        self._uncommitted += 1
+        self._captured[binding.table, "Ddls"] += 1
+        if self._settings.of("ErrorBehavior", "ApplyErrorFailOnTruncationDdl"):
+            raise TaskFailed(f"{dotted(binding.table)} was truncated on the source")
+        if self._settings.of("ChangeProcessingDdlHandlingPolicy", "HandleSourceTableTruncated"):
+            self._writer.truncate(binding)
+        else:
+            self._warn(binding, "truncate", "TRUNCATE is ignored: HandleSourceTableTruncated")
+
+    def _note_cut(self, binding: Binding, columns: tuple[str, ...]) -> None:
+        for column in columns:
+            self._warn(
+                binding, f"cut {column}", f"a LOB of column {column} was truncated to LobMaxSize"
+            )
+
+    def _warn(self, binding: Binding, what: str, text: str) -> None:
+        self._warned[binding.table, what] += 1
+        if self._warned[binding.table, what] == 1:
+            self._log.warning("TARGET_APPLY", f"table {dotted(binding.table)}: {text}")

@@ -1,0 +1,1 @@
+"""The DMS API operations that the local endpoint answers."""

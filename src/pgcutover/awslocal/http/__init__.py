@@ -1,0 +1,1 @@
+"""HTTP server, AWS wire protocol and stored resources of the local AWS endpoint."""

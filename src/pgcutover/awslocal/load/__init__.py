@@ -1,0 +1,1 @@
+"""Full load: creating target tables and copying rows."""

@@ -1,0 +1,61 @@
+"""Rows in COPY's text form, where a value on its way must change."""
+
+import re
+from collections.abc import Sequence
+
+from pgcutover.awslocal.mapping.value_conversion import Converter
+
+_SPECIAL = {
+    "b": "\b",
+    "f": "\f",
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "v": "\v",
+}
+_ESCAPES = {"\\": "\\\\", **{char: f"\\{letter}" for letter, char in _SPECIAL.items()}}
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_TO_ESCAPE = re.compile(r"[\\\b\f\n\r\t\v]")
+
+
+def unescape(text: str) -> str:
+    """The value behind a field, which is not null."""
+    return _ESCAPED.sub(lambda m: _SPECIAL.get(m[1], m[1]), text) if "\\" in text else text
+
+
+def escape(value: str) -> str:
+    """The field for a value that is not null."""
+    return _TO_ESCAPE.sub(lambda m: _ESCAPES[m[0]], value)
+
+
+class LineFilter:
+    """Passes COPY lines on, changing the values that DMS changes."""
+
+    def __init__(self, converters: Sequence[Converter | None], always: bool, size: int) -> None:
+        """Lines are looked into `always`, or when longer than `size` or naming infinity."""
+        self._converters = tuple(converters)
+        self._idle = not any(converters)
+        self._always = always
+        self._size = size
+        self.changed = [0] * len(self._converters)
+
+    def pass_on(self, line: bytes) -> bytes:
+        """The line to send; the very same bytes unless a value changes."""
+        if self._idle or not self._suspicious(line):
+            return line
+        fields = line[:-1].decode().split("\t")
+        for n, convert in enumerate(self._converters):
+            if convert and fields[n] != "\\N":
+                fields[n] = self._converted(n, convert, fields[n])
+        return ("\t".join(fields) + "\n").encode()
+
+    def _converted(self, n: int, convert: Converter, field: str) -> str:
+        before = unescape(field)
+        after = convert(before)
+        if after == before:
+            return field
+        self.changed[n] += 1
+        return escape(after)
+
+    def _suspicious(self, line: bytes) -> bool:
+        return self._always or len(line) > self._size or b"infinity" in line

@@ -1,0 +1,1 @@
+"""From table mappings and both catalogs to the tables and columns of a task."""

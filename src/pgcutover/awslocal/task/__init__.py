@@ -1,0 +1,1 @@
+"""A running replication task: process, state, statistics, log."""

@@ -1,0 +1,146 @@
+"""The logical slot and the publications that a task keeps on its source."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from pgcutover.awslocal.mapping.catalog import SourceTable
+from pgcutover.awslocal.mapping.table_plan import quoted
+from pgcutover.awslocal.task.endpoint_connection import Connection, Place
+from pgcutover.awslocal.task.errors import TaskFailed
+from pgcutover.pgoutput import format_lsn, parse_lsn
+
+
+@dataclass(frozen=True, slots=True)
+class SlotNames:
+    """What a task calls its things on the source."""
+
+    slot: str
+    changes: str
+    inserts: str
+
+    @classmethod
+    def of_task(cls, resource_id: str) -> "SlotNames":
+        """Names that belong to this task alone."""
+        base = f"awsdms_{resource_id.lower().replace('-', '_')}"
+        return cls(base, f"{base}_changes", f"{base}_inserts")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A view of the source that holds exactly the transactions that committed before `lsn`."""
+
+    name: str
+    lsn: int
+
+
+def publish(connection: Connection, names: SlotNames, tables: Sequence[SourceTable]) -> None:
+    """Publish these tables and no others.
+
+    A publication of updates makes PostgreSQL refuse them on a table without replica identity,
+    which would break the application; such tables are published for inserts only, as pglogical's
+    second replication set does under DMS.
+    """
+    logged = [table for table in tables if table.persistence == "p" and table.kind == "r"]
+    identified = [table for table in logged if has_identity(table)]
+    others = [table for table in logged if not has_identity(table)]
+    _publication(connection, names.changes, "insert, update, delete, truncate", identified)
+    _publication(connection, names.inserts, "insert, truncate", others)
+
+
+def has_identity(table: SourceTable) -> bool:
+    """Whether the WAL says which row an update or delete of this table means."""
+    return table.replica_identity in ("f", "i") or (
+        table.replica_identity == "d" and bool(table.key)
+    )
+
+
+def _publication(
+    connection: Connection, name: str, actions: str, tables: Sequence[SourceTable]
+) -> None:
+    publication = sql.Identifier(name)
+    exists = connection.execute("select from pg_publication where pubname = %s", (name,)).fetchone()
+    if exists is None:
+        connection.execute(
+            sql.SQL("create publication {} with (publish = {})").format(publication, actions)
+        )
+    members = sql.SQL(", ").join(sql.SQL("only {}").format(quoted(t.name)) for t in tables)
+    if tables:
+        connection.execute(
+            sql.SQL("alter publication {} set table {}").format(publication, members)
+        )
+
+
+@contextmanager
+def slot_with_snapshot(
+    place: Place, slot: str, temporary: bool, opened: Callable[[Connection], None]
+) -> Iterator[Snapshot]:
+    """Create the slot; while the block runs, its snapshot can be imported.
+
+    Only the replication protocol exports a slot's snapshot, and only while the session is idle.
+    """
+    with place.connect(replication="database") as connection:
+        opened(connection)
+        # the replication grammar knows its words in upper case only
+        statement = sql.SQL("CREATE_REPLICATION_SLOT {} {} LOGICAL pgoutput EXPORT_SNAPSHOT")
+        kind = sql.SQL("TEMPORARY" if temporary else "")
+        row = connection.execute(statement.format(sql.Identifier(slot), kind)).fetchone()
+        if row is None:
+            raise TaskFailed(f"creating slot {slot} gave no answer")
+        yield Snapshot(str(row[2]), parse_lsn(row[1]))
+
+
+def require_slot(connection: Connection, slot: str) -> None:
+    """TaskFailed where the slot is gone, lost its WAL, or is not one we can read."""
+    row = connection.execute(
+        "select plugin, database = current_database(), to_jsonb(s) ->> 'wal_status'"
+        " from pg_replication_slots as s where slot_name = %s",
+        (slot,),
+    ).fetchone()
+    if row is None:
+        raise TaskFailed(f"replication slot {slot} does not exist on the source; changes are lost")
+    if row[0] != "pgoutput" or not row[1]:
+        raise TaskFailed(f"slot {slot} is not a pgoutput slot of this database (plugin {row[0]})")
+    if row[2] == "lost":
+        raise TaskFailed(f"replication slot {slot} lost the WAL it needs; changes are lost")
+
+
+def flushed_lsn(connection: Connection) -> int:
+    """How far the source's WAL is on disk; decoding sees no further."""
+    row = connection.execute("select pg_current_wal_flush_lsn()::text").fetchone()
+    return parse_lsn(row[0]) if row else 0
+
+
+def advance(connection: Connection, slot: str, lsn: int) -> None:
+    """Let the source forget what was applied."""
+    connection.execute(
+        "select pg_replication_slot_advance(slot_name, greatest(%s::pg_lsn, confirmed_flush_lsn))"
+        " from pg_replication_slots where slot_name = %s and confirmed_flush_lsn < %s::pg_lsn",
+        (format_lsn(lsn), slot, format_lsn(lsn)),
+    )
+
+
+def temporary_snapshot(
+    place: Place, names: SlotNames, opened: Callable[[Connection], None]
+) -> AbstractContextManager[Snapshot]:
+    """A snapshot with a known position, from a slot that lives as long as the block."""
+    return slot_with_snapshot(place, f"{names.slot[:54]}_load", True, opened)
+
+
+def drop_slot(connection: Connection, names: SlotNames) -> None:
+    """Remove the task's slot, if it is there."""
+    connection.execute(
+        "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s",
+        (names.slot,),
+    )
+
+
+def drop(connection: Connection, names: SlotNames) -> None:
+    """Remove what the task made on the source; nothing else."""
+    drop_slot(connection, names)
+    for publication in (names.changes, names.inserts):
+        connection.execute(
+            sql.SQL("drop publication if exists {}").format(sql.Identifier(publication))
+        )

@@ -1,0 +1,1 @@
+"""DMS data validation: comparing rows after the load."""

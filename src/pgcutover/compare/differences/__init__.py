@@ -1,0 +1,1 @@
+"""Counting, sampling and diagnosing the rows that differ."""

@@ -1,0 +1,1 @@
+"""Rechecking differences while a mover still applies changes."""

@@ -1,0 +1,1 @@
+"""What is compared of one table, and in which form."""

@@ -1,0 +1,151 @@
+"""How a mapped table is asked for on both sides: columns, key, and the newest rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgcutover.catalog import Manifest
+from pgcutover.catalog.model import Index, Relation
+from pgcutover.catalog.read import SideCatalog
+from pgcutover.compare.hashing.row_text import SideTable
+from pgcutover.compare.hashing.tolerance_bins import Tolerance
+from pgcutover.errors import ConfigError, UnreadableError
+from pgcutover.mapping import MappedTable, RelationName
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What migration.toml says of one table."""
+
+    key: tuple[str, ...] = ()
+    excluded_columns: tuple[str, ...] = ()
+    tolerances: tuple[Tolerance, ...] = ()
+
+
+def sides(
+    manifest: Manifest, table: MappedTable, options: TableOptions
+) -> tuple[SideTable, SideTable]:
+    """Both sides of a table in one column order; UnreadableError where the target lacks some."""
+    _refuse_unknown(table, "exclude", options.excluded_columns)
+    _refuse_unknown(table, "key", options.key)
+    left_out = {*options.excluded_columns, *dropped_columns(manifest, table)}
+    pairs = [p for p in table.columns if p[1] not in left_out]
+    _refuse_missing(manifest, table, [target for _, target in pairs])
+    if not pairs:
+        raise UnreadableError(f"{table}: it has no column to compare, so nothing can be proven")
+    key = key_columns(manifest, table, options)
+    may_be_null = _may_be_null(manifest, table, key)
+    _refuse_untellable(table, options, key, may_be_null=may_be_null)
+    source_key = tuple(s for s, t in pairs if t in key)
+    target_key = tuple(t for _, t in pairs if t in key)
+    source, target = manifest.source_catalog, manifest.target_catalog
+    return (
+        SideTable(
+            table.source,
+            tuple(s for s, _ in pairs),
+            source_key,
+            is_plain(source, table.source),
+            manifest.source.encoding,
+            may_be_null,
+        ),
+        SideTable(
+            table.target,
+            tuple(t for _, t in pairs),
+            target_key,
+            is_plain(target, table.target),
+            manifest.target.encoding,
+            may_be_null,
+        ),
+    )
+
+
+def dropped_columns(manifest: Manifest, table: MappedTable) -> tuple[str, ...]:
+    """The target's names of columns that are declared to be dropped on the way."""
+    declared = ((t, manifest.difference("column", f"{table}.{t}")) for _, t in table.columns)
+    return tuple(name for name, d in declared if d is not None and d.change == "dropped")
+
+
+def is_plain(catalog: SideCatalog, name: RelationName) -> bool:
+    """Whether a table's own rows are its alone, so that ONLY leaves none of them out."""
+    relation = catalog.relation(name)
+    return relation is not None and relation.kind == "r"
+
+
+def key_columns(manifest: Manifest, table: MappedTable, options: TableOptions) -> tuple[str, ...]:
+    """The target's names of what identifies a row on the source; () where nothing does."""
+    if options.key:
+        return options.key
+    candidates = manifest.source_catalog.indexes_of(table.source)
+    relation = manifest.source_catalog.relation(table.source)
+    identifying = [
+        (not all(columns.values()), not index.primary, len(index.parts), str(index.name), columns)
+        for index in candidates
+        if relation is not None and (columns := _identifying(relation, table, index))
+    ]
+    *_, best = min(identifying, default=({},))
+    return tuple(table.target_column(c) for c in best)
+
+
+def _may_be_null(manifest: Manifest, table: MappedTable, key: Sequence[str]) -> bool:
+    """Whether either side allows a row without a whole key."""
+    source = manifest.source_catalog.relation(table.source)
+    target = manifest.target_catalog.relation(table.target)
+    ours = [source.column(s) for s, t in table.columns if t in key] if source else []
+    theirs = [target.column(name) for name in key] if target else []
+    return not all(c is not None and c.not_null for c in (*ours, *theirs))
+
+
+def _refuse_untellable(
+    table: MappedTable, options: TableOptions, key: Sequence[str], *, may_be_null: bool
+) -> None:
+    """Rows find each other by their key, which therefore must be exact."""
+    tolerated = [t.column for t in options.tolerances]
+    _refuse_unknown(table, "tolerate", tolerated)
+    if twice := sorted({c for c in tolerated if tolerated.count(c) > 1}):
+        raise ConfigError(f"tables.{str(table)!r}: tolerate names {', '.join(twice)} twice")
+    if tolerated and (may_be_null or not key):
+        found = f"{', '.join(key)}, which may be NULL" if key else "none"
+        raise ConfigError(
+            f"tables.{str(table)!r}: tolerate needs a key by which every row is found; expected a "
+            f"unique index over columns that are NOT NULL, or such columns in key; found {found}"
+        )
+    if wrong := [c for c in tolerated if c in {*key, *options.excluded_columns}]:
+        raise ConfigError(
+            f"tables.{str(table)!r}: tolerate names {', '.join(wrong)}, which is part of the key "
+            "or excluded"
+        )
+
+
+def _identifying(relation: Relation, table: MappedTable, index: Index) -> dict[str, bool]:
+    """Column and whether it is NOT NULL, of an index that tells rows apart; {} of another.
+
+    Rows whose key is NULL share it: they are compared as a multiset.
+    """
+    mapped = {source for source, _ in table.columns}
+    names = [part.plain for part in index.parts]
+    if not (index.unique and index.usable) or index.predicate:
+        return {}
+    columns = [relation.column(name) for name in names if name in mapped]
+    found = {c.name: c.not_null for c in columns if c is not None}
+    return found if len(found) == len(names) else {}
+
+
+def _refuse_unknown(table: MappedTable, option: str, names: Sequence[str]) -> None:
+    known = {target for _, target in table.columns}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"tables.{str(table)!r}: {option} names {', '.join(unknown)}, which is no column of it "
+            f"on the target; its columns are {', '.join(sorted(known))}"
+        )
+
+
+def _refuse_missing(manifest: Manifest, table: MappedTable, wanted: Sequence[str]) -> None:
+    relation = manifest.target_catalog.relation(table.target)
+    if relation is None:
+        raise UnreadableError(f"{table}: the target has no such table, so no row can be compared")
+    known = {c.name for c in relation.columns}
+    missing = [c for c in wanted if c not in known]
+    if missing:
+        raise UnreadableError(
+            f"{table}: the target lacks {', '.join(missing)}, so no row can be compared whole"
+        )

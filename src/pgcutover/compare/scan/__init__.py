@@ -1,0 +1,1 @@
+"""Scans of both sides of a table, by key ranges or by hash buckets."""

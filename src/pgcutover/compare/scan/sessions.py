@@ -1,0 +1,209 @@
+"""Sessions of the comparing engine: opened when needed, several on one snapshot."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from queue import LifoQueue
+from time import monotonic
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from pgcutover.compare.throttle.governor import Governor
+from pgcutover.connect import open_session, verify_pinned
+from pgcutover.errors import ServerError, UnreadableError
+from pgcutover.redact import describe_error
+from pgcutover.sides import cancel
+
+Connection = psycopg.Connection[Any]
+Answer = TypeVar("Answer")
+
+SHORTER = 0.1  # of the usual time of a question, while others are at work
+# ranges are read through their index, aggregates over many cells stay in memory
+_PLANNER = {
+    "jit": "off",
+    "work_mem": "64MB",
+    "max_parallel_workers_per_gather": "0",
+    "enable_bitmapscan": "off",
+}
+
+
+@dataclass(slots=True)
+class SideSession:
+    """One side's sessions; each `snapshot` is a new one, on a connection known to live.
+
+    After `widen` up to `connections` sessions read the same snapshot at a time.
+    """
+
+    side: str
+    dsn: str = field(repr=False)
+    statement_timeout_seconds: float = 0.0
+    connections: int = 1
+    governor: Governor | None = None
+    _connection: Connection | None = field(default=None, repr=False)
+    _others: list[Connection] = field(default_factory=list, repr=False)
+    _idle: LifoQueue[Connection] = field(default_factory=LifoQueue, repr=False)
+    _taken_at: float = 0.0
+
+    def snapshot(self) -> Connection:
+        """A connection at the start of a new snapshot; a lost one is replaced once.
+
+        Before it, while none is open, the server is given the rest that it is owed.
+        """
+        self.close_snapshot()
+        if self.governor:
+            self.governor.begin()
+            self.governor.rest()
+        self._taken_at = monotonic()
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                return self._ready(_begun(self._connection))
+            self._connection.close()
+        try:
+            self._connection = self._opened()
+            return self._ready(_begun(self._connection))
+        except psycopg.Error as error:
+            raise ServerError(f"{self.side}: cannot connect: {describe_error(error)}") from error
+
+    def close_snapshot(self) -> None:
+        """End the current snapshot, so that the server may forget what it held."""
+        for each in self.open:
+            with suppress(psycopg.Error):
+                each.rollback()
+
+    @property
+    def age_seconds(self) -> float:
+        """How old the current snapshot is."""
+        return monotonic() - self._taken_at
+
+    @property
+    def wants_rest(self) -> bool:
+        """Whether the snapshot should end soon, for the server's sake."""
+        return self.governor is not None and self.governor.wants_rest
+
+    def pause(self) -> None:
+        """Wait, in the middle of a snapshot that cannot be renewed, while the server suffers."""
+        if self.governor:
+            self.governor.pause()
+
+    @property
+    def open(self) -> tuple[Connection, ...]:
+        """Every connection that may be reading."""
+        return (*([self._connection] if self._connection else ()), *self._others)
+
+    def widen(self) -> None:
+        """Let more connections read the current snapshot."""
+        if self._connection is None or self.connections < 2:
+            return
+        with saying(self.side, "snapshot"):
+            row = self._connection.execute("select pg_export_snapshot()").fetchone()
+            alive = [c for c in self._others if not c.closed]
+            while len(alive) < self.connections - 1:
+                alive.append(self._opened())
+            self._others = alive
+            for other in alive:
+                other.rollback()
+                other.execute(
+                    sql.SQL("set transaction snapshot {}").format(
+                        sql.Literal(row[0] if row else "")
+                    )
+                )
+                verify_pinned(other)
+                self._idle.put(other)
+
+    def ask(
+        self, query: sql.Composed, timeout_seconds: float = 0.0, *, by_index: bool = False
+    ) -> tuple[list[tuple[Any, ...]], float]:
+        """The rows and the seconds taken; psycopg.Error leaves the snapshot as it was."""
+        with self.governor.asking() if self.governor else nullcontext():
+            return self._asked(query, timeout_seconds, by_index=by_index)
+
+    def _asked(
+        self, query: sql.Composed, timeout_seconds: float, *, by_index: bool
+    ) -> tuple[list[tuple[Any, ...]], float]:
+        connection = self._idle.get()
+        try:
+            start = monotonic()
+            with connection.transaction(), connection.cursor(binary=True) as cursor:
+                if timeout_seconds or by_index:
+                    limit = timeout_seconds or self.statement_timeout_seconds
+                    cursor.execute(_tuned(limit, by_index=by_index))
+                rows = cursor.execute(query).fetchall()
+                if timeout_seconds or by_index:
+                    # what is local to a savepoint would stay for the whole transaction
+                    cursor.execute(_tuned(self.statement_timeout_seconds, by_index=False))
+            busy = monotonic() - start
+        finally:
+            self._idle.put(connection)
+        return rows, busy
+
+    def cancel(self) -> None:
+        """Stop whatever is being read, or waits to be."""
+        if self.governor:
+            self.governor.interrupt()
+        cancel(self.open)
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self.governor:
+            self.governor.close()
+        for connection in self.open:
+            connection.close()
+
+    def _opened(self) -> Connection:
+        connection = open_session(
+            self.dsn, statement_timeout_seconds=self.statement_timeout_seconds
+        )
+        for name, value in _PLANNER.items():
+            connection.execute("select set_config(%s, %s, false)", [name, value])
+        connection.commit()
+        return connection
+
+    def _ready(self, connection: Connection) -> Connection:
+        self._idle = LifoQueue()
+        self._idle.put(connection)
+        return connection
+
+
+def _tuned(timeout_seconds: float, *, by_index: bool) -> sql.Composed:
+    return sql.SQL(
+        "select set_config('statement_timeout', {}, true), set_config('enable_seqscan', {}, true)"
+    ).format(
+        sql.Literal(str(int(timeout_seconds * 1000))), sql.Literal("off" if by_index else "on")
+    )
+
+
+def _begun(connection: Connection) -> Connection:
+    connection.rollback()
+    verify_pinned(connection)  # the first query of the transaction takes its snapshot
+    return connection
+
+
+@contextmanager
+def saying(side: str, what: str) -> Iterator[None]:
+    """Turn a database error into UNKNOWN: which side, what was read, what would help."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise UnreadableError(
+            f"{what}: the {side} refuses to let this role read it; grant select on the table, "
+            "usage on its schema, and bypassrls where row-level security applies"
+        ) from error
+    except psycopg.errors.QueryCanceled as error:
+        raise UnreadableError(
+            f"{what}: reading the {side} was cancelled, by statement_timeout_seconds or by hand; "
+            "raise the limit in [budgets] or run when the server is quieter"
+        ) from error
+    except (
+        psycopg.errors.CharacterNotInRepertoire,
+        psycopg.errors.UntranslatableCharacter,
+    ) as error:
+        raise UnreadableError(
+            f"{what}: the {side} holds text that is not valid UTF-8; repair it, or exclude the "
+            "column in migration.toml"
+        ) from error
+    except psycopg.Error as error:
+        raise UnreadableError(
+            f"{what}: the {side} could not be read: {describe_error(error)}"
+        ) from error

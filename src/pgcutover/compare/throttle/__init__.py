@@ -1,0 +1,1 @@
+"""Keeping the load on a server within its budget."""

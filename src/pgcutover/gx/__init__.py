@@ -1,0 +1,1 @@
+"""Great Expectations suites run on the target's data."""

@@ -1,0 +1,229 @@
+"""What the checks ask of DMS: the task, each table, and the rows it could not apply."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pgcutover.errors import UnreadableError
+from pgcutover.mapping import MappedTable
+from pgcutover.movers.dms.lob_size import LobColumn
+from pgcutover.movers.dms.task_settings import enabled, lob_mode
+from pgcutover.movers.dms.task_status import (
+    COMPLETED,
+    IN_ERROR,
+    LOADED_REASONS,
+    TableStatistics,
+    TaskStatus,
+)
+from pgcutover.verdict import Finding
+
+_STOPPED_ON_PURPOSE = LOADED_REASONS | {"NORMAL"}
+_UNSETTLED = {"creating", "modifying", "testing", "moving", "starting", "stopping"}
+NO_KEY = "No primary key"
+_VALIDATED = {"Validated", NO_KEY}
+_DIFFERENT = "rows differ, says the validation of DMS"
+_VALIDATION_FAILED = {
+    "Mismatched records": _DIFFERENT,
+    "Table error": "the table was not validated because it is in error",
+    "Not enabled": "validation is not enabled for this table",
+}
+_MAY_SETTLE = {"row-count", "not-loaded"}
+_COUNTERS = ("inserts", "updates", "deletes")
+
+
+@dataclass(frozen=True, slots=True)
+class MoverDiff:
+    """What is wrong with one object of the mover; true where anything is."""
+
+    subject: str
+    problems: tuple[Finding, ...]
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether there is a problem."""
+        return bool(self.problems)
+
+    @property
+    def may_settle(self) -> bool:
+        """Whether changes under way may explain all of it."""
+        return bool(self.problems) and all(p.kind in _MAY_SETTLE for p in self.problems)
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Every problem with its evidence."""
+        return self.problems
+
+    def report(self) -> str:
+        """One sentence with the number of problems, then each."""
+        if not self.problems:
+            return f"{self.subject}: as it should be"
+        told = "; ".join(finding.message for finding in self.problems)
+        return f"{self.subject}: {len(self.problems)} problem(s): {told}"
+
+
+def judge_task(task: TaskStatus, largest: LobColumn | None) -> MoverDiff:
+    """Running or stopped on purpose, watched, and able to carry the largest value."""
+    if task.status in _UNSETTLED:
+        raise UnreadableError(f"task {task.task!r} is {task.status}; ask again when it is not")
+    problems = (*_state(task), *_switches(task), *_lob(task, largest))
+    facts: dict[str, object] = {
+        "status": task.status,
+        "stop_reason": task.stop_reason,
+        "lob_limit_kb": lob_mode(task.settings).limit_kb,
+        "largest_lob_bytes": largest.largest_bytes if largest else None,
+    }
+    return MoverDiff(f"task {task.task}", problems, facts)
+
+
+def judge_table(
+    table: MappedTable, statistics: TableStatistics | None, rows: Callable[[], tuple[int, int]]
+) -> MoverDiff:
+    """Loaded whole, nothing suspended, validated; UnreadableError while DMS has not decided.
+
+    `rows` counts source and target. It is asked only where DMS has seen no change since the load:
+    there, and only there, its count of loaded rows must be both sides'.
+    """
+    name = str(table.target)
+    if statistics is None:
+        return MoverDiff(
+            name,
+            (Finding(name, "unknown-to-dms", f"the task does not move {table.source}"),),
+        )
+    problems = [*_loaded(name, statistics), *_validated(name, statistics)]
+    if not problems and not any(statistics.captured):
+        problems += _counted(name, statistics, rows())
+    facts = table_facts(statistics)
+    if not problems and (reason := _undecided(statistics)):
+        raise UnreadableError(f"{name}: {reason}")
+    return MoverDiff(name, tuple(problems), facts)
+
+
+def undecided(statistics: TableStatistics) -> bool:
+    """Whether DMS has yet to say if the table is valid, or to apply what it captured."""
+    return bool(_undecided(statistics))
+
+
+def table_facts(statistics: TableStatistics) -> dict[str, object]:
+    """One table's states and counters, for the evidence."""
+    applied = statistics.applied or ()
+    return {
+        "dms_state": statistics.state,
+        "dms_validation": statistics.validation_state,
+        "full_load_rows": statistics.full_load_rows,
+        "full_load_error_rows": statistics.full_load_error_rows,
+        "captured": dict(zip(_COUNTERS, statistics.captured, strict=True)),
+        "applied": dict(zip(_COUNTERS, applied, strict=False)),
+    }
+
+
+def _state(task: TaskStatus) -> Iterator[Finding]:
+    stopped = task.status == "stopped" and task.stop_reason in _STOPPED_ON_PURPOSE
+    if task.status != "running" and not stopped:
+        reason = f" ({task.stop_reason})" if task.stop_reason else ""
+        message = f"is {task.status}{reason}; expected running, or stopped on purpose"
+        yield Finding(task.task, "task-state", message, {"stop_reason": task.stop_reason})
+    if task.last_failure:
+        yield Finding(task.task, "task-failure", f"its last failure was: {task.last_failure}")
+
+
+def _switches(task: TaskStatus) -> Iterator[Finding]:
+    for section, switch, loss in (
+        ("Logging", "EnableLogging", "what goes wrong leaves no trace"),
+        ("ValidationSettings", "EnableValidation", "DMS does not compare what it wrote"),
+    ):
+        if not enabled(task.settings, section, switch):
+            yield Finding(task.task, "task-setting", f"{section}.{switch} is off: {loss}")
+
+
+def _lob(task: TaskStatus, largest: LobColumn | None) -> Iterator[Finding]:
+    mode = lob_mode(task.settings)
+    if largest is None or not largest.largest_bytes or not mode.cuts(largest.largest_bytes):
+        return
+    limit = f"a LOB limit of {mode.limit_kb} KB" if mode.supported else "LOBs switched off"
+    column = f"{largest.table}.{largest.column}"
+    yield Finding(
+        column,
+        "lob-limit",
+        f"{column} holds a value of {largest.largest_bytes:,} bytes, but the task has {limit} and "
+        "cuts it; raise the limit and load the table again",
+        {"largest_bytes": largest.largest_bytes, "limit_kb": mode.limit_kb},
+    )
+
+
+def _loaded(name: str, statistics: TableStatistics) -> Iterator[Finding]:
+    state = statistics.state
+    if state in IN_ERROR:
+        yield Finding(
+            name, "table-error", f"DMS reports {state!r}: it moves nothing of it any more"
+        )
+    elif state != COMPLETED:
+        yield Finding(name, "not-loaded", f"DMS reports {state!r}; expected {COMPLETED!r}")
+    if statistics.full_load_error_rows:
+        rows = statistics.full_load_error_rows
+        yield Finding(name, "load-errors", f"{rows:,} rows could not be loaded", {"rows": rows})
+
+
+def _validated(name: str, statistics: TableStatistics) -> Iterator[Finding]:
+    state = statistics.validation_state
+    counts: Mapping[str, object] = {
+        "failed": statistics.validation_failed,
+        "suspended": statistics.validation_suspended,
+    }
+    if state in _VALIDATION_FAILED:
+        failed = f" ({statistics.validation_failed:,})" if statistics.validation_failed else ""
+        yield Finding(name, "validation", _VALIDATION_FAILED[state] + failed, counts)
+    elif statistics.validation_failed:
+        message = f"{statistics.validation_failed:,} records failed the validation of DMS"
+        yield Finding(name, "validation", message, counts)
+
+
+def _counted(name: str, statistics: TableStatistics, rows: tuple[int, int]) -> Iterator[Finding]:
+    loaded = statistics.full_load_rows
+    for side, count in zip(("source", "target"), rows, strict=True):
+        if count != loaded:
+            yield Finding(
+                name,
+                "row-count",
+                f"DMS loaded {loaded:,} rows and saw no change since, but the {side} has {count:,}",
+                {"loaded": loaded, f"rows_{side}": count},
+            )
+
+
+def _undecided(statistics: TableStatistics) -> str:
+    state = statistics.validation_state
+    if state not in _VALIDATED and state not in _VALIDATION_FAILED:
+        return f"DMS has not decided whether it is valid: {state or 'no validation state'!r}"
+    if state == "Validated" and statistics.validation_suspended:
+        return f"{statistics.validation_suspended:,} records could not be validated by DMS"
+    if statistics.unapplied:
+        return "changes are captured that DMS has not applied yet"
+    return ""
+
+
+def judge_exceptions(
+    task: str, counts: Mapping[tuple[str, str], int], tables: Iterable[MappedTable]
+) -> MoverDiff:
+    """Rows in the control tables, which are counted by (control table, table as DMS calls it)."""
+    names = _target_names(tables)
+    problems = tuple(
+        Finding(
+            names.get(table, table),
+            control.removeprefix("awsdms_"),
+            f"{count:,} row(s) about {names.get(table, table)} in {control}: "
+            f"{_MEANING.get(control, _DIFFERENT)}",
+            {"rows": count, "control_table": control},
+        )
+        for (control, table), count in sorted(counts.items())
+    )
+    return MoverDiff(f"task {task}", problems, {"exception_rows": sum(counts.values())})
+
+
+def _target_names(tables: Iterable[MappedTable]) -> dict[str, str]:
+    """Target names by source name, where that is not itself the name of a target table."""
+    known = list(tables)
+    targets = {str(table.target) for table in known}
+    return {str(t.source): str(t.target) for t in known if str(t.source) not in targets}
+
+
+_MEANING: Mapping[str, str] = {
+    "awsdms_apply_exceptions": "these changes were not applied",
+    "awsdms_suspended_tables": "DMS moves nothing of it any more",
+}

@@ -1,0 +1,284 @@
+"""What each DMS object must look like; pure, so that plan and provision cannot disagree."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pgcutover.config import DmsSettings
+from pgcutover.errors import MoverError
+from pgcutover.movers.dms import resource_kinds
+from pgcutover.movers.dms.resource_kinds import Kind
+from pgcutover.movers.dms.task_settings import parse_document, settings_differences
+
+Found = Mapping[str, Any]
+
+# What the user guide's default would do to the rows or to the source, and what is wanted instead
+# ("Using PostgreSQL as a source / target", endpoint settings).
+_POSTGRES: Mapping[str, object] = {
+    "MapBooleanAsBoolean": True,  # default: booleans travel as varchar(5)
+    "TrimSpaceInChar": False,  # default: trailing spaces of char(n) are lost
+}
+_SOURCE_ONLY: Mapping[str, object] = {
+    "CaptureDdls": False,  # default: an event trigger and a table are installed on the source
+    "FailTasksOnLobTruncation": True,  # default: a value above the limit is cut in silence
+}
+_TARGET_ONLY: Mapping[str, object] = {
+    # triggers have fired on the source already, foreign keys hold there
+    "AfterConnectScript": "SET session_replication_role='replica'",
+}
+_DEFAULTS: Mapping[str, object] = {
+    "MapBooleanAsBoolean": False,
+    "TrimSpaceInChar": True,
+    "CaptureDdls": True,
+    "FailTasksOnLobTruncation": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting of an existing object that is not as wanted."""
+
+    setting: str
+    expected: object
+    found: object
+
+    def __str__(self) -> str:
+        """`setting: expected …, found …`."""
+        return f"{self.setting}: expected {_short(self.expected)}, found {_short(self.found)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An object by name, the parameters that create it, and how to judge one that exists."""
+
+    kind: Kind
+    identifier: str
+    parameters: Mapping[str, Any] | None
+
+    def differences(self, found: Found) -> tuple[Difference, ...]:
+        """Where an existing object of this name is another than the wanted one."""
+        return tuple(_JUDGES[self.kind.noun](self, found))
+
+    def __str__(self) -> str:
+        """Kind and name, as messages show it."""
+        return f"{self.kind.title} {self.identifier!r}"
+
+
+def subnet_group(settings: DmsSettings) -> Wanted:
+    """The subnets in which the replication instance lives."""
+    return Wanted(
+        resource_kinds.SUBNET_GROUP,
+        settings.subnet_group,
+        {
+            "ReplicationSubnetGroupIdentifier": settings.subnet_group,
+            "ReplicationSubnetGroupDescription": f"pgcutover {settings.task}",
+            "SubnetIds": list(settings.subnet_ids),
+        },
+    )
+
+
+def instance(settings: DmsSettings) -> Wanted:
+    """The machine that moves the rows; never reachable from outside."""
+    groups = list(settings.security_group_ids)
+    return Wanted(
+        resource_kinds.INSTANCE,
+        settings.replication_instance,
+        {
+            "ReplicationInstanceIdentifier": settings.replication_instance,
+            "ReplicationInstanceClass": settings.replication_instance_class,
+            "AllocatedStorage": settings.allocated_storage_gb,
+            "MultiAZ": settings.multi_az,
+            "PubliclyAccessible": False,
+            "AutoMinorVersionUpgrade": False,
+            "ReplicationSubnetGroupIdentifier": settings.subnet_group,
+            **({"VpcSecurityGroupIds": groups} if groups else {}),
+        },
+    )
+
+
+def certificate(identifier: str, pem: str | None) -> Wanted:
+    """A CA certificate; without its PEM it can be used where it exists, not imported."""
+    if pem and not pem_blocks(pem):
+        raise MoverError(
+            f"certificate {identifier!r}: the CA file holds no PEM certificate; expected lines "
+            "between BEGIN CERTIFICATE and END CERTIFICATE"
+        )
+    parameters = {"CertificateIdentifier": identifier, "CertificatePem": pem}
+    return Wanted(resource_kinds.CERTIFICATE, identifier, parameters if pem else None)
+
+
+def endpoint(
+    settings: DmsSettings, side: str, *, certificate_arn: str | None, database: str
+) -> Wanted:
+    """One side's database, reached with verify-full and the credentials of its secret."""
+    source = side == "source"
+    identifier = settings.source_endpoint if source else settings.target_endpoint
+    return Wanted(
+        resource_kinds.ENDPOINT,
+        identifier,
+        {
+            "EndpointIdentifier": identifier,
+            "EndpointType": side,
+            "EngineName": "postgres",
+            "SslMode": "verify-full",
+            "CertificateArn": certificate_arn,
+            "DatabaseName": database,
+            "PostgreSQLSettings": {
+                "SecretsManagerSecretId": secret_id(settings, side),
+                "SecretsManagerAccessRoleArn": settings.secrets_role_arn,
+                **_POSTGRES,
+                **(_SOURCE_ONLY if source else _TARGET_ONLY),
+            },
+        },
+    )
+
+
+def task(
+    settings: DmsSettings, arns: Mapping[str, str | None], mappings: object, task_settings: object
+) -> Wanted:
+    """Full load and then changes, by the mapping rules."""
+    return Wanted(
+        resource_kinds.TASK,
+        settings.task,
+        {
+            "ReplicationTaskIdentifier": settings.task,
+            "SourceEndpointArn": arns["source endpoint"],
+            "TargetEndpointArn": arns["target endpoint"],
+            "ReplicationInstanceArn": arns["replication instance"],
+            "MigrationType": "full-load-and-cdc",
+            "TableMappings": json.dumps(mappings),
+            "ReplicationTaskSettings": json.dumps(task_settings),
+        },
+    )
+
+
+def secret_id(settings: DmsSettings, side: str) -> str:
+    """The secret in which one side's credentials lie."""
+    return settings.source_secret_id if side == "source" else settings.target_secret_id
+
+
+def _subnet_group_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+    subnets = sorted(str(s.get("SubnetIdentifier")) for s in found.get("Subnets", []))
+    yield from _unequal("subnets", sorted(_parameters(wanted)["SubnetIds"]), subnets)
+
+
+def _instance_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+    parameters = _parameters(wanted)
+    found = {**found, **found.get("PendingModifiedValues", {})}  # while it is being created
+    for key in ("ReplicationInstanceClass", "MultiAZ", "PubliclyAccessible"):
+        yield from _unequal(key, parameters[key], found.get(key))
+    if (found.get("AllocatedStorage") or 0) < parameters["AllocatedStorage"]:
+        yield Difference(
+            "AllocatedStorage", parameters["AllocatedStorage"], found.get("AllocatedStorage")
+        )
+    group = found.get("ReplicationSubnetGroup", {}).get("ReplicationSubnetGroupIdentifier", "")
+    expected = parameters["ReplicationSubnetGroupIdentifier"]
+    yield from _unequal("subnet group", expected.lower(), str(group).lower())
+    if "VpcSecurityGroupIds" in parameters:
+        groups = sorted(g.get("VpcSecurityGroupId") for g in found.get("VpcSecurityGroups", []))
+        yield from _unequal("security groups", sorted(parameters["VpcSecurityGroupIds"]), groups)
+
+
+def _certificate_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+    if wanted.parameters is None:
+        return
+    theirs = pem_blocks(found.get("CertificatePem") or "")
+    if pem_blocks(wanted.parameters["CertificatePem"]) != theirs:
+        yield Difference("content", "the CA file's certificates", "other certificates")
+
+
+def pem_blocks(text: str) -> frozenset[str]:
+    """The certificates in a PEM text, whatever its line breaks and comments."""
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.S)
+    return frozenset("".join(block.split()) for block in blocks)
+
+
+def _endpoint_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+    parameters = _parameters(wanted)
+    for key in ("EndpointType", "EngineName", "SslMode", "CertificateArn"):
+        yield from _unequal(key, parameters[key], found.get(key))
+    own = parameters["PostgreSQLSettings"]
+    theirs = {**_connection_attributes(found), **found.get("PostgreSQLSettings", {})}
+    database = found.get("DatabaseName") or theirs.get("DatabaseName")
+    yield from _unequal("DatabaseName", parameters["DatabaseName"], database)
+    for key, value in own.items():
+        actual = theirs.get(key, _DEFAULTS.get(key))
+        if key == "SecretsManagerSecretId" and _names_secret(actual, value):
+            continue
+        yield from _unequal(key, value, actual)
+
+
+def _task_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+    parameters = _parameters(wanted)
+    for key in ("SourceEndpointArn", "TargetEndpointArn", "ReplicationInstanceArn"):
+        yield from _unequal(key, parameters[key], found.get(key))
+    yield from _unequal("MigrationType", parameters["MigrationType"], found.get("MigrationType"))
+    rules = [_rules(d.get("TableMappings"), str(wanted)) for d in (parameters, found)]
+    if rules[0] != rules[1]:
+        changed = sorted(
+            k for k in rules[0].keys() | rules[1].keys() if rules[0].get(k) != rules[1].get(k)
+        )
+        yield Difference("table mappings", "the rules of this migration", f"other rules: {changed}")
+    documents = [
+        parse_document(d.get("ReplicationTaskSettings"), str(wanted)) for d in (parameters, found)
+    ]
+    for setting, expected, actual in settings_differences(documents[0], documents[1]):
+        yield Difference(setting, expected, actual)
+
+
+_JUDGES = {
+    "ReplicationSubnetGroup": _subnet_group_differences,
+    "ReplicationInstance": _instance_differences,
+    "Certificate": _certificate_differences,
+    "Endpoint": _endpoint_differences,
+    "ReplicationTask": _task_differences,
+}
+
+
+def _parameters(wanted: Wanted) -> Mapping[str, Any]:
+    return wanted.parameters or {}
+
+
+def _unequal(setting: str, expected: object, found: object) -> Iterator[Difference]:
+    if expected != found:
+        yield Difference(setting, expected, found)
+
+
+def _rules(text: str | None, what: str) -> dict[str, str]:
+    """Every rule of a mapping document under its id, in one spelling."""
+    rules = parse_document(text, what).get("rules", [])
+    return {
+        str(rule.get("rule-name") or rule.get("rule-id")): json.dumps(rule, sort_keys=True)
+        for rule in rules
+    }
+
+
+def _names_secret(found: object, wanted: object) -> bool:
+    """Whether a secret's ARN, which ends in six random characters, is that of this name."""
+    return bool(
+        re.fullmatch(
+            rf"arn:[^:]+:secretsmanager:.*:secret:{re.escape(str(wanted))}-\w{{6}}", str(found)
+        )
+    )
+
+
+def _connection_attributes(found: Found) -> dict[str, object]:
+    """Endpoint settings where DMS shows them as extra connection attributes, `name=value;…`."""
+    names = {key.lower(): key for key in (*_DEFAULTS, "AfterConnectScript")}
+    parts = [p.partition("=") for p in str(found.get("ExtraConnectionAttributes") or "").split(";")]
+    values = {
+        names[n.strip().lower()]: v.strip() for n, _, v in parts if n.strip().lower() in names
+    }
+    return {key: _SWITCHES.get(value.lower(), value) for key, value in values.items()}
+
+
+_SWITCHES: Mapping[str, object] = {"true": True, "y": True, "false": False, "n": False}
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "none"
+    text = repr(value)
+    return text if len(text) <= 160 else text[:157] + "..."

@@ -1,0 +1,141 @@
+"""What DMS says of a task and its tables, typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pgcutover.errors import MoverError
+from pgcutover.mapping import RelationName
+from pgcutover.movers.dms.aws_errors import public_text
+from pgcutover.movers.dms.client import Api
+from pgcutover.movers.dms.resource_kinds import TASK, find
+from pgcutover.movers.dms.task_settings import parse_document, staged
+
+LOADED_REASONS = frozenset({"STOPPED_AFTER_CACHED_EVENTS", "FULL_LOAD_ONLY_FINISHED"})
+COMPLETED = "Table completed"
+IN_ERROR = frozenset({"Table error", "Table cancelled", "Table does not exist"})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """A replication task at one moment."""
+
+    task: str
+    arn: str
+    status: str
+    stop_reason: str
+    last_failure: str
+    settings: Mapping[str, Any]
+    percent_loaded: int
+    tables_loaded: int
+    tables_loading: int
+    tables_queued: int
+    tables_errored: int
+    started_at: datetime | None
+    load_finished_at: datetime | None
+
+    @property
+    def resource_id(self) -> str:
+        """The last part of the ARN: the task's name in CloudWatch and in the control tables."""
+        return self.arn.rpartition(":")[2]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the full load, with the changes cached meanwhile, is behind this task."""
+        if self.status == "stopped" and self.stop_reason in LOADED_REASONS:
+            return True
+        if self.load_finished_at is None or self.status in ("failed", "starting"):
+            return False
+        resumed = self.started_at is not None and self.started_at > self.load_finished_at
+        return resumed or (self.status == "running" and not staged(self.settings))
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatistics:
+    """What DMS counted of one table, under its name on the source.
+
+    `captured` are the changes read from the source, `applied` those written to the target, each
+    as inserts, updates and deletes; `applied` is None with engines that do not count it.
+    """
+
+    table: RelationName
+    state: str
+    full_load_rows: int
+    full_load_error_rows: int
+    captured: tuple[int, int, int]
+    applied: tuple[int, int, int] | None
+    validation_state: str
+    validation_pending: int
+    validation_failed: int
+    validation_suspended: int
+
+    @property
+    def rows_moved(self) -> int:
+        """Rows loaded and changes captured, for progress."""
+        return self.full_load_rows + sum(self.captured)
+
+    @property
+    def unapplied(self) -> bool:
+        """Whether changes are captured that are not on the target yet."""
+        return self.applied is not None and any(
+            done < seen for seen, done in zip(self.captured, self.applied, strict=True)
+        )
+
+
+def read_task(api: Api, name: str) -> TaskStatus:
+    """The task of that name; MoverError where there is none."""
+    found = find(api, TASK, name)
+    if found is None:
+        raise MoverError(
+            f"DMS in {api.region} has no task {name!r}; check mover.dms, or run with --provision"
+        )
+    stats = found.get("ReplicationTaskStats", {})
+    return TaskStatus(
+        name,
+        str(found["ReplicationTaskArn"]),
+        str(found.get("Status", "")),
+        _reason(found.get("StopReason")),
+        public_text(found.get("LastFailureMessage")),
+        parse_document(found.get("ReplicationTaskSettings"), f"task {name!r}"),
+        int(stats.get("FullLoadProgressPercent", 0)),
+        int(stats.get("TablesLoaded", 0)),
+        int(stats.get("TablesLoading", 0)),
+        int(stats.get("TablesQueued", 0)),
+        int(stats.get("TablesErrored", 0)),
+        stats.get("StartDate"),
+        stats.get("FullLoadFinishDate"),
+    )
+
+
+def read_tables(api: Api, task_arn: str) -> tuple[TableStatistics, ...]:
+    """The statistics of every table of the task, sorted by name."""
+    entries = api.pages("describe_table_statistics", "TableStatistics", ReplicationTaskArn=task_arn)
+    return tuple(sorted((_table(entry) for entry in entries), key=lambda t: t.table))
+
+
+def _table(entry: Mapping[str, Any]) -> TableStatistics:
+    kinds = ("Inserts", "Updates", "Deletes")
+    counted = all(f"Applied{kind}" in entry for kind in kinds)
+    return TableStatistics(
+        RelationName(str(entry.get("SchemaName")), str(entry.get("TableName"))),
+        str(entry.get("TableState", "")),
+        int(entry.get("FullLoadRows", 0)),
+        int(entry.get("FullLoadErrorRows", 0)),
+        _triple(entry, kinds),
+        _triple(entry, [f"Applied{kind}" for kind in kinds]) if counted else None,
+        str(entry.get("ValidationState", "")),
+        int(entry.get("ValidationPendingRecords", 0)),
+        int(entry.get("ValidationFailedRecords", 0)),
+        int(entry.get("ValidationSuspendedRecords", 0)),
+    )
+
+
+def _triple(entry: Mapping[str, Any], keys: Any) -> tuple[int, int, int]:
+    inserts, updates, deletes = (int(entry.get(key, 0)) for key in keys)
+    return inserts, updates, deletes
+
+
+def _reason(text: str | None) -> str:
+    """The stop reason without the words `Stop Reason` that DMS puts before it."""
+    return (text or "").removeprefix("Stop Reason ").strip()

@@ -1,0 +1,95 @@
+"""The pytest plugin: options, and the decision whether this run is a gate at all.
+
+It loads in every pytest run of its environment, so it stays inert, and registers no fixture,
+unless the run names a check of `pgcutover.checks` or a migration.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+_CHECKS = "pgcutover.checks"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a gate run."""
+    group = parser.getgroup("pgcutover", "the gate of a PostgreSQL migration")
+    group.addoption("--migration", metavar="FILE", type=Path, help="the migration.toml to judge by")
+    group.addoption(
+        "--provision",
+        action="store_true",
+        help="allow creating schema and DMS objects on servers that are not embedded",
+    )
+    group.addoption(
+        "--sabotage",
+        metavar="NAME",
+        help="rehearsal only: damage the target after the load; 'list' prints the names",
+    )
+    group.addoption("--scale", metavar="N", type=int, help="rehearsal only: size of the source")
+    group.addoption(
+        "--keep",
+        action="store_true",
+        help="rehearsal only: keep the servers and say how to connect",
+    )
+    group.addoption(
+        "--resume",
+        action="store_true",
+        help="go on where an interrupted run of the same migration stopped; finished chunks are "
+        "not read again",
+    )
+    group.addoption(
+        "--digest",
+        metavar="HASH",
+        choices=("fast", "sha256"),
+        default="fast",
+        help="how rows are hashed: fast, by the servers' own 64-bit hashes, or sha256, of the "
+        "row's text, where policy wants that; it takes several times as long",
+    )
+    group.addoption("--out", metavar="DIR", type=Path, help="folder for verdict and reports")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Prepare a gate run before other plugins read their options; list sabotages."""
+    if not is_gate(config):
+        return None
+    from pgcutover.plugin import controller
+
+    return controller.prepare(config)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker always, everything else only for a gate."""
+    config.addinivalue_line("markers", "check(id): the name under which a check reports")
+    if not is_gate(config):
+        return
+    from pgcutover.plugin import controller
+
+    controller.configure(config)
+
+
+def is_gate(config: pytest.Config) -> bool:
+    """Whether this run names our checks or a migration."""
+    if hasattr(config, "workerinput"):
+        return "pgcutover" in config.workerinput
+    if config.getoption("migration", None):
+        return True
+    return any(_names_checks(arg, config) for arg in config.args)
+
+
+def _names_checks(arg: str, config: pytest.Config) -> bool:
+    name = arg.split("::")[0]
+    if config.getoption("pyargs", False) and (name + ".").startswith(_CHECKS + "."):
+        return True
+    path = (config.invocation_params.dir / name).resolve()
+    return path.is_relative_to(_checks_folder())
+
+
+def _checks_folder() -> Path:
+    from importlib.util import find_spec
+
+    spec = find_spec(_CHECKS)
+    if spec is None or spec.origin is None:
+        sys.exit("pgcutover.checks is not installed; reinstall pgcutover")
+    return Path(spec.origin).resolve().parent

@@ -1,0 +1,200 @@
+"""Check items: parametrized over the manifest, kept with their table, reported without secrets."""
+
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from pgcutover.check_registry import STAGES
+from pgcutover.context import RunContext
+from pgcutover.coverage import RUN_WIDE
+from pgcutover.errors import PgCutoverError, UnreadableError
+from pgcutover.mapping import MappedTable
+from pgcutover.redact import describe_error
+from pgcutover.verdict import Finding, Result, Verdict
+
+CONTEXT = pytest.StashKey[RunContext]()
+FINDINGS = pytest.StashKey[list[Finding]]()
+FACTS = pytest.StashKey[dict[str, object]]()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an item answers for."""
+
+    check_id: str
+    object: str
+    stage: str
+    table: str
+
+
+IDENTITY = pytest.StashKey[Identity]()
+_NOTHING = "(nothing of this kind)"  # pytest would make a skipped item of an empty list
+
+
+class CheckItems:
+    """Hooks for items; registered in the controller and in every worker of a gate run."""
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Give a check every object of the kind it asks for."""
+        if metafunc.definition.get_closest_marker("check") is None:
+            return
+        objects = metafunc.config.stash[CONTEXT].objects()
+        for kind in sorted(objects.keys() & set(metafunc.fixturenames)):
+            values: list[object] = [*objects[kind]] or [_NOTHING]
+            metafunc.parametrize(kind, values, ids=[str(value) for value in values])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Name every item, order by stage, and keep the checks of one table on one worker."""
+        kinds = set(config.stash[CONTEXT].objects())
+        for item in items:
+            if (identity := _identify(item, kinds)) is not None:
+                item.stash[IDENTITY] = identity
+                item.add_marker(pytest.mark.xdist_group(_group(identity)))
+        items[:] = [i for i in items if not _asks_for_nothing(i)]
+        items.sort(key=_order)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self) -> Generator[None, object, object]:
+        """Replace an unforeseen error by what may be said of it in public."""
+        return (yield from _publicly())
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self) -> Generator[None, object, object]:
+        """Replace an unforeseen error by what may be said of it in public."""
+        return (yield from _publicly())
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_makereport")
+    def pytest_remove_traceback(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put one sentence in place of the traceback, before any other plugin reads it."""
+        report = yield
+        identity = item.stash.get(IDENTITY, None)
+        if identity is not None and report.failed and call.excinfo is not None:
+            report.longrepr = f"{identity.check_id}[{identity.object}]: {_message(report, call)}"
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Put the answer on the finished report, which xdist carries to the controller."""
+        report = yield
+        identity = item.stash.get(IDENTITY, None)
+        if identity is not None and (answer := _answer(report, call)) is not None:
+            report.__dict__["pgcutover"] = _plain_result(item, identity, *answer, report)
+        return report
+
+
+def result_from_plain(plain: Mapping[str, Any]) -> Result:
+    """The result that travelled on a report."""
+    findings = tuple(Finding(**finding) for finding in plain["findings"])
+    return Result(**{**plain, "verdict": Verdict[plain["verdict"]], "findings": findings})
+
+
+def public_error(error: Exception) -> Exception:
+    """The same error, or one that says no more than may be public."""
+    if isinstance(error, AssertionError | PgCutoverError):
+        return error
+    if isinstance(error, psycopg.Error):
+        return UnreadableError(f"the database answered with {describe_error(error)}")
+    if isinstance(error, OSError):
+        return UnreadableError(f"{error.strerror or type(error).__name__}: {error.filename}")
+    return UnreadableError(
+        f"unexpected {type(error).__name__} at {_place(error)}; please report it"
+    )
+
+
+def _publicly() -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except Exception as error:
+        public = public_error(error)
+        if public is error:
+            raise
+        raise public from None
+
+
+def _place(error: BaseException) -> str:
+    traceback = error.__traceback__
+    place = "an unknown place"
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if "pgcutover" in traceback.tb_frame.f_globals.get("__name__", ""):
+            place = f"{Path(code.co_filename).name}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place
+
+
+def _identify(item: pytest.Item, kinds: Iterable[str]) -> Identity | None:
+    marker = item.get_closest_marker("check")
+    if marker is None or not marker.args:
+        return None
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    objects = [value for kind, value in params.items() if kind in kinds]
+    tables = [getattr(o, "table", o if isinstance(o, MappedTable) else "") for o in objects]
+    name = str(objects[0]) if objects else RUN_WIDE
+    table = str(tables[0]) if tables else ""
+    return Identity(str(marker.args[0]), name, item.path.parent.name, table)
+
+
+def _group(identity: Identity) -> str:
+    """What one worker keeps together: rows are read a table at a time, the rest is quick."""
+    return identity.table or f"{identity.check_id}[{identity.object}]"
+
+
+def _asks_for_nothing(item: pytest.Item) -> bool:
+    return _NOTHING in getattr(getattr(item, "callspec", None), "params", {}).values()
+
+
+def _order(item: pytest.Item) -> tuple[int, str]:
+    """By stage, then by table, so that the checks of a table can share its scan."""
+    identity = item.stash.get(IDENTITY, None)
+    if identity is None or identity.stage not in STAGES:
+        return len(STAGES), ""
+    return STAGES.index(identity.stage), _group(identity)
+
+
+def _answer(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[Verdict, str] | None:
+    if report.skipped or hasattr(report, "wasxfail"):
+        return Verdict.UNKNOWN, "it was skipped or expected to fail, so nothing is known"
+    if report.passed:
+        return (Verdict.PASS, "") if report.when == "call" else None
+    differs = report.when == "call" and call.excinfo and call.excinfo.errisinstance(AssertionError)
+    return Verdict.FAIL if differs else Verdict.UNKNOWN, _message(report, call)
+
+
+def _message(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
+    if call.excinfo is None:
+        return f"it failed without an error (in {report.when})"
+    error = call.excinfo.value
+    text = str(error).split("\nassert ")[0] or type(error).__name__
+    return text if report.when == "call" else f"{text} (in {report.when})"
+
+
+def _plain_result(
+    item: pytest.Item,
+    identity: Identity,
+    verdict: Verdict,
+    message: str,
+    report: pytest.TestReport,
+) -> dict[str, Any]:
+    return {
+        "check_id": identity.check_id,
+        "object": identity.object,
+        "stage": identity.stage,
+        "verdict": verdict.name,
+        "message": message,
+        "findings": [asdict(finding) for finding in item.stash.get(FINDINGS, [])],
+        "facts": item.stash.get(FACTS, {}),
+        "duration_seconds": round(report.duration, 3),
+        "table": identity.table,
+        "worker": getattr(item.config, "workerinput", {}).get("workerid", "main"),
+    }

@@ -1,0 +1,198 @@
+"""The controller of a gate run: prepares, hands out the context, collects answers, judges."""
+
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack
+from importlib import import_module
+from types import FrameType
+from typing import Any, NoReturn
+
+import pytest
+
+from pgcutover.check_registry import Check
+from pgcutover.compare.scan.checkpoints import Checkpoints
+from pgcutover.context import RunContext
+from pgcutover.coverage import Expectation, Judgement, expectations, judge
+from pgcutover.errors import ConfigError, PgCutoverError
+from pgcutover.generated_docs import packaged_checks
+from pgcutover.plugin import check_items, evidence, progress_display, run_options
+from pgcutover.plugin.run_log import RunJournal
+from pgcutover.verdict import Result, Verdict
+
+FIXTURE_MODULES = ("settings", "databases", "schema", "dms", "expectations", "progress")
+
+
+def prepare(config: pytest.Config) -> int | None:
+    """Read the settings and set the options other plugins will read; 0 after a mere listing."""
+    if hasattr(config, "workerinput"):
+        return None
+    if sys.flags.optimize:
+        raise pytest.UsageError("python -O removes every assert, so no check could fail; drop it")
+    try:
+        if config.option.sabotage == "list":
+            return _list_sabotages()
+        gate = Gate(config, run_options.Options.of(config))
+        gate.set_options_of_others()
+        Checkpoints(gate.options.checkpoints, resume=False)  # so that it can be written later on
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(gate, "pgcutover-gate")
+    return None
+
+
+def configure(config: pytest.Config) -> None:
+    """Register fixtures and item hooks; in a worker, take the context from the controller."""
+    for module in FIXTURE_MODULES:
+        name = f"pgcutover.fixtures.{module}"
+        config.pluginmanager.register(import_module(name), name)
+    config.pluginmanager.register(check_items.CheckItems(), "pgcutover-items")
+    if hasattr(config, "workerinput"):
+        config.stash[check_items.CONTEXT] = RunContext.from_plain(config.workerinput["pgcutover"])
+        config.stash[progress_display.WIRING] = progress_display.Wiring(
+            **config.workerinput["pgcutover_progress"]
+        )
+    elif config.option.dist == "load":
+        config.option.dist = "loadgroup"
+
+
+class Gate:
+    """Hooks of the controller alone; it alone writes."""
+
+    def __init__(self, config: pytest.Config, options: run_options.Options) -> None:
+        self.config = config
+        self.options = options
+        self.journal = RunJournal(self._write_line)
+        self.checks: tuple[Check, ...] = packaged_checks()
+        self.context: RunContext | None = None
+        self.checkpoints = Checkpoints(None, resume=False)
+        self.expected: tuple[Expectation, ...] = ()
+        self.results: list[Result] = []
+        self.troubles: list[str] = []
+        self.written: evidence.Written | None = None
+        self.judgement: Judgement | None = None
+
+    def set_options_of_others(self) -> None:
+        """Ask JUnit for its file, show no local variable, do not replace workers for ever."""
+        option, out = self.config.option, self.options.out
+        evidence.prepare_folder(out)
+        option.showlocals = False  # local variables hold row values and DSNs
+        option.xmlpath = option.xmlpath or str(out / "junit.xml")
+        # xdist 3.8 gives the item that killed a worker to its replacement, and under loadgroup may
+        # then wait for ever; a lost worker is UNKNOWN anyway, so the run ends instead
+        option.maxworkerrestart = "0"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Bring both sides to the point where they can be judged, and read the manifest."""
+        signal.signal(signal.SIGTERM, _interrupt)
+        stack = ExitStack()
+        self.config.add_cleanup(stack.close)
+        try:
+            self.context = stack.enter_context(run_options.open_run(self.options, self.journal))
+            stack.enter_context(self._progress(self.context))
+        except Exception as error:  # whatever it is, a traceback would show DSNs
+            pytest.exit(str(check_items.public_error(error)), Verdict.UNKNOWN.exit_code)
+        self.config.stash[check_items.CONTEXT] = self.context
+        names = {k: [str(o) for o in v] for k, v in self.context.objects().items()}
+        self.expected = expectations(self.checks, names)
+        self.journal.say(f"{len(self.checks)} checks, {len(self.expected)} answers expected")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Hand the context to an xdist worker."""
+        node.workerinput["pgcutover"] = self._context().to_plain()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Say why a run could not start once; pytest's reporter would repeat it at the end."""
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if self.context is None and excinfo.errisinstance(pytest.exit.Exception):
+            vars(reporter).update(_keyboardinterrupt_memo=None)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the answer a report carries; anything else that failed is a trouble."""
+        plain = getattr(report, "pgcutover", None)
+        if plain is not None:
+            self.results.append(check_items.result_from_plain(plain))
+        elif report.failed:
+            self.troubles.append(f"{report.nodeid} broke outside of a check")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that cannot be collected leaves its questions unanswered."""
+        if report.failed:
+            self.troubles.append(f"{report.nodeid} could not be collected")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """A lost worker is a trouble, even if its items are run again."""
+        if error:
+            self.troubles.append(f"worker {node.gateway.id} was lost")
+
+    @pytest.hookimpl(wrapper=True, trylast=True)  # workers gone, terminal summary still to come
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Judge, write the evidence and set the exit code: 0 only for PASS."""
+        yield
+        if self.context is None:
+            return
+        ended = int(session.exitstatus)
+        if ended in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
+            self.troubles.append("the run was interrupted before its end")
+        self.judgement = judge(self.expected, self.results, self.troubles)
+        try:
+            self.written = evidence.write(self, self._context(), self.judgement)
+        except Exception as error:  # without its evidence no verdict is worth anything
+            self.troubles.append(f"the evidence was not written: {check_items.public_error(error)}")
+            self.judgement = judge(self.expected, self.results, self.troubles)
+        if self._complete(self.judgement):
+            self.checkpoints.clear()
+        if ended not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR):
+            session.exitstatus = self.judgement.verdict.exit_code
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The verdict, why, where the reports are, and the time taken."""
+        if self.judgement is None:
+            return
+        for line in evidence.summary(self, self.judgement, self.written):
+            terminalreporter.write_line(line)
+
+    def _context(self) -> RunContext:
+        if self.context is None:
+            raise PgCutoverError("the run has no context; it did not start")
+        return self.context
+
+    def _progress(self, context: RunContext) -> ExitStack:
+        """Show progress, and open what an earlier run left."""
+        folder, self.checkpoints = run_options.open_checkpoints(self.options, context.manifest)
+        if self.options.resume:
+            kept, tables = self.checkpoints.kept, len(context.manifest.tables)
+            found = f"checkpoints found for {kept} of {tables} tables"
+            found = found if kept else "no checkpoint, so all is read"
+            self.journal.say(f"resuming: {found}")
+        return progress_display.start(
+            self.config, context, folder, self.options.resume, self.journal.stamped
+        )
+
+    def _complete(self, judgement: Judgement) -> bool:
+        """Whether every question has its answer, so that there is nothing to resume."""
+        unknown = any(r.verdict is Verdict.UNKNOWN for r in judgement.results)
+        return not (unknown or judgement.holes or self.troubles)
+
+    def _write_line(self, text: str) -> None:
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write_line(text)
+            reporter.flush()
+
+
+def _list_sabotages() -> int:
+    from pgcutover.setup.demo import sabotage
+
+    for name, description in sabotage.names().items():
+        sys.stdout.write(f"{name:28} {description}\n")
+    return 0
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

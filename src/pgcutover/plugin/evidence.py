@@ -1,0 +1,252 @@
+"""What a run leaves behind: verdict.json, manifest, sign-off page, Allure report."""
+
+import hashlib
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from pgcutover import __version__
+from pgcutover.context import RunContext
+from pgcutover.coverage import Judgement
+from pgcutover.errors import ConfigError, PgCutoverError
+from pgcutover.verdict import Result, Verdict
+
+if TYPE_CHECKING:
+    from pgcutover.plugin.controller import Gate
+
+FORMAT = 1
+_SHOWN = 12  # findings named on the terminal; the files hold all
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the evidence lies; `troubles` says what could not be made."""
+
+    verdict: Path
+    html: Path | None
+    allure: Path | None
+    troubles: tuple[str, ...]
+
+
+_FILES = ("verdict.json", "manifest.json", "signoff.html", "allure.html", "junit.xml")
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the folder; an earlier run's files there would outlive a run that cannot start."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for path in (*(out / name for name in _FILES), *_snapshots(out)):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out}: {error.strerror}; name a folder that can be written"
+        ) from error
+
+
+def _snapshots(out: Path) -> list[Path]:
+    """Both schemas and the expected one."""
+    return sorted((out / "schema").glob("*.json"))
+
+
+def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
+    """Write all evidence; an error where even verdict.json cannot be written.
+
+    The pages are for people: a page that fails is told, and changes no verdict.
+    """
+    from pgcutover.reports.document import write_verdict
+
+    out = gate.options.out
+    manifest = out / "manifest.json"
+    manifest.write_text(context.manifest.to_json(), "utf-8")
+    document = build_document(gate, context, judgement, [manifest, *_snapshots(out)])
+    verdict = out / "verdict.json"
+    write_verdict(document, verdict)
+    troubles: list[str] = []
+    html = _page(troubles, "the sign-off page", lambda: _html(document, out))
+    allure = _page(troubles, "the Allure report", lambda: _allure(gate, context, document))
+    _point_latest(out)
+    return Written(verdict, html, allure, tuple(troubles))
+
+
+def build_document(
+    gate: "Gate", context: RunContext, judgement: Judgement, evidence: list[Path]
+) -> dict[str, Any]:
+    """The verdict document, plain data; its form is described in docs/verdict-json.md."""
+    now = datetime.now(UTC)
+    seconds = gate.journal.elapsed_seconds
+    settings = context.settings
+    return {
+        "format": FORMAT,
+        "verdict": judgement.verdict.name,
+        "reasons": list(judgement.reasons),
+        "migration": {
+            "name": settings.name,
+            "config_sha256": settings.config_sha256,
+            "suite_version": __version__,
+            "rehearsal": context.rehearsal,
+            "sabotage": gate.options.sabotage,
+            "mover": "dms",
+        },
+        "run": {
+            "id": gate.options.run_id,
+            "started_at": (now - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+            "finished_at": now.isoformat(timespec="seconds"),
+            "duration_seconds": round(seconds, 1),
+            "expires_at": (now + timedelta(hours=settings.report.valid_hours)).isoformat(
+                timespec="seconds"
+            ),
+        },
+        "source": _side(context.manifest.source),
+        "target": _side(context.manifest.target),
+        "coverage": _coverage(gate, judgement),
+        "checks": [_check(check) for check in gate.checks],
+        "results": [_result(r) for r in judgement.results],
+        "tables": _tables(context, judgement),
+        "not_proven": _not_proven(context),
+        "declared_differences": [
+            {"object": d.object, "kind": d.kind, "change": d.change, "reason": d.reason}
+            for d in context.manifest.declared
+        ],
+        "provisioning": gate.journal.steps,
+        "timings": gate.journal.timings,
+        "evidence": {
+            p.relative_to(gate.options.out).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in evidence
+        },
+    }
+
+
+def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iterator[str]:
+    """The closing lines of the terminal."""
+    wrong = sorted(
+        (r for r in judgement.results if r.verdict is not Verdict.PASS), key=lambda r: -r.verdict
+    )
+    for result in wrong[:_SHOWN]:
+        yield f"{result.verdict.name:8}{result.identity}: {result.message}"
+    if len(wrong) > _SHOWN:
+        yield f"... and {len(wrong) - _SHOWN} more in the report"
+    yield ""
+    yield f"verdict   {judgement.verdict.name}" + "".join(f"; {r}" for r in judgement.reasons)
+    answered = len(gate.expected) - len(judgement.holes)
+    yield f"answers   {answered} of {len(gate.expected)} expected"
+    if written is not None:
+        yield from _paths(written)
+        if any(r.check_id.startswith("SCHEMA-") and r.verdict is Verdict.FAIL for r in wrong):
+            yield from _mending(gate.options.out / "schema")
+    yield f"time      {gate.journal.elapsed_seconds:.1f} s"
+
+
+def _paths(written: Written) -> Iterator[str]:
+    yield f"sign-off  {_shown_path(written.html)}"
+    yield f"allure    {_shown_path(written.allure)}"
+    yield f"evidence  {_shown_path(written.verdict)}"
+    for trouble in written.troubles:
+        yield f"note      {trouble}"
+
+
+def _mending(folder: Path) -> Iterator[str]:
+    """How to see the SQL, where the snapshots that it takes were kept."""
+    expected, target = folder / "expected.json", folder / "target.json"
+    if expected.exists() and target.exists():
+        sides = shlex.join(map(_shown_path, (expected, target)))
+        yield f"mending   pgcutover schema fix {sides} --print"
+
+
+def _shown_path(path: Path | None) -> str:
+    if path is None:
+        return "not made"
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _page(troubles: list[str], what: str, make: Any) -> Path | None:
+    try:
+        path: Path = make()
+    except (PgCutoverError, OSError) as error:
+        troubles.append(f"{what} was not made: {error}")
+        return None
+    except Exception as error:  # a page is for people; its fault is told, and judges nothing
+        troubles.append(f"{what} was not made: unexpected {type(error).__name__}")
+        return None
+    return path
+
+
+def _html(document: Mapping[str, Any], out: Path) -> Path:
+    from pgcutover.reports.html import write_html
+
+    return write_html(document, out / "signoff.html")
+
+
+def _allure(gate: "Gate", context: RunContext, document: Mapping[str, Any]) -> Path:
+    from pgcutover.reports.allure import allure_report
+
+    secrets = [
+        password for dsn in (context.source_dsn, context.target_dsn) if (password := _pw(dsn))
+    ]
+    return allure_report(document, gate.options.out / "allure.html", gate.journal.say, secrets)
+
+
+def _pw(dsn: str) -> str:
+    return str(conninfo_to_dict(dsn).get("password") or "")
+
+
+def _side(facts: Any) -> dict[str, Any]:
+    names = ("server_version", "system_identifier", "database", "lsn", "tls")
+    return {name: getattr(facts, name) for name in names}
+
+
+def _coverage(gate: "Gate", judgement: Judgement) -> dict[str, Any]:
+    return {
+        "expected": len(gate.expected),
+        "reported": len(gate.expected) - len(judgement.holes),
+        "holes": [{"check_id": h.check_id, "object": h.object} for h in judgement.holes],
+        "unexpected": [{"check_id": r.check_id, "object": r.object} for r in judgement.unexpected],
+    }
+
+
+def _check(check: Any) -> dict[str, Any]:
+    plain = asdict(check)
+    plain.pop("arguments")
+    return plain
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {**asdict(result), "verdict": result.verdict.name}
+
+
+def _tables(context: RunContext, judgement: Judgement) -> list[dict[str, Any]]:
+    counts = {r.object: r for r in judgement.results if r.check_id == "DATA-COUNTS"}
+    return [
+        {"source": str(t.source), "target": str(t.target), **_rows(counts.get(str(t.target)))}
+        for t in context.manifest.tables
+    ]
+
+
+def _rows(result: Result | None) -> dict[str, Any]:
+    facts = result.facts if result is not None else {}
+    return {"rows_source": facts.get("rows_source"), "rows_target": facts.get("rows_target")}
+
+
+def _not_proven(context: RunContext) -> list[dict[str, str]]:
+    tables = context.settings.tables.items()
+    excluded = [(t, e.column, e.reason) for t, own in tables for e in own.exclude]
+    tolerated = [
+        (t, each.column, f"compared within {each}, not exactly: {each.reason}")
+        for t, own in tables
+        for each in own.tolerate
+    ]
+    return [
+        {"object": f"{table}.{column}", "reason": reason}
+        for table, column, reason in excluded + tolerated
+    ]
+
+
+def _point_latest(out: Path) -> None:
+    latest = out.parent / "latest"
+    temporary = out.parent / f".latest-{out.name}"
+    temporary.symlink_to(out.name, target_is_directory=True)
+    temporary.replace(latest)

@@ -1,0 +1,155 @@
+"""Provisioning: schema and mover, through the engine; whatever exists is found, not made again."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from pgcutover.catalog.manifest import mapped_tables
+from pgcutover.config import DmsSettings, Settings, load_rules, read_json
+from pgcutover.connect import open_side, server_facts
+from pgcutover.context import AwsAccess
+from pgcutover.errors import ConfigError, ProvisionError
+from pgcutover.plugin.endpoints import Sides
+from pgcutover.plugin.run_log import RunJournal
+from pgcutover.provision.applied_steps import Applied
+from pgcutover.provision.phases import finish_target, prepare_target
+
+if TYPE_CHECKING:
+    from pgcutover.movers.dms import Dms
+    from pgcutover.plugin.run_options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where provisioning works: DSNs that may write, certificates, AWS."""
+
+    source_dsn: str = field(repr=False)
+    target_owner_dsn: str = field(repr=False)
+    aws: AwsAccess
+    source_ca_pem: str | None
+    target_ca_pem: str | None
+    evidence: Path
+
+
+def real_sides(options: "Options", journal: RunJournal) -> Sides:
+    """The user's own databases; provisioned first if --provision allows it."""
+    if options.source_dsn is None or options.target_dsn is None:
+        raise ConfigError("both DSNs must be set")
+    sides = Sides(options.source_dsn, options.target_dsn)
+    if options.provision:
+        provision(options.settings, _real_site(options, sides), journal)
+    return sides
+
+
+def provision(settings: Settings, site: Site, journal: RunJournal) -> "Dms | None":
+    """Schema, mover, load, post-load schema, changes flowing; the mover, if there is one."""
+    refuse_same_database(site.source_dsn, site.target_owner_dsn)
+    if settings.schema.scripts is None:
+        raise ConfigError("provisioning needs schema.scripts in migration.toml; name its folder")
+    scripts = settings.resolve(settings.schema.scripts)
+    with psycopg.connect(site.target_owner_dsn, autocommit=True) as target:
+        with journal.phase("schema before the load"):
+            done = prepare_target(
+                target,
+                source_dsn=site.source_dsn,
+                scripts=scripts,
+                evidence=site.evidence,
+                progress=journal.say,
+            )
+        _record(journal, done)
+        mover = _load(settings, site, journal)
+        with journal.phase("schema after the load"):
+            done = finish_target(target, scripts=scripts, progress=journal.say)
+        _record(journal, done)
+    if mover is not None:
+        mover.resume()
+        journal.say("changes are being applied")
+    return mover
+
+
+def open_mover(
+    settings: Settings, site: Site, journal: RunJournal, *, may_create: bool
+) -> "Dms | None":
+    """The mover that the settings name, not yet touched."""
+    from pgcutover.movers.dms import Dms, lob_limit_kb, with_lob_limit
+
+    dms = settings.mover.dms
+    if dms is None:
+        return None
+    task_settings = read_json(settings.resolve(dms.task_settings))
+    with open_side("source", site.source_dsn) as source:
+        limit = lob_limit_kb(source, mapped_tables(load_rules(settings), source))
+        source_database = server_facts(source).database
+    with open_side("target", site.target_owner_dsn) as target:
+        target_database = server_facts(target).database
+    return Dms(
+        dms,
+        mappings=read_json(settings.resolve(settings.table_mappings)),
+        task_settings=with_lob_limit(task_settings, limit),
+        source_ca_pem=site.source_ca_pem,
+        target_ca_pem=site.target_ca_pem,
+        source_database=source_database,
+        target_database=target_database,
+        aws=site.aws,
+        may_create=may_create,
+        progress=journal.say,
+    )
+
+
+def refuse_same_database(source_dsn: str, target_dsn: str) -> None:
+    """ProvisionError where both DSNs lead to one database: provisioning would destroy it."""
+    with open_side("source", source_dsn) as one, open_side("target", target_dsn) as other:
+        if server_facts(one).is_same_database(server_facts(other)):
+            raise ProvisionError(
+                "source and target are the same database of the same server; expected two, "
+                "so correct the target's DSN before anything is provisioned"
+            )
+
+
+def _load(settings: Settings, site: Site, journal: RunJournal) -> "Dms | None":
+    mover = open_mover(settings, site, journal, may_create=True)
+    if mover is None or settings.mover.dms is None:
+        return None
+    with journal.phase("mover provisioned"):
+        mover.provision()
+    with journal.phase("full load"):
+        mover.start()
+        mover.wait_until_loaded(settings.mover.dms.load_timeout_seconds)
+    return mover
+
+
+def _record(journal: RunJournal, done: list[Applied]) -> None:
+    for step in done:
+        journal.record(step.name, f"sha256 {step.sha256[:12]}", step.duration_seconds)
+
+
+def _real_site(options: "Options", sides: Sides) -> Site:
+    target = options.settings.target
+    owner = os.environ.get(target.provision_dsn_env) if target.provision_dsn_env else None
+    if owner is None:
+        raise ConfigError(
+            f"--provision writes to the target as its owner: set target.provision_dsn_env in "
+            f"migration.toml, and that variable ({target.provision_dsn_env or 'none named'})"
+        )
+    dms = options.settings.mover.dms
+    return Site(
+        sides.source_dsn,
+        owner,
+        sides.aws,
+        _pem(options.settings, dms, "source_ca_file"),
+        _pem(options.settings, dms, "target_ca_file"),
+        options.out / "schema",
+    )
+
+
+def _pem(settings: Settings, dms: DmsSettings | None, key: str) -> str | None:
+    path = getattr(dms, key, None)
+    if path is None:
+        return None
+    try:
+        return settings.resolve(path).read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"mover.dms: {key} {path} is not a readable PEM file") from error

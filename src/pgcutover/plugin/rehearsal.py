@@ -1,0 +1,179 @@
+"""A whole migration on embedded servers: KGC's source, provisioned, loaded, kept in step, drained.
+
+Nothing here judges; it only brings two real databases to the point where the checks can.
+"""
+
+import json
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from pgcutover.awslocal.http.process import aws_endpoint
+from pgcutover.compare.live.fence import write_marker
+from pgcutover.config import DmsSettings
+from pgcutover.context import AwsAccess
+from pgcutover.embedded.server import RunningServer, ServerSpec, servers
+from pgcutover.errors import ConfigError
+from pgcutover.mapping import RelationName
+from pgcutover.plugin.endpoints import Sides
+from pgcutover.plugin.provisioning import Site, provision
+from pgcutover.plugin.run_log import RunJournal
+from pgcutover.setup.demo import generate, sabotage
+from pgcutover.setup.demo.workload import Workload
+
+if TYPE_CHECKING:
+    from pgcutover.movers.dms import Dms
+    from pgcutover.plugin.run_options import Options
+
+DRAIN_SECONDS = 60.0
+
+
+@contextmanager
+def rehearse(options: "Options", journal: RunJournal) -> Iterator[Sides]:
+    """Both sides, drained and still; afterwards servers and folders are gone, unless kept."""
+    plan = options.settings.rehearsal
+    with ExitStack() as stack:
+        with journal.phase("servers"):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pgcutover-aws-"))
+            pair = stack.enter_context(
+                servers(
+                    [
+                        ServerSpec("source", plan.source_major),
+                        ServerSpec("target", plan.target_major),
+                    ],
+                    progress=journal.say,
+                    keep=options.keep,
+                )
+            )
+            endpoint = stack.enter_context(aws_endpoint(Path(folder), progress=journal.say))
+        aws = AwsAccess(endpoint.url, "rehearsal", secrets.token_hex(16))
+        yield _migrate(options, journal, _Stage(pair["source"], pair["target"], aws))
+
+
+class _Stage:
+    """The servers of a rehearsal and the passwords it made up."""
+
+    def __init__(self, source: RunningServer, target: RunningServer, aws: AwsAccess) -> None:
+        self.source, self.target, self.aws = source, target, aws
+        self.passwords = {role: secrets.token_hex(16) for role in generate.LOGIN_ROLES}
+
+    def dsn(self, server: RunningServer, role: str) -> str:
+        """KGC's database as one of its roles."""
+        return server.dsn(generate.DATABASE, role, self.passwords[role])
+
+
+def _migrate(options: "Options", journal: RunJournal, stage: _Stage) -> Sides:
+    dms = options.settings.mover.dms
+    if dms is None:
+        raise ConfigError("a rehearsal needs mover.dms in migration.toml")
+    with journal.phase("source generated"):
+        _create(options, journal, stage)
+    _store_secrets(dms, stage)
+    mover = provision(options.settings, _site(options, stage), journal)
+    with journal.phase("changes replicated"):
+        _work(options, journal, stage)
+    if mover is not None:
+        with journal.phase("drained"):
+            seconds = _drain(options, mover, stage)
+        journal.say(f"drained: the marker row reached the target after {seconds:.2f} s")
+        _refresh(stage.target.dsn(generate.DATABASE))
+    if options.sabotage:
+        sabotage.apply(stage.target.dsn(generate.DATABASE), options.sabotage)
+        journal.say(f"SABOTAGE {options.sabotage}: {sabotage.names()[options.sabotage]}")
+    return Sides(
+        stage.dsn(stage.source, "kgc_check"), stage.dsn(stage.target, "kgc_check"), stage.aws
+    )
+
+
+def _create(options: "Options", journal: RunJournal, stage: _Stage) -> None:
+    generate.create_source(stage.source.dsn(), stage.passwords, journal.say)
+    generate.create_target(stage.target.dsn(), stage.passwords, journal.say)
+    generate.generate(
+        stage.source.dsn(generate.DATABASE),
+        scale=options.scale,
+        seed=options.settings.rehearsal.seed,
+        progress=journal.say,
+    )
+
+
+def _work(options: "Options", journal: RunJournal, stage: _Stage) -> None:
+    plan = options.settings.rehearsal
+    workload = Workload(
+        stage.dsn(stage.source, "kgc_app"),
+        seed=plan.seed,
+        rate_per_second=plan.workload_rate_per_second,
+    )
+    journal.say(f"the application writes for {plan.workload_seconds:g} s")
+    workload.start()
+    try:
+        time.sleep(plan.workload_seconds)
+    finally:
+        stats = workload.stop()
+    journal.say(f"the application wrote {stats.rows:,} rows in {stats.transactions:,} transactions")
+
+
+def _drain(options: "Options", mover: "Dms", stage: _Stage) -> float:
+    table = RelationName(*options.settings.schema.marker_table.split(".", 1))
+    drained = mover.drain(
+        lambda: write_marker(
+            stage.source.dsn(generate.DATABASE), stage.target.dsn(generate.DATABASE), table, table
+        ),
+        DRAIN_SECONDS,
+    )
+    return drained.seconds
+
+
+def _refresh(target_dsn: str) -> None:
+    """Materialized views, now that nothing moves any more."""
+    with psycopg.connect(target_dsn, autocommit=True) as target:
+        names = target.execute(
+            "select format('%I.%I', schemaname, matviewname) from pg_matviews order by 1"
+        ).fetchall()
+        for (name,) in names:
+            target.execute(f"refresh materialized view {name}".encode())
+
+
+def _site(options: "Options", stage: _Stage) -> Site:
+    return Site(
+        stage.source.dsn(generate.DATABASE),
+        stage.target.dsn(generate.DATABASE),
+        stage.aws,
+        stage.source.ca_file.read_text("ascii"),
+        stage.target.ca_file.read_text("ascii"),
+        options.out / "schema",
+    )
+
+
+def _store_secrets(dms: DmsSettings, stage: _Stage) -> None:
+    """What an administrator puts into Secrets Manager before DMS can connect."""
+    import boto3
+    from botocore.config import Config
+
+    client = boto3.client(
+        "secretsmanager",
+        region_name=dms.region,
+        endpoint_url=stage.aws.endpoint_url,
+        aws_access_key_id=stage.aws.access_key,
+        aws_secret_access_key=stage.aws.secret_key,
+        config=Config(proxies={}),  # a proxy cannot reach this machine's loopback
+    )
+    sides = ((dms.source_secret_id, stage.source), (dms.target_secret_id, stage.target))
+    for secret_id, server in sides:
+        secret = json.dumps(_secret(server, stage.passwords))
+        client.create_secret(Name=secret_id, SecretString=secret)
+
+
+def _secret(server: RunningServer, passwords: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "host": server.host,
+        "port": server.port,
+        "username": "dms",
+        "password": passwords["dms"],
+        "dbname": generate.DATABASE,
+    }

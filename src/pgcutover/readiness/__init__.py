@@ -1,0 +1,1 @@
+"""Facts about a server that must hold before a migration starts."""

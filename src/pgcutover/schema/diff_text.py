@@ -1,0 +1,65 @@
+"""Differences as a DBA would write them down: the object, what is expected, what was found."""
+
+from collections.abc import Iterator, Sequence
+
+from pgcutover.schema.compare import CHANGED, EXTRA, MISSING, Difference, Property, shown_value
+from pgcutover.schema.objects import SchemaObject
+from pgcutover.schema.severity import Severity, rule_of
+
+_WORDS = {MISSING: "missing", EXTRA: "unexplained", CHANGED: "differs"}
+
+
+def shown(differences: Sequence[Difference], expected: str, found: str) -> Iterator[str]:
+    """The lines of a diff from what is expected to what was found, grave differences first."""
+    if not differences:
+        return
+    yield f"--- {expected}"
+    yield f"+++ {found}"
+    for each in sorted(differences, key=lambda d: d.severity is not Severity.BLOCK):
+        yield from _one(each)
+
+
+def summed_up(differences: Sequence[Difference]) -> str:
+    """One line: how many block, how many only warn."""
+    blocking = sum(d.severity is Severity.BLOCK for d in differences)
+    warning = len(differences) - blocking
+    if not differences:
+        return "no difference"
+    counted = (_counted(blocking, "blocking difference"), _counted(warning, "warning"))
+    return ", ".join(counted)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _one(each: Difference) -> Iterator[str]:
+    thing = each.object
+    more = f", with {each.held} objects that belong to it" if each.held else ""
+    warns = "" if each.severity is Severity.BLOCK else ", warning"
+    words = rule_of(thing.kind).words
+    yield f"@@ {words} {thing.name} {_WORDS[each.change]}{more}{warns} @@"
+    if each.change == CHANGED:
+        for prop in each.properties:
+            yield from _property(prop)
+    else:
+        yield from _lines("-" if each.change == MISSING else "+", _text(thing))
+
+
+def _property(prop: Property) -> Iterator[str]:
+    name = prop.name.replace("_", " ")
+    yield from _lines("-", f"{name}: {shown_value(prop.expected)}")
+    yield from _lines("+", f"{name}: {shown_value(prop.found)}")
+
+
+def _text(thing: SchemaObject) -> str:
+    """Its definition, or its properties where another object's definition makes it."""
+    if thing.definition:
+        return thing.definition
+    told = [f"{n.replace('_', ' ')}: {shown_value(v)}" for n, v in thing.facts.items() if v]
+    return "\n".join(told) or thing.name
+
+
+def _lines(mark: str, text: str) -> Iterator[str]:
+    for line in text.split("\n"):
+        yield f"{mark} {line}"

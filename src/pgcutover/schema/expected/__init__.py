@@ -1,0 +1,1 @@
+"""The expected schema, built on a scratch server."""

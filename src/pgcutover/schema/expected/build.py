@@ -1,0 +1,194 @@
+"""What the target's schema should be: the source's, moved by the mapping and the scripts.
+
+It is made, not derived by reading SQL: a scratch database of the target's major gets the source's
+dump, whole, then the numbered scripts, as provisioning would run them. Read there by the same
+queries as the target is, it has the same names and is printed the same way, so whatever differs is
+explained by neither the source nor a script.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from pgcutover.catalog.read import SideCatalog, read_side
+from pgcutover.connect import open_session
+from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
+from pgcutover.mapping import MappedTable
+from pgcutover.provision.applied_steps import journal
+from pgcutover.provision.execute import Connection, one_transaction, run_statements
+from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.provision.scripts import read_scripts
+from pgcutover.redact import describe_error
+from pgcutover.schema.expected.apply_mapping import move, standing
+from pgcutover.schema.expected.scratch_database import connect, scratch_database
+from pgcutover.schema.expected.scratch_roles import ROLES, acting_as, lend_roles, minding_new_roles
+from pgcutover.schema.kinds import KINDS
+from pgcutover.schema.kinds.extensions import on_rds
+from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
+from pgcutover.schema.objects import Snapshot
+from pgcutover.schema.snapshot import take
+
+Say = Callable[[str], None]
+_MISSING_EXTENSION = ("0A000", "58P01", "22023")
+_SYNTAX = "42601"
+_OWNER = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()"
+_REMEDY = (
+    "name a server of the target's major that has what is missing in schema.scratch_dsn_env, or "
+    "drop from the source what nobody uses"
+)
+_RELATIONS = """
+select c.oid::int8, format('%I.%I', n.nspname, c.relname)
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+  and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+"""
+# what a mover needs on its source is not the application's
+_MOVERS_PUBLICATIONS = "select pubname from pg_publication where pubname ~ '^(awsdms|pgcutover)'"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that the expected schema is made from."""
+
+    source_dsn: str = field(repr=False)
+    target_dsn: str = field(repr=False)
+    target_major: int
+    target_database: str
+    target_encoding: str
+    tables: Sequence[MappedTable]
+    scripts: Path | None = None
+    scratch_dsn: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The expected schema; `moved` is what became of each relation of the source, if it is left.
+
+    Settings of roles and of the database are those that the scripts make: no dump carries them.
+    """
+
+    snapshot: Snapshot
+    moved: Mapping[str, str]
+    catalog: SideCatalog
+
+
+def expected_schema(recipe: Recipe, say: Say) -> Expected:
+    """Make it in a scratch database; UnreadableError says what could not be made, and a remedy."""
+    dumped = [
+        (section, dump_section(recipe.source_dsn, section, publications=True))
+        for section in SECTIONS
+    ]
+    place = (recipe.target_major, recipe.target_database, recipe.target_encoding)
+    with _remedied(recipe), scratch_database(*place, recipe.scratch_dsn, say) as dsn:
+        with closing(connect(dsn)) as connection:
+            moved = _make(connection, recipe, dumped)
+        with open_session(dsn) as session:
+            snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
+            return Expected(snapshot, moved, read_side(session, "expected schema"))
+
+
+def _make(
+    connection: Connection, recipe: Recipe, dumped: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """Run the dump, scripts and moves; what became of each relation of the source."""
+    _refuse_missing_extensions(connection, recipe)
+    owner, roles = _roles_of(recipe)
+    lend_roles(connection, roles)
+    for section, text in dumped:
+        with one_transaction(connection):
+            run_statements(connection, text, f"source/{section}.sql")
+    before = dict(_relations(connection))
+    tables = standing(connection, recipe.tables)
+    _drop_publications(connection)
+    with acting_as(connection, owner):
+        _run_scripts(connection, recipe.scripts, "pre-load")
+        with one_transaction(connection):
+            move(connection, tables)
+        _run_scripts(connection, recipe.scripts, "post-load")
+    after = dict(_relations(connection))
+    return {name: after[o] for o, name in before.items() if o in after}
+
+
+def _refuse_missing_extensions(connection: Connection, recipe: Recipe) -> None:
+    """UnreadableError names all of the source's that the scratch server cannot make."""
+    with open_session(recipe.source_dsn) as source:
+        used = {str(name) for (name,) in source.execute("select extname from pg_extension")}
+    offered = connection.execute("select name::text from pg_available_extensions").fetchall()
+    missing = sorted(used - {str(name) for (name,) in offered})
+    if missing:
+        major = recipe.target_major
+        told = ", ".join(f"{name} ({on_rds(name, major)})" for name in missing)
+        raise UnreadableError(
+            "the expected schema cannot be made in a scratch database, which lacks extensions of "
+            f"the source: {told}; {_REMEDY}"
+        )
+
+
+def _run_scripts(connection: Connection, folder: Path | None, phase: str) -> None:
+    for script in read_scripts(folder, phase) if folder else ():
+        with one_transaction(connection), minding_new_roles(connection):
+            run_statements(connection, script.text, f"{phase}/{script.name}")
+
+
+def _roles_of(recipe: Recipe) -> tuple[str, list[str]]:
+    """Who provisions the target, and the roles of both sides.
+
+    It is whoever the target's journal says, else the owner of its database.
+    """
+    with open_session(recipe.source_dsn) as source:
+        roles = [name for (name,) in source.execute(ROLES.encode())]
+    with open_session(recipe.target_dsn) as target:
+        roles += [name for (name,) in target.execute(ROLES.encode())]
+        row = target.execute(_OWNER.encode()).fetchone()
+        owner = str(row[0]) if row else ""
+        with suppress(psycopg.errors.InsufficientPrivilege), target.transaction():
+            owner = next((done.applied_by for done in reversed(journal(target))), owner)
+    return owner, [*roles, owner]
+
+
+def _newer_major(recipe: Recipe) -> int | None:
+    """The source's major where it is newer than the target's."""
+    with open_session(recipe.source_dsn) as source:
+        major = source.info.server_version // 10_000
+    return major if major > recipe.target_major else None
+
+
+def _relations(connection: Connection) -> list[tuple[int, str]]:
+    return [(int(str(o)), str(n)) for o, n in connection.execute(_RELATIONS.encode()).fetchall()]
+
+
+def _drop_publications(connection: Connection) -> None:
+    for (name,) in connection.execute(_MOVERS_PUBLICATIONS.encode()).fetchall():
+        connection.execute(sql.SQL("drop publication {}").format(sql.Identifier(str(name))))
+
+
+@contextmanager
+def _remedied(recipe: Recipe) -> Iterator[None]:
+    """A statement that the scratch server refuses makes the schema undecided, not wrong."""
+    try:
+        yield
+    except ProvisionError as error:
+        remedy = ""
+        if isinstance(error.__cause__, psycopg.Error):
+            state = error.__cause__.sqlstate
+            if state in _MISSING_EXTENSION and "extension" in str(error):
+                remedy = f"; {_REMEDY}"
+            if state == _SYNTAX and (major := _newer_major(recipe)):
+                remedy = (
+                    f"; the source is PostgreSQL {major} and the target {recipe.target_major}, "
+                    "which does not know all that the source has: take a newer target, or do "
+                    "without it on the source"
+                )
+        raise UnreadableError(
+            f"the expected schema cannot be made in a scratch database: {error}{remedy}"
+        ) from error
+    except PgCutoverError:
+        raise
+    except psycopg.Error as error:
+        raise UnreadableError(
+            f"the expected schema cannot be made in a scratch database: {describe_error(error)}"
+        ) from error

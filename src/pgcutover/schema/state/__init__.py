@@ -1,0 +1,1 @@
+"""State that no dump shows: sequences, partitions, materialized views, corrupt indexes."""

@@ -1,0 +1,190 @@
+"""Whether btree indexes say what their tables hold, by PostgreSQL's own check.
+
+An index that was sorted by another library than the server's gives wrong answers and no error
+(PostgreSQL 17, F.1 "amcheck"); no comparison of rows that scans tables would notice.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from pgcutover.diff import Diff, finding
+from pgcutover.errors import UnreadableError
+from pgcutover.redact import describe_error
+from pgcutover.verdict import Finding
+
+Connection = psycopg.Connection[Any]
+_SHOWN = 20
+# data_corrupted, index_corrupted, undefined_file: the file or what is in it is wrong
+_CORRUPT = ("XX001", "XX002", "58P01")
+_EXTENSION = """
+select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+where e.extname = 'amcheck'
+"""
+_MAY = """
+select case when f is not null then has_function_privilege(f, 'execute') end
+from to_regprocedure(%s) f
+"""
+_UNKNOWN = """
+select a.name from unnest(%s::text[]) a (name)
+where not exists (
+  select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where array[n.nspname, c.relname]::text[] = parse_ident(a.name)
+)
+order by 1
+"""
+_INDEXES = """
+with recursive asked as (
+  select c.oid from unnest(%s::text[]) a (name)
+  join (pg_class c join pg_namespace n on n.oid = c.relnamespace)
+    on array[n.nspname, c.relname]::text[] = parse_ident(a.name)
+  union
+  select i.inhrelid from pg_inherits i join asked a on a.oid = i.inhparent
+)
+select c.oid::int8, format('%%I.%%I', n.nspname, c.relname), x.indisvalid and x.indisready
+from asked a join pg_index x on x.indrelid = a.oid
+join pg_class c on c.oid = x.indexrelid and c.relkind = 'i'
+join pg_am m on m.oid = c.relam and m.amname = 'btree'
+join pg_namespace n on n.oid = c.relnamespace
+where c.relpersistence <> 't'
+order by 2
+"""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    problems: list[Finding] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+
+
+def amcheck_diff(
+    target: Connection,
+    relations: Sequence[str],
+    *,
+    heapallindexed: bool = False,
+    sample: int | None = None,
+    seed: int = 0,
+) -> Diff:
+    """Corrupt btree indexes of some relations, quoted, and of their partitions.
+
+    `heapallindexed` also looks for each row in the index, which reads the table. `sample` is how
+    many indexes are looked at; `seed` chooses them. UnreadableError says which statement makes the
+    question answerable, or names the indexes about which nothing was found out.
+    """
+    function = _function(target)
+    found = _indexes(target, relations)
+    valid = [(oid, name) for oid, name, is_valid in found if is_valid]
+    chosen = _chosen(valid, sample, seed)
+    outcome = _Outcome()
+    for oid, name in chosen:
+        _check(target, function, oid, name, heapallindexed, outcome)
+    if outcome.undecided and not outcome.problems:
+        raise UnreadableError(_words(outcome.undecided))
+    facts: dict[str, Any] = {"indexes": len(valid), "checked": len(chosen)}
+    if outcome.undecided:
+        facts["warnings"] = [_words(outcome.undecided)]
+    return Diff("*", tuple(outcome.problems), facts)
+
+
+def _function(target: Connection) -> sql.SQL:
+    """The checking function, qualified; UnreadableError where it cannot be called."""
+    row = target.execute(_EXTENSION).fetchone()
+    if row is None:
+        raise UnreadableError(
+            "indexes cannot be checked: extension amcheck is not installed in the target's "
+            "database; its owner can make it so by: create extension amcheck"
+        )
+    signature = f"{row[0]}.bt_index_check(regclass, boolean)"
+    ((allowed,),) = target.execute(_MAY, [signature]).fetchall()
+    if allowed is None:
+        raise UnreadableError(
+            f"indexes cannot be checked: amcheck of the target has no {signature}; "
+            "update it by: alter extension amcheck update"
+        )
+    if not allowed:
+        ((role,),) = target.execute("select quote_ident(current_user)").fetchall()
+        raise UnreadableError(
+            "indexes cannot be checked: the target's role may not; a superuser can allow it by: "
+            f"grant execute on function {signature} to {role}"
+        )
+    return sql.SQL(f"select {row[0]}.bt_index_check(%s::oid::regclass, %s)")
+
+
+def _indexes(target: Connection, relations: Sequence[str]) -> list[tuple[int, str, bool]]:
+    try:
+        unknown = [str(n) for (n,) in target.execute(_UNKNOWN, [list(relations)])]
+        if not unknown:
+            return [(o, n, v) for o, n, v in target.execute(_INDEXES, [list(relations)])]
+    except psycopg.Error as error:
+        raise UnreadableError(
+            f"the target's indexes cannot be listed: {describe_error(error)}"
+        ) from error
+    raise UnreadableError(
+        f"indexes cannot be checked: the target has no relation {_some(unknown)}; it was dropped "
+        "or renamed meanwhile, so run again"
+    )
+
+
+def _chosen(
+    indexes: Sequence[tuple[int, str]], sample: int | None, seed: int
+) -> Sequence[tuple[int, str]]:
+    if sample is None or sample >= len(indexes):
+        return indexes
+    chooser = random.Random(seed)  # noqa: S311 - to be repeatable, not secret
+    return sorted(chooser.sample(indexes, sample), key=lambda each: each[1])
+
+
+def _check(
+    target: Connection,
+    function: sql.SQL,
+    oid: int,
+    name: str,
+    heapallindexed: bool,
+    outcome: _Outcome,
+) -> None:
+    """One index in a savepoint, so that what is wrong with one does not hide the others."""
+    try:
+        with target.transaction():
+            target.execute(function, [oid, heapallindexed])
+    except psycopg.Error as error:
+        if target.broken or error.sqlstate is None:
+            raise UnreadableError(
+                f"index {name}: the target could not be asked: {describe_error(error)}"
+            ) from error
+        if _is_gone(target, oid):
+            outcome.undecided.append(f"{name} was dropped meanwhile")
+        elif error.sqlstate in _CORRUPT:
+            outcome.problems.append(_corrupt(name, error.sqlstate))
+        else:
+            outcome.undecided.append(f"{name}: {describe_error(error)}")
+
+
+def _corrupt(name: str, sqlstate: str) -> Finding:
+    # the server's own words may quote rows, so its code must do
+    message = (
+        f"index {name} of the target is corrupt (SQLSTATE {sqlstate}): queries that use it miss "
+        f"rows or repeat them; make it anew: reindex index {name}"
+    )
+    return finding(name, "index corrupt", message, sqlstate=sqlstate)
+
+
+def _is_gone(target: Connection, oid: int) -> bool:
+    """Whether it was dropped since; asked without a lock, and not of the snapshot."""
+    query = "select pg_relation_filenode(%s::oid) is null"
+    return target.execute(query, [oid]).fetchone() == (True,)
+
+
+def _words(undecided: Sequence[str]) -> str:
+    return (
+        f"{len(undecided):,} indexes could not be checked: {_some(undecided)}; "
+        "remove the reason and run again"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return "; ".join(names[:_SHOWN]) + more

@@ -1,0 +1,239 @@
+"""Whether the partitions of the target take every row that will come.
+
+A row for which there is no partition is refused; one that only the default partition takes stands
+in the way of the partition that is made for it later.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice
+from math import inf, lcm
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from pgcutover.diff import Diff, finding
+from pgcutover.errors import UnreadableError
+from pgcutover.redact import describe_error
+from pgcutover.verdict import Finding
+
+Connection = psycopg.Connection[Any]
+_SHOWN = 5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# what is being detached takes no row any more; majors before 14 have no such state
+_TABLES = """
+select c.oid::int8, n.nspname, c.relname, p.partstrat,
+       coalesce(a.attname, pg_get_expr(p.partexprs, p.partrelid)),
+       case when o.opcintype = 'date'::regtype then 86400
+            when o.opcintype in ('timestamp'::regtype, 'timestamptz'::regtype) then 0.000001
+       end::float8,
+       p.partnatts > 1,
+       (select i.inhparent::int8 from pg_inherits i where i.inhrelid = c.oid),
+       pg_get_expr(c.relpartbound, c.oid),
+       dn.nspname, d.relname,
+       array(select pg_get_expr(k.relpartbound, k.oid)
+             from pg_inherits i join pg_class k on k.oid = i.inhrelid
+             where i.inhparent = c.oid and k.relpartbound is not null
+               and to_jsonb(i) ->> 'inhdetachpending' is distinct from 'true'
+             order by 1)
+from pg_partitioned_table p
+join pg_class c on c.oid = p.partrelid
+join pg_namespace n on n.oid = c.relnamespace
+join pg_opclass o on o.oid = p.partclass[0]
+left join pg_attribute a on a.attrelid = c.oid and a.attnum = p.partattrs[0] and a.attnum > 0
+left join pg_class d on d.oid = p.partdefid
+left join pg_namespace dn on dn.oid = d.relnamespace
+where c.relpersistence <> 't'
+  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover')
+order by n.nspname, c.relname
+"""
+# bounds as the server prints them; one without a value is open on its side
+_BOUNDS = r"""
+select case when w.lower is null then '-infinity'
+            else extract(epoch from w.lower::timestamptz)::float8 end,
+       case when w.upper is null then 'infinity'
+            else extract(epoch from w.upper::timestamptz)::float8 end
+from unnest(%s::text[]) with ordinality b (bound, position),
+     lateral (select substring(b.bound from $re$FROM \('([^']*)'$re$) as lower,
+                     substring(b.bound from $re$TO \('([^']*)'$re$) as upper) w
+order by b.position
+"""
+_MODULI = r"""
+select (m)[1]::int, (m)[2]::int
+from unnest(%s::text[]) bound, regexp_match(bound, 'modulus (\d+), remainder (\d+)') m
+order by 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Partitioned:
+    """A partitioned table, what it is divided by, and the bounds of its partitions as text.
+
+    `parent` and `own_bound` are those of one that is itself a partition. `default` names the
+    partition that takes what no other takes; `bounds` are the others'. `step` is the seconds
+    between neighbours where the key, or the first of a composed one, is a time.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    strategy: str
+    key: str
+    step: float | None
+    composed: bool
+    parent: int | None
+    own_bound: str | None
+    default: tuple[str, str] | None
+    bounds: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """`schema.name`, as reports show it."""
+        return f"{self.schema}.{self.name}"
+
+
+def partitions_diff(target: Connection, at: datetime, ahead_days: int) -> Diff:
+    """Partitioned tables that refuse rows, or will within some days of `at`, or misplace them.
+
+    A time without a zone, and a day, is taken to be of UTC.
+    """
+    start = at if at.tzinfo else at.replace(tzinfo=UTC)
+    window = (start.timestamp(), (start + timedelta(days=ahead_days)).timestamp())
+    tables = _tables(target)
+    problems: list[Finding] = []
+    for table in tables.values():
+        problems += _in_default(target, table)
+        if table.default is None:
+            problems += _uncovered(target, table, tables, window)
+    return Diff("*", tuple(problems), {"partitioned tables": len(tables)})
+
+
+def _tables(target: Connection) -> dict[int, Partitioned]:
+    found = {}
+    for *words, schema, name, bounds in _asked(target, _TABLES, "partitions"):
+        default = (schema, name) if name else None
+        others = tuple(b for b in bounds if b != "DEFAULT")
+        table = Partitioned(*(*words, default, others))
+        found[table.oid] = table
+    return found
+
+
+def _in_default(target: Connection, table: Partitioned) -> Iterator[Finding]:
+    if table.default is None:
+        return
+    name = ".".join(table.default)
+    query = sql.SQL("select count(*) from {}").format(sql.Identifier(*table.default))
+    ((rows,),) = _asked(target, query, name)
+    if rows:
+        message = (
+            f"default partition {name} of {table} holds {rows:,} rows that no other partition "
+            "takes: none can be made for them while they are there; move or remove them"
+        )
+        yield finding(name, "default partition holds rows", message, rows=rows)
+
+
+def _uncovered(
+    target: Connection,
+    table: Partitioned,
+    tables: Mapping[int, Partitioned],
+    window: tuple[float, float],
+) -> Iterator[Finding]:
+    if not table.bounds:
+        message = f"{table} has no partition at all, so every row is refused"
+        yield finding(table, "no partition at all", message)
+    elif table.strategy == "h":
+        yield from _remainders(target, table)
+    elif table.strategy == "r" and table.step:
+        yield from _days(target, table, tables, window)
+
+
+def _remainders(target: Connection, table: Partitioned) -> Iterator[Finding]:
+    taken = _asked(target, _MODULI, str(table), [list(table.bounds)])
+    modulus = lcm(*(m for m, _ in taken))
+    lacking = modulus - sum(modulus // m for m, _ in taken)
+    if lacking:
+        free = (n for n in count() if all(n % m != r for m, r in taken))
+        first = list(islice(free, min(lacking, _SHOWN)))
+        shown = ", ".join(map(str, first)) + (", …" if lacking > _SHOWN else "")
+        message = (
+            f"{table} has no partition for {lacking:,} of {modulus:,} remainders ({shown}), so "
+            f"about {lacking / modulus:.0%} of its rows are refused"
+        )
+        yield finding(table, "hash remainder without a partition", message, remainders=first)
+
+
+def _days(
+    target: Connection,
+    table: Partitioned,
+    tables: Mapping[int, Partitioned],
+    window: tuple[float, float],
+) -> Iterator[Finding]:
+    step, limits = table.step or 0.0, _limits(table, tables)
+    if "DEFAULT" in limits:
+        return  # it takes only what is wrong elsewhere
+    first, last = window
+    for lower, upper in _bounds(target, table, limits):
+        first, last = max(first, lower), min(last, upper - step)
+    bounds = _bounds(target, table, table.bounds)
+    # of a composed key, rows with the upper bound's first part may still be within
+    inclusive = step if table.composed else 0.0
+    gap = first_gap([(lower, upper + inclusive) for lower, upper in bounds], first, last)
+    if gap is None:
+        return
+    moment = (_EPOCH + timedelta(seconds=gap)).isoformat(sep=" ", timespec="seconds")
+    moment = moment[:10] if step > 1 else moment
+    message = (
+        f"{table} has no partition for {table.key} = {moment}, so rows of the coming days are "
+        "refused; make the partitions, or let what makes them run"
+    )
+    yield finding(table, "no partition for the coming days", message, first_uncovered=moment)
+
+
+def _limits(table: Partitioned, tables: Mapping[int, Partitioned]) -> list[str]:
+    """Bounds of the table's own, and of what it is a partition of, by the same key."""
+    limits = []
+    while table.parent is not None and table.parent in tables:
+        above = tables[table.parent]
+        if above.strategy == "r" and above.key == table.key:
+            limits.append(table.own_bound or "")
+        table = above
+    return limits
+
+
+def first_gap(bounds: Sequence[tuple[float, float]], first: float, last: float) -> float | None:
+    """The first moment from `first` to `last`, both included, that is within no bounds.
+
+    Bounds begin with their lower one and end before their upper one.
+    """
+    moment = first
+    for lower, upper in sorted(bounds):
+        if lower <= moment < upper:
+            moment = upper
+    return moment if moment <= last and moment < inf else None
+
+
+def _bounds(
+    target: Connection, table: Partitioned, bounds: Sequence[str]
+) -> list[tuple[float, float]]:
+    if not bounds:
+        return []
+    found = _asked(target, _BOUNDS, str(table), [list(bounds)])
+    return [(float(lower), float(upper)) for lower, upper in found]
+
+
+def _asked(
+    target: Connection, query: str | sql.Composed, what: str, values: Sequence[object] | None = None
+) -> list[tuple[Any, ...]]:
+    plain = query.encode() if isinstance(query, str) else query
+    try:
+        return target.execute(plain, values).fetchall()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise UnreadableError(
+            f"{what}: the target's role may not read it; grant select on {what}, and let the role "
+            "see all rows where policies hide some"
+        ) from error
+    except psycopg.Error as error:
+        raise UnreadableError(
+            f"{what}: the target could not be read: {describe_error(error)}; run again"
+        ) from error

@@ -1,0 +1,271 @@
+"""Whether sequences can be drawn from: the next value is one that nobody has yet.
+
+No mover carries positions of sequences (AWS DMS, "Limitations on using a PostgreSQL source"), and
+a standalone sequence cannot be derived from any column, so the source's position counts too.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from pgcutover.diff import Diff, finding
+from pgcutover.errors import UnreadableError
+from pgcutover.mapping import MappedTable
+from pgcutover.redact import describe_error
+from pgcutover.verdict import Finding
+
+Connection = psycopg.Connection[Any]
+_SEQUENCES = """
+select format('%I.%I', n.nspname, c.relname), n.nspname, c.relname,
+       s.seqincrement, s.seqmin, s.seqmax, s.seqcycle
+from pg_sequence s join pg_class c on c.oid = s.seqrelid
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover')
+  and c.relpersistence <> 't'
+order by 1
+"""
+# a column draws from a sequence that it owns, that is its identity, or that its default names;
+# what inherits is told with its parent, unless it draws from another
+_DRAWING = """
+with drawn as (
+  select d.objid as sequence, d.refobjid as relation, d.refobjsubid as number
+  from pg_depend d
+  where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+    and d.deptype in ('a', 'i')
+  union
+  select d.refobjid, f.adrelid, f.adnum
+  from pg_depend d join pg_attrdef f on d.classid = 'pg_attrdef'::regclass and f.oid = d.objid
+  where d.refclassid = 'pg_class'::regclass
+), drawing as (
+  select s.oid as sequence, t.oid as relation, a.attname,
+         coalesce(nullif(y.typbasetype, 0), y.oid) as type
+  from drawn w
+  join pg_class s on s.oid = w.sequence and s.relkind = 'S'
+  join pg_class t on t.oid = w.relation and t.relkind in ('r', 'p') and t.relpersistence <> 't'
+  join pg_attribute a on a.attrelid = t.oid and a.attnum = w.number
+  join pg_type y on y.oid = a.atttypid and y.typcategory = 'N'
+)
+select format('%I.%I', n.nspname, s.relname),
+       format('%I.%I', tn.nspname, t.relname), tn.nspname, t.relname, g.attname,
+       case y.typname when 'int2' then 32767 when 'int4' then 2147483647 end
+from drawing g
+join pg_class s on s.oid = g.sequence join pg_namespace n on n.oid = s.relnamespace
+join pg_class t on t.oid = g.relation join pg_namespace tn on tn.oid = t.relnamespace
+join pg_type y on y.oid = g.type and y.typname !~ '^(oid|reg|money|xid|cid)'
+where not exists (
+  select from pg_inherits i join drawing p on p.relation = i.inhparent
+  where i.inhrelid = g.relation and p.sequence = g.sequence and p.attname = g.attname
+)
+order by 1, 2, 3, 4
+"""
+# NaN and infinity are no value that a sequence gives
+_TAKEN = "select {edge}({column})::numeric from {table} where {column} between {low} and {high}"
+_INT8 = (-(2**63), 2**63 - 1)
+_REPEATS = "so inserts would fail or repeat ids; set it past both"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that draws from a sequence; `maximum` is the most that its type holds, if less.
+
+    `relation` is the quoted name of its table.
+    """
+
+    relation: str
+    schema: str
+    table: str
+    name: str
+    maximum: int | None
+
+    def __str__(self) -> str:
+        """`schema.table.column`, as reports show it."""
+        return f"{self.schema}.{self.table}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A sequence and where it stands; `following` is what the next nextval gives."""
+
+    name: str
+    last: int
+    is_called: bool
+    increment: int
+    minimum: int
+    maximum: int
+    cycle: bool
+
+    @property
+    def following(self) -> int:
+        """The next value, within bounds or not."""
+        return self.last + (self.increment if self.is_called else 0)
+
+    @property
+    def taken(self) -> int:
+        """The last value that it has given, or that before its first."""
+        return self.last if self.is_called else self.last - (1 if self.increment > 0 else -1)
+
+    def set_past(self, taken: Iterable[int]) -> str:
+        """SQL that sets it beyond all values that are taken, or nothing where it cannot be."""
+        furthest = max(taken) if self.increment > 0 else min(taken)
+        value = furthest + self.increment
+        if not self.minimum <= value <= self.maximum:
+            return ""
+        return f"select setval({sql.Literal(self.name).as_string()}, {value})"
+
+    def lacks(self, taken: int) -> int:
+        """By how much the next value is not yet beyond one that is taken; 0 where it is."""
+        behind = taken - self.following if self.increment > 0 else self.following - taken
+        return behind + 1 if behind >= 0 else 0
+
+
+def sequences_diff(
+    source: Connection,
+    target: Connection,
+    moved: Mapping[str, str],
+    tables: Sequence[MappedTable] = (),
+    *,
+    during_load: bool = False,
+) -> Diff:
+    """Sequences of the target whose next value the source, or a column, has already.
+
+    `moved` is the target's name of each relation of the source, and `tables` know columns that are
+    renamed; others keep theirs. While rows still come, as `during_load` says, sequences are behind
+    by nature and that is only told.
+    """
+    theirs, ours = _sequences(source, "source"), _sequences(target, "target")
+    origins = {moved.get(name, name): position for name, position in theirs.items()}
+    drawing = _drawing(target, "target")
+    behind: list[Finding] = []
+    problems = list(_shared(drawing, _origins(source, moved, tables)))
+    for name, position in ours.items():
+        columns = drawing.get(name, ())
+        behind += _behind(target, position, origins.get(name), columns)
+        problems += _exhausted(position, columns)
+    facts: dict[str, object] = {"sequences": len(ours)}
+    if during_load and behind:
+        facts["warnings"] = [problem.message for problem in behind]
+        behind = []
+    return Diff("*", (*behind, *problems), facts)
+
+
+def _behind(
+    target: Connection, position: Position, origin: Position | None, columns: Iterable[Column]
+) -> list[Finding]:
+    taken: list[tuple[str, str, int]] = []
+    for column in columns:
+        # one that begins anew is where the source's is, whatever rows it gave before
+        if position.cycle and origin is not None:
+            break
+        if (value := _taken(target, position, column)) is not None:
+            taken.append(("sequence behind its column", f"column {column}", value))
+    if origin is not None:
+        taken.append(("sequence behind the source", "the source's", origin.taken))
+    late = [(k, whose, lack) for k, whose, value in taken if (lack := position.lacks(value))]
+    if not late:
+        return []
+    mend = position.set_past([value for _, _, value in taken])
+    return [
+        finding(
+            position.name,
+            kind,
+            f"sequence {position.name} is behind {whose} by {lack:,}, {_REPEATS}",
+            behind_by=lack,
+            mend=mend,
+        )
+        for kind, whose, lack in late
+    ]
+
+
+def _taken(target: Connection, position: Position, column: Column) -> int | None:
+    """The value of a column that is furthest in the sequence's direction."""
+    low, high = _INT8
+    query = sql.SQL(_TAKEN).format(
+        edge=sql.SQL("max" if position.increment > 0 else "min"),
+        column=sql.Identifier(column.name),
+        table=sql.Identifier(column.schema, column.table),
+        low=sql.SQL("({})::int8").format(sql.Literal(str(low))),
+        high=sql.SQL("({})::int8").format(sql.Literal(str(high))),
+    )
+    ((value,),) = _asked(target, query, f"{column.schema}.{column.table}", "target")
+    return None if value is None else int(value)
+
+
+def _shared(
+    drawing: Mapping[str, Sequence[Column]], origins: Mapping[tuple[str, str], frozenset[str]]
+) -> Iterator[Finding]:
+    """Columns that draw from one sequence, though on the source they have none in common."""
+    for name, columns in drawing.items():
+        known = {str(c): origins[key] for c in columns if (key := (c.relation, c.name)) in origins}
+        if known and not frozenset.intersection(*known.values()):
+            message = (
+                f"sequence {name} gives values to {' and '.join(known)}, which draw from "
+                "sequences of their own on the source; set their defaults as they are there"
+            )
+            yield finding(name, "sequence shared", message)
+
+
+def _origins(
+    source: Connection, moved: Mapping[str, str], tables: Sequence[MappedTable]
+) -> dict[tuple[str, str], frozenset[str]]:
+    """Which of the source's sequences each column of the target should draw from.
+
+    Sequences that `moved`, where it is known, has no more are those that a script has dropped.
+    """
+    renamed = {(t.source.schema, t.source.name): dict(t.columns) for t in tables}
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for sequence, columns in _drawing(source, "source").items():
+        for column in columns if sequence in moved or not moved else ():
+            names = renamed.get((column.schema, column.table), {})
+            relation = moved.get(column.relation, column.relation)
+            key = relation, names.get(column.name, column.name)
+            found[key] = found.get(key, frozenset()) | {sequence}
+    return found
+
+
+def _exhausted(position: Position, columns: Iterable[Column]) -> Iterator[Finding]:
+    beyond = not position.minimum <= position.following <= position.maximum
+    if beyond and not position.cycle:
+        message = f"sequence {position.name} has come to its end and gives no value any more"
+        yield finding(position.name, "sequence exhausted", message)
+        return
+    for column in columns:
+        if column.maximum is not None and position.following > column.maximum:
+            message = f"sequence {position.name} gives more than column {column} can hold"
+            yield finding(position.name, "sequence exhausted", message)
+
+
+def _sequences(connection: Connection, side: str) -> dict[str, Position]:
+    found = {}
+    for name, schema, relation, *options in _asked(connection, _SEQUENCES, "sequences", side):
+        query = sql.SQL("select last_value, is_called from {}").format(
+            sql.Identifier(schema, relation)
+        )
+        ((last, is_called),) = _asked(connection, query, name, side)
+        found[name] = Position(name, last, is_called, *options)
+    return found
+
+
+def _drawing(connection: Connection, side: str) -> dict[str, list[Column]]:
+    found: dict[str, list[Column]] = {}
+    for name, *column in _asked(connection, _DRAWING, "sequences", side):
+        found.setdefault(name, []).append(Column(*column))
+    return found
+
+
+def _asked(
+    connection: Connection, query: str | sql.Composed, what: str, side: str
+) -> list[tuple[Any, ...]]:
+    plain = query.encode() if isinstance(query, str) else query
+    try:
+        return connection.execute(plain).fetchall()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise UnreadableError(
+            f"{what}: the {side}'s role may not read it; grant select on {what}"
+        ) from error
+    except psycopg.Error as error:
+        raise UnreadableError(
+            f"{what}: the {side} could not be read: {describe_error(error)}"
+        ) from error

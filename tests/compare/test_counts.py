@@ -1,0 +1,81 @@
+"""Differences are counted exactly, however the rows come, and samples stay small."""
+
+import struct
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgcutover.compare.differences import counts as module
+from pgcutover.compare.differences.counts import SAMPLE_LIMIT, Rows, Suspect, Tally, judge, unpacked
+from pgcutover.compare.scan.key_domain import Cell
+
+int8 = st.integers(-(2**63), 2**63 - 1)
+rows = st.lists(st.tuples(st.integers(1, 4), st.integers(7, 9)), max_size=12)
+
+
+def counted(source, target, **more):
+    result = Tally()
+    judge(result, Rows(Counter(source), Counter(target)), **more)
+    return result
+
+
+@given(rows, rows)
+def test_counts_agree_with_multisets(source, target):
+    found = counted(source, target)
+    lost, added = Counter(source) - Counter(target), Counter(target) - Counter(source)
+    assert found.missing + found.changed == lost.total()
+    assert found.extra + found.changed == added.total()
+    assert (found.total == 0) == (Counter(source) == Counter(target))
+    assert found.surplus == len(target) - len(source)
+
+
+@given(rows)
+def test_a_side_equals_itself(found):
+    assert counted(found, found).total == 0
+
+
+def test_a_repeated_key_on_the_target_is_said():
+    found = counted([(1, 7)], [(1, 7), (1, 8)])
+    assert (found.extra, found.duplicated) == (1, 1)
+
+
+def test_a_row_repeated_whole_on_the_target_is_extra():
+    found = counted([(1, 7)], [(1, 7)] * 3)
+    assert (found.missing, found.extra, found.duplicated) == (0, 2, 2)
+
+
+def test_samples_are_capped_and_counts_are_not(monkeypatch):
+    monkeypatch.setattr(module, "SUSPECT_LIMIT", 100)
+    found = counted([(n, 7) for n in range(1000)], [])
+    assert (found.missing, len(found.sampled["missing"])) == (1000, SAMPLE_LIMIT)
+    assert found.suspects is None
+
+
+def test_suspects_remember_where_to_find_them():
+    cell = Cell(0, 255)
+    found = counted([(n, 7) for n in range(5)], [], cell=cell)
+    assert found.suspects == [Suspect(n, cell) for n in range(5)]
+
+
+few = st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])
+pairs = st.lists(st.tuples(int8 | few, int8 | few), max_size=20)
+
+
+def packed(found):
+    return b"".join(struct.pack(">qq", *pair) for pair in found)
+
+
+@given(pairs, pairs, st.randoms())
+def test_packed_pairs_are_judged_as_the_rows_that_they_are(common, others, chance):
+    """What is alike is left out, without changing any count, even that of repeated keys."""
+    source, target = common + others[::2], common + others[1::2]
+    chance.shuffle(target)
+    whole, unpacked_only = Tally(), Tally()
+    judge(whole, Rows(Counter(source), Counter(target)))
+    judge(unpacked_only, unpacked(packed(source), packed(target)))
+    assert unpacked_only == whole
+
+
+def test_a_cell_without_rows_has_no_pairs():
+    assert unpacked(None, None) == Rows(Counter(), Counter(), [], are_single=True)

@@ -1,0 +1,115 @@
+"""Hashes of rows as a chain: rows that differ anywhere have other hashes, on every server the same.
+
+The rows are every combination of a few values, so that whatever could take another's place does.
+"""
+
+import psycopg
+import pytest
+from psycopg import sql
+from support.servers import Pair
+
+from pgcutover.compare.hashing.calibration import ROW
+from pgcutover.compare.hashing.encode import encoded
+from pgcutover.compare.hashing.hash_chain import marks_from
+from pgcutover.compare.hashing.row_hash import SideHash, seeds_from, side_hash
+from pgcutover.compare.hashing.row_text import SideTable
+from pgcutover.compare.plan.table_stats import read_facts
+from pgcutover.mapping import RelationName
+
+AGREED = ("text", "uuid", "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "bytea")
+NIL, ONE = "00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001"
+VALUES = {
+    "bool": (None, "f", "t"),
+    "int2": (None, "0", "1", "-1"),
+    "int8": (None, "0", "1", "-1"),
+    "float4": (None, "0", "-0", "1"),
+    "float8": (None, "0", "-0", "1", "NaN"),
+    "text": (None, "", "0", "1"),
+    "uuid": (None, NIL, ONE),
+    "numeric": (None, "0", "-1", "1"),
+}
+
+
+def hashes(connection: psycopg.Connection, columns: tuple[str, ...]) -> SideHash:
+    """How the rows of `combined` are hashed."""
+    facts = read_facts(connection, RelationName("public", "combined"), columns[:1])
+    assert facts is not None
+    codes = {c: encoded(c, facts.types[c], facts.types[c], AGREED, convert=False) for c in columns}
+    table = SideTable(RelationName("public", "combined"), columns, columns[:1])
+    return side_hash(table, codes, ROW, seeds_from("salt", "combined"), {})
+
+
+def counted(dsn: str, columns: tuple[str, ...]) -> tuple[int, int, int]:
+    """Rows, different hashes, and the sum of them."""
+    with psycopg.connect(dsn) as connection:
+        query = sql.SQL(
+            "select count(*), count(distinct {h}), sum({h}) from public.combined r"
+        ).format(h=hashes(connection, columns).row)
+        return connection.execute(query).fetchone() or (0, 0, 0)
+
+
+def combine(dsn: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """A table of every combination of the kinds' values; its columns."""
+    columns = tuple(f"c{n}" for n in range(len(kinds)))
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            sql.SQL("create table public.combined as select {} from {}").format(
+                sql.SQL(", ").join(
+                    sql.SQL(f"{c}::{kind} as {c}") for c, kind in zip(columns, kinds, strict=True)
+                ),
+                sql.SQL(", ").join(
+                    sql.SQL("unnest({}::text[]) {}").format(
+                        sql.Literal(list(VALUES[kind])), sql.Identifier(c)
+                    )
+                    for c, kind in zip(columns, kinds, strict=True)
+                ),
+            )
+        )
+    return columns
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("float8",) * 4,
+        ("float4", "float8", "float4", "float8"),
+        ("int8",) * 5,
+        ("int2", "bool", "int8", "bool", "int2"),
+        ("text",) * 5,
+        ("uuid",) * 5,
+        ("numeric", "text", "numeric", "float8", "numeric"),
+        ("bool", "int8", "float8", "text", "uuid", "numeric"),
+    ],
+    ids=" ".join,
+)
+def test_rows_that_differ_have_other_hashes(fresh_database, kinds: tuple[str, ...]) -> None:
+    source, target = fresh_database("source"), fresh_database("target")
+    columns = combine(source, kinds)
+    combine(target, kinds)
+    rows, different, total = counted(source, columns)
+    expected = 1
+    for kind in kinds:
+        expected *= len(VALUES[kind])
+    assert rows == different == expected
+    assert counted(target, columns) == (rows, different, total)
+
+
+def test_columns_beyond_what_is_linked_count_as_well(pair: Pair, fresh_database) -> None:
+    """250 columns, in each row another one is 1: each is known from all others."""
+    source = fresh_database("source")
+    columns = tuple(f"c{n}" for n in range(250))
+    with psycopg.connect(source) as connection:
+        ones = ", ".join(f"(i = {n})::int as c{n}" for n in range(250))
+        connection.execute(
+            f"create table combined as select {ones} from generate_series(-1, 249) i".encode()
+        )
+    assert counted(source, columns)[:2] == (251, 250 + 1)
+
+
+def test_marks_are_other_ones_in_each_run_and_no_usual_value() -> None:
+    one, other = marks_from("one", "t"), marks_from("other", "t")
+    assert one == marks_from("one", "t")
+    for name in ("integer", "text", "uuid", "null_float", "zero", "negative_zero"):
+        assert getattr(one, name) != getattr(other, name)
+    assert len({one.null_float, one.zero, one.negative_zero}) == 3
+    assert all(float(m) not in (0.0, float("inf")) for m in (one.null_float, one.zero))

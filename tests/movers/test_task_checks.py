@@ -1,0 +1,182 @@
+"""What DMS's states mean to the gate: PASS, FAIL or UNKNOWN, and never a guess."""
+
+from dataclasses import replace
+
+import pytest
+
+from pgcutover.errors import UnreadableError
+from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.movers.dms import LobColumn, TableStatistics, TaskStatus
+from pgcutover.movers.dms.checks import judge_exceptions, judge_table, judge_task
+from pgcutover.movers.dms.wait_for_validation import Patience, judge_settled_table
+
+SOURCE = RelationName("public", "users")
+TABLE = MappedTable(SOURCE, RelationName("auth", "users"), (("id", "id"),))
+GOOD = TableStatistics(SOURCE, "Table completed", 7, 0, (0, 0, 0), (0, 0, 0), "Validated", 0, 0, 0)
+WATCHED = {
+    "Logging": {"EnableLogging": True},
+    "ValidationSettings": {"EnableValidation": True},
+    "TargetMetadata": {"LobMaxSize": 64},
+}
+RUNNING = TaskStatus("t", "arn:x:t", "running", "", "", WATCHED, 100, 1, 0, 0, 0, None, None)
+LARGEST = LobColumn(SOURCE, "photo", 64 * 1024)
+
+
+def judged(rows=(7, 7), **changes):
+    return judge_table(TABLE, replace(GOOD, **changes), lambda: rows)
+
+
+def kinds(diff):
+    return [finding.kind for finding in diff.findings()]
+
+
+@pytest.mark.parametrize("state", ["Validated", "No primary key"])
+def test_loaded_table_passes_and_its_validation_is_shown(state):
+    diff = judged(validation_state=state)
+    assert not diff
+    assert diff.facts["dms_validation"] == state
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"state": "Table error"}, "table-error"),
+        ({"state": "Table cancelled"}, "table-error"),
+        ({"state": "Table does not exist"}, "table-error"),
+        ({"state": "Before load"}, "not-loaded"),
+        ({"state": "Full load"}, "not-loaded"),
+        ({"state": "Table is being reloaded"}, "not-loaded"),
+        ({"state": ""}, "not-loaded"),
+        ({"full_load_error_rows": 1}, "load-errors"),
+        ({"validation_state": "Mismatched records", "validation_failed": 2}, "validation"),
+        ({"validation_state": "Table error"}, "validation"),
+        ({"validation_state": "Not enabled"}, "validation"),
+        ({"validation_state": "Pending records", "validation_failed": 1}, "validation"),
+        ({"rows": (8, 7)}, "row-count"),
+        ({"rows": (7, 6)}, "row-count"),
+    ],
+)
+def test_what_fails_a_table(changes, kind):
+    diff = judged(**changes)
+    assert kinds(diff) == [kind]
+    assert diff.report().startswith("auth.users: 1 problem(s): ")
+    assert {f.object for f in diff.findings()} == {"auth.users"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"validation_state": "Pending records"},
+        {"validation_state": "Pending validation"},
+        {"validation_state": "Pending revalidation"},
+        {"validation_state": "Preparing table"},
+        {"validation_state": "Suspended records"},
+        {"validation_state": "Error"},
+        {"validation_state": ""},
+        {"validation_state": "a state of next year"},
+        {"validation_suspended": 3},
+        {"captured": (5, 0, 0), "applied": (4, 0, 0)},
+    ],
+)
+def test_what_leaves_a_table_undecided(changes):
+    with pytest.raises(UnreadableError, match=r"auth\.users"):
+        judged(**changes)
+
+
+def test_rows_are_counted_only_where_no_change_was_seen():
+    def never():
+        pytest.fail("counted")
+
+    statistics = replace(GOOD, captured=(0, 1, 0), applied=(0, 1, 0))
+    assert not judge_table(TABLE, statistics, never)
+    assert not judge_table(TABLE, replace(statistics, applied=None), never)
+
+
+@pytest.mark.parametrize("reason", ["STOPPED_AFTER_CACHED_EVENTS", "NORMAL"])
+def test_task_stopped_on_purpose_passes(reason):
+    assert not judge_task(replace(RUNNING, status="stopped", stop_reason=reason), LARGEST)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"status": "failed", "stop_reason": "FATAL_ERROR"}, "task-state"),
+        ({"status": "stopped", "stop_reason": "STOPPED_DUE_TO_LOW_DISK"}, "task-state"),
+        ({"status": "stopped", "stop_reason": ""}, "task-state"),
+        ({"status": "ready"}, "task-state"),
+        ({"status": "deleting"}, "task-state"),
+        ({"last_failure": "Last Error Table 'public.t' was suspended"}, "task-failure"),
+        ({"settings": WATCHED | {"Logging": {}}}, "task-setting"),
+        ({"settings": WATCHED | {"ValidationSettings": {}}}, "task-setting"),
+        ({"settings": WATCHED | {"TargetMetadata": {"LobMaxSize": 63}}}, "lob-limit"),
+        ({"settings": WATCHED | {"TargetMetadata": {}}}, "lob-limit"),
+        ({"settings": WATCHED | {"TargetMetadata": {"SupportLobs": False}}}, "lob-limit"),
+    ],
+)
+def test_what_fails_the_task(changes, kind):
+    assert kinds(judge_task(replace(RUNNING, **changes), LARGEST)) == [kind]
+
+
+def test_full_lob_mode_and_no_lobs_at_all_have_no_limit():
+    full = WATCHED | {"TargetMetadata": {"FullLobMode": True, "LobMaxSize": 1}}
+    assert not judge_task(replace(RUNNING, settings=full), LARGEST)
+    assert not judge_task(replace(RUNNING, settings=WATCHED | {"TargetMetadata": {}}), None)
+
+
+PENDING = replace(GOOD, validation_state="Pending records", validation_pending=9)
+OTHER = replace(PENDING, table=RelationName("public", "other"))
+
+
+def settled(*answers):
+    """Judge TABLE, of which DMS says one answer after the other, a second each."""
+    queue, now = list(answers), [0.0]
+
+    def read():
+        now[0] += 1.0
+        return queue.pop(0) if len(queue) > 1 else queue[0]
+
+    patience = Patience(6.0, clock=lambda: now[0])
+    return judge_settled_table(TABLE, read, lambda: (7, 7), patience, 0), now[0]
+
+
+def test_validation_is_waited_for_while_it_gets_on_with_any_table():
+    backlog = [(PENDING, replace(OTHER, validation_pending=n)) for n in (9, 9, 9, 9, 5, 5, 5, 5, 2)]
+    diff, seconds = settled(*backlog, (GOOD, OTHER))
+    assert not diff
+    assert seconds == 10.0
+
+
+def test_validation_that_does_not_get_on_is_undecided():
+    with pytest.raises(UnreadableError, match="Pending records"):
+        settled((PENDING, OTHER))
+
+
+def test_waiting_for_a_validation_of_hours_ends():
+    endless = [(replace(PENDING, validation_pending=n),) for n in range(10_000, 0, -1)]
+    with pytest.raises(UnreadableError, match="Pending records"):
+        settled(*endless)
+
+
+def test_changes_still_under_way_explain_a_count_that_does_not_match():
+    short = replace(GOOD, full_load_rows=6)
+    diff, _ = settled((short,), (replace(short, captured=(1, 0, 0), applied=(1, 0, 0)),))
+    assert not diff
+    diff, seconds = settled((short,))
+    assert kinds(diff) == ["row-count", "row-count"]
+    assert seconds == 2.0
+
+
+@pytest.mark.parametrize("status", ["starting", "stopping", "modifying", "testing", "moving"])
+def test_task_on_its_way_is_undecided(status):
+    with pytest.raises(UnreadableError, match=status):
+        judge_task(replace(RUNNING, status=status), LARGEST)
+
+
+def test_control_rows_are_told_under_the_name_on_the_target():
+    counts = {("awsdms_apply_exceptions", "public.users"): 2}
+    assert [f.object for f in judge_exceptions("t", counts, [TABLE]).findings()] == ["auth.users"]
+    taken = MappedTable(RelationName("old", "users"), SOURCE, (("id", "id"),))
+    assert [f.object for f in judge_exceptions("t", counts, [TABLE, taken]).findings()] == [
+        "public.users"
+    ]
+    assert not judge_exceptions("t", {}, [TABLE])

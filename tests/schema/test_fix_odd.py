@@ -1,0 +1,101 @@
+"""What would mend a schema does so in one go, for what test_fix.py's damages do not have.
+
+Two databases of one server: what both have, what only the expected one has, what only the target
+has. Names hold whatever a statement could be cut at.
+"""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from schema.oddfaults import MENDED, REFUSED, SAID, Odd
+from support.servers import Pair, create_database, drop_database
+
+from pgcutover.connect import open_session
+from pgcutover.schema.compare import CHANGED, MISSING, Difference, Property, differences
+from pgcutover.schema.fix.script import Mender
+from pgcutover.schema.kinds import KINDS
+from pgcutover.schema.objects import SchemaObject, Snapshot
+from pgcutover.schema.severity import Severity
+from pgcutover.schema.snapshot import take
+
+NAMES = [kind.name for kind in KINDS]
+ROLES = ("odd_role", '"odd to"')
+
+
+@pytest.fixture(scope="module")
+def server_dsns(pair: Pair) -> Iterator[Pair]:
+    with psycopg.connect(pair.target.dsn(), autocommit=True) as connection:
+        for role in ROLES:
+            connection.execute(f"create role {role}".encode())
+    yield pair
+    with psycopg.connect(pair.target.dsn(), autocommit=True) as connection:
+        for role in ROLES:
+            connection.execute(f"drop role {role}".encode())
+
+
+@pytest.fixture
+def sides(server_dsns: Pair) -> Iterator[tuple[str, str]]:
+    server = server_dsns.target
+    names = [create_database(server) for _ in range(2)]
+    yield server.dsn(names[0]), server.dsn(names[1])
+    for name in names:
+        drop_database(server, name)
+
+
+def run(dsn: str, *statements: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in filter(None, statements):
+            connection.execute(statement.encode())
+
+
+def taken(dsn: str) -> Snapshot:
+    with open_session(dsn) as session:
+        return take(session)
+
+
+def mended(row: Odd, expected_dsn: str, found_dsn: str) -> tuple[str, list[str]]:
+    """What is said to be impossible, and what is left when the rest has run."""
+    run(expected_dsn, row.both, row.expected)
+    run(found_dsn, row.both, row.found)
+    expected = taken(expected_dsn)
+    wrong = differences(expected, taken(found_dsn), NAMES)
+    assert wrong, "both sides are the same"
+    statements = [statement for _, statement in Mender(expected).plan(wrong)]
+    run(found_dsn, *(s for s in statements if not s.startswith("--")))
+    left = differences(expected, taken(found_dsn), NAMES)
+    return " ".join(s for s in statements if s.startswith("--")), [str(d) for d in left]
+
+
+@pytest.mark.parametrize("row", MENDED, ids=[r.id for r in MENDED])
+def test_mended_in_one_go(sides: tuple[str, str], row: Odd) -> None:
+    assert mended(row, *sides) == ("", [])
+
+
+@pytest.mark.parametrize("row", SAID, ids=[r.id for r in SAID])
+def test_what_is_left_is_said(sides: tuple[str, str], row: Odd) -> None:
+    said, left = mended(row, *sides)
+    assert row.says in said
+    assert left
+
+
+@pytest.mark.parametrize("row", REFUSED, ids=[r.id for r in REFUSED])
+def test_refused_rather_than_lost(sides: tuple[str, str], row: Odd) -> None:
+    with pytest.raises(psycopg.Error, match=row.says):
+        mended(row, *sides)
+
+
+def test_ends_of_lines_in_a_body_stay_and_in_a_remark_end_nothing() -> None:
+    body = "CREATE FUNCTION s.f() AS $$a\r\nb\x0cc$$"
+    function = SchemaObject("function", "s.f()", "", body, {})
+    enum = SchemaObject("enum", '"x\rdrop table t;--"', "", "", {"labels": ["a"]})
+    mender = Mender(Snapshot("d", 170000, "", (function, enum)))
+    labels = (Property("labels", ["a"], ["a", "b"]),)
+    lines = mender.script(
+        [
+            Difference(MISSING, Severity.BLOCK, function, None),
+            Difference(CHANGED, Severity.BLOCK, enum, enum, labels),
+        ]
+    )
+    assert f"{body};" in lines
+    assert not any("\r" in line or "\n" in line for line in lines if line.startswith("--"))

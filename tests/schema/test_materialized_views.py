@@ -1,0 +1,272 @@
+"""A materialized view that is empty or stale is named; what cannot be judged is not fresh."""
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from compare.lab import run
+from support.servers import Pair
+
+from pgcutover.connect import open_session
+from pgcutover.diff import Diff
+from pgcutover.errors import UnreadableError
+from pgcutover.schema.state.materialized_views import population_diff
+
+EMPTY, STALE = "materialized view unpopulated", "materialized view stale"
+SCHEMA = (
+    "create schema app",
+    "create table app.orders (id int primary key, r int, placed timestamptz, x float8)",
+    "insert into app.orders select i, i % 7, timestamptz '2025-01-01' + i * interval '7 hours',"
+    " i / 7.0 from generate_series(1, 400) i",
+    'create materialized view app."By day" as select placed::date as r, count(*), sum(r)'
+    " from app.orders group by 1",
+    "create materialized view app.copied as select * from app.orders r",
+    "create materialized view app.nothing as select id from app.orders where id < 0",
+    "create materialized view app.later as select 1 as a with no data",
+    "create materialized view app.days as select o.id, count(*) from app.orders o"
+    ' join app."By day" d on d.r = o.placed::date group by 1',
+    "analyze",
+)
+
+
+@pytest.fixture
+def sides(pair: Pair, fresh_database: Callable[..., str]) -> tuple[str, str]:
+    def build(dsn: str) -> None:
+        run(dsn, *SCHEMA)
+
+    # nothing changes the source's, so one does for all
+    source = pair.source.dsn(pair.template("source", "population", build))
+    return source, fresh_database("target", pair.template("target", "population", build))
+
+
+def asked(sides: tuple[str, str], *, seconds: float = 60.0, **moved: str) -> Diff:
+    with open_session(sides[0]) as source, open_session(sides[1]) as target:
+        return population_diff(source, target, moved, seconds)
+
+
+def found(diff: Diff) -> list[tuple[object, str]]:
+    return [(f.object, f.kind) for f in diff.findings()]
+
+
+def test_views_that_hold_what_they_define_are_no_finding(sides) -> None:
+    diff = asked(sides)
+    assert not diff, diff.report()
+    assert diff.facts == {"populated": 4}
+
+
+def test_a_view_without_data_is_found_where_the_source_has_them(sides) -> None:
+    run(sides[1], 'refresh materialized view app."By day" with no data')
+    diff = asked(sides)
+    assert (('app."By day"'), EMPTY) in found(diff)
+    assert 'refresh materialized view app."By day"' in diff.report()
+    swapped = {"app.copied": "app.later", "app.later": "app.copied"}
+    assert ("app.later", EMPTY) in found(asked(sides, **swapped))
+
+
+def test_a_view_that_moved_is_known_by_its_name_on_the_target(sides) -> None:
+    run(
+        sides[1],
+        "create schema core",
+        "alter materialized view app.nothing set schema core",
+        "refresh materialized view core.nothing with no data",
+    )
+    diff = asked(sides)
+    assert not diff  # nothing says that it is the source's
+    assert "core.nothing, which the source has not" in diff.facts["warnings"][0]
+    assert found(asked(sides, **{"app.nothing": "core.nothing"})) == [("core.nothing", EMPTY)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "stale"),
+    [
+        ("insert into app.orders values (401, 0, '2025-01-01 00:00+00', 0)", "both"),
+        ("delete from app.orders where id = 400", "both"),
+        ("update app.orders set r = r + 1 where id = 9", "both"),
+        ("update app.orders set x = 0.1 where id = 9", "copied"),
+        ("update app.orders set x = null where id = 9", "copied"),
+        # two changes that a plain sum would not see
+        ("update app.orders set r = 7 - r where id in (3, 4)", "copied"),
+    ],
+)
+def test_a_view_that_is_older_than_its_rows_is_stale(sides, damage: str, stale: str) -> None:
+    run(sides[1], damage)
+    both = {("app.copied", STALE), ('app."By day"', STALE)}
+    wanted = both if stale == "both" else {("app.copied", STALE)}
+    diff = asked(sides)
+    assert wanted <= set(found(diff))
+    run(
+        sides[1],
+        *(f"refresh materialized view app.{n}" for n in ('"By day"', "copied", "days", "nothing")),
+    )
+    assert not asked(sides)
+
+
+def test_how_many_rows_are_told_and_none_of_them(sides) -> None:
+    run(sides[1], "delete from app.orders where id > 390")
+    (one,) = [f for f in asked(sides).findings() if f.object == "app.copied"]
+    assert one.evidence == {"held": 400, "defined": 390}
+    assert "holds 400 rows, its definition gives 390 now" in one.message
+    assert "2025" not in repr(one)
+
+
+def test_a_view_of_nothing_that_should_hold_rows_is_stale(sides) -> None:
+    run(sides[1], "insert into app.orders (id) values (-5)")
+    assert ("app.nothing", STALE) in found(asked(sides))
+
+
+def test_a_view_filled_where_another_zone_is_the_default_is_fresh(sides) -> None:
+    with psycopg.connect(sides[1], autocommit=True) as session:
+        session.execute(
+            f"alter database {session.info.dbname} set timezone to 'Pacific/Auckland'".encode()
+        )
+    run(sides[1], 'refresh materialized view app."By day"', "refresh materialized view app.days")
+    assert not asked(sides)
+    run(sides[1], "delete from app.orders where id = 7")
+    assert ('app."By day"', STALE) in found(asked(sides))
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "select id, now() as at from app.orders",
+        "select id, current_date - placed::date as age, clock_timestamp() from app.orders",
+        "select id, random() from app.orders",
+        "select * from app.lately",
+        "select app.own(id) from app.orders",
+    ],
+)
+def test_what_depends_on_the_moment_is_unknown(sides, definition: str) -> None:
+    run(
+        sides[1],
+        "create function app.own(int) returns float8 language sql as 'select $1 * random()'",
+        "create view app.lately as select id, current_timestamp as at from app.orders",
+        f"create materialized view app.odd as {definition}",
+    )
+    with pytest.raises(UnreadableError, match=r"app\.odd: its definition depends on when"):
+        asked(sides)
+
+
+def test_what_depends_on_the_moment_and_is_the_same_is_fresh(sides) -> None:
+    run(
+        sides[1],
+        "create materialized view app.recent as select id from app.orders where placed < now()",
+    )
+    assert not asked(sides)
+
+
+@pytest.mark.parametrize(
+    "column", ["array_agg(id)", "sum(x)", "string_agg(id::text, ',')", "json_agg(id)"]
+)
+def test_what_depends_on_the_order_of_rows_is_unknown_and_rows_that_lack_are_not(
+    sides, column: str
+) -> None:
+    run(
+        sides[1],
+        f"create materialized view app.odd as select r, {column} from app.orders group by r",
+    )
+    assert not asked(sides)
+    run(sides[1], "update app.orders set id = -id, x = x / 3 where id < 200")
+    run(sides[1], "refresh materialized view app.copied", "refresh materialized view app.days")
+    run(sides[1], "refresh materialized view app.nothing")
+    with pytest.raises(UnreadableError, match=r"app\.odd: it differs .* order in which rows"):
+        asked(sides)
+    run(sides[1], "update app.orders set r = 99 where id = 300")
+    diff = asked(sides)
+    assert ("app.odd", STALE) in found(diff)
+
+
+def test_a_definition_that_takes_too_long_is_unknown(sides) -> None:
+    run(
+        sides[1],
+        "create materialized view app.slow as select pg_sleep(20)::text with no data",
+        "update pg_class set relispopulated = true where oid = 'app.slow'::regclass",
+    )
+    with pytest.raises(UnreadableError, match=r"app\.slow: .*within 0\.2 s"):
+        asked(sides, seconds=0.2)
+
+
+def test_what_is_undecided_hides_no_finding(sides) -> None:
+    run(sides[1], "create materialized view app.odd as select random()")
+    run(sides[1], "update app.orders set x = 0 where id = 9")
+    diff = asked(sides)
+    assert found(diff) == [("app.copied", STALE)]
+    assert "app.odd" in diff.facts["warnings"][0]
+
+
+def test_while_rows_still_come_being_stale_is_only_told_and_being_empty_is_not(sides) -> None:
+    run(
+        sides[1],
+        "create materialized view app.odd as select random()",
+        "update app.orders set x = 0 where id = 9",
+    )
+    with open_session(sides[0]) as source, open_session(sides[1]) as target:
+        diff = population_diff(source, target, {}, during_load=True)
+        told = " ".join(diff.facts["warnings"])
+        assert not diff
+        assert "app.copied is stale" in told
+        assert "app.odd: its definition depends" in told
+        target.rollback()
+        run(sides[1], "refresh materialized view app.nothing with no data")
+        assert found(population_diff(source, target, {}, during_load=True)) == [
+            ("app.nothing", EMPTY)
+        ]
+
+
+def test_while_rows_still_come_what_cannot_be_read_is_unknown_beside_what_is_stale(sides) -> None:
+    run(
+        sides[1],
+        "create materialized view app.slow as select pg_sleep(20)::text with no data",
+        "update pg_class set relispopulated = true where oid = 'app.slow'::regclass",
+        "update app.orders set x = 0 where id = 9",
+    )
+    with (
+        open_session(sides[0]) as source,
+        open_session(sides[1]) as target,
+        pytest.raises(UnreadableError, match=r"app\.slow"),
+    ):
+        population_diff(source, target, {}, 0.2, during_load=True)
+
+
+def test_a_view_that_may_not_be_read_is_unknown(sides) -> None:
+    run(sides[1], "create role reader_of_none")
+    try:
+        with open_session(sides[0]) as source, open_session(sides[1]) as target:
+            target.execute("set role reader_of_none")
+            with pytest.raises(UnreadableError, match=r"app\.copied: the role may not read it"):
+                population_diff(source, target, {})
+    finally:
+        run(sides[1], "drop role reader_of_none")
+
+
+def test_a_view_dropped_after_the_snapshot_is_unknown(sides) -> None:
+    with open_session(sides[0]) as source, open_session(sides[1]) as target:
+        target.execute("select 1")
+        run(sides[1], "drop materialized view app.nothing")
+        with pytest.raises(UnreadableError, match=r"app\.nothing.*run again"):
+            population_diff(source, target, {})
+
+
+def test_rows_without_statistics_are_warned_of(sides) -> None:
+    run(
+        sides[1],
+        "create table app.fresh as select 1 as a",
+        "create table app.empty (a int)",
+        "create table app.emptied as select 1 as a",
+        "delete from app.emptied",
+        'create materialized view app."Fresh view" as select a from app.fresh',
+    )
+    diff = asked(sides)
+    assert not diff
+    (warning,) = diff.facts["warnings"]
+    assert 'have no statistics, so that plans are guesses: app."Fresh view"; app.fresh;' in warning
+    run(sides[1], "analyze")
+    assert "warnings" not in asked(sides).facts
+
+
+def test_the_session_is_left_as_it_was(sides) -> None:
+    run(sides[1], "update app.orders set x = 0 where id = 9")
+    with open_session(sides[0]) as source, open_session(sides[1]) as target:
+        before = target.execute("select name, setting from pg_settings order by 1").fetchall()
+        population_diff(source, target, {})
+        after = target.execute("select name, setting from pg_settings order by 1").fetchall()
+    assert before == after
