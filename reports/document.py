@@ -32,7 +32,7 @@ class Migration(TypedDict):
     suite_version: str
     rehearsal: bool
     sabotage: str | None
-    mover: str
+    mover: str | None
 
 
 class Run(TypedDict):

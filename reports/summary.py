@@ -88,7 +88,7 @@ def _is_exercise(document: Document) -> bool:
 
 def _meaning(document: Document, verdict: str) -> str:
     if verdict == "FAIL":
-        return "Source and target differ. The cutover must not open."
+        return "Checks found differences or faults. The cutover must not open."
     if verdict == "UNKNOWN":
         return "It is not known whether source and target are equal. The cutover must not open."
     equal = "Source and target are equal in everything that was checked."

@@ -139,10 +139,15 @@ def _identify(item: pytest.Item, kinds: Iterable[str]) -> Identity | None:
         return None
     params = getattr(getattr(item, "callspec", None), "params", {})
     objects = [value for kind, value in params.items() if kind in kinds]
-    tables = [getattr(o, "table", o if isinstance(o, MappedTable) else "") for o in objects]
     name = str(objects[0]) if objects else RUN_WIDE
-    table = str(tables[0]) if tables else ""
+    table = table_name(objects[0]) if objects else ""
     return Identity(str(marker.args[0]), name, item.path.parent.name, table)
+
+
+def table_name(thing: object) -> str:
+    """Return the mapped table of an object that checks are run on; '' where it has none."""
+    table = getattr(thing, "table", thing if isinstance(thing, MappedTable) else None)
+    return str(table) if table else ""
 
 
 def _group(identity: Identity) -> str:

@@ -14,6 +14,7 @@ from pgcutover import __version__
 from pgcutover.context import RunContext
 from pgcutover.coverage import Judgement
 from pgcutover.errors import ConfigError, PgCutoverError
+from pgcutover.plugin.check_items import table_name
 from pgcutover.verdict import Result, Verdict
 
 if TYPE_CHECKING:
@@ -90,20 +91,18 @@ def build_document(
             "suite_version": __version__,
             "rehearsal": context.rehearsal,
             "sabotage": gate.options.sabotage,
-            "mover": "dms",
+            "mover": "dms" if settings.mover.dms else None,
         },
         "run": {
             "id": gate.options.run_id,
             "started_at": (now - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
             "finished_at": now.isoformat(timespec="seconds"),
             "duration_seconds": round(seconds, 1),
-            "expires_at": (now + timedelta(hours=settings.report.valid_hours)).isoformat(
-                timespec="seconds"
-            ),
+            "expires_at": _expiry(gate, context, judgement, now),
         },
         "source": _side(context.manifest.source),
         "target": _side(context.manifest.target),
-        "coverage": _coverage(gate, judgement),
+        "coverage": _coverage(gate, context, judgement),
         "checks": [_check(check) for check in gate.checks],
         "results": [_result(r) for r in judgement.results],
         "tables": _tables(context, judgement),
@@ -199,11 +198,24 @@ def _side(facts: Any) -> dict[str, Any]:
     return {name: getattr(facts, name) for name in names}
 
 
-def _coverage(gate: "Gate", judgement: Judgement) -> dict[str, Any]:
+def _expiry(gate: "Gate", context: RunContext, judgement: Judgement, now: datetime) -> str | None:
+    """Return when a PASS expires; None for a run that opens no cutover."""
+    exercise = context.rehearsal or gate.options.sabotage is not None
+    if exercise or judgement.verdict is not Verdict.PASS:
+        return None
+    hours = timedelta(hours=context.settings.report.valid_hours)
+    return (now + hours).isoformat(timespec="seconds")
+
+
+def _coverage(gate: "Gate", context: RunContext, judgement: Judgement) -> dict[str, Any]:
+    tables = {str(o): table_name(o) for some in context.objects().values() for o in some}
     return {
         "expected": len(gate.expected),
         "reported": len(gate.expected) - len(judgement.holes),
-        "holes": [{"check_id": h.check_id, "object": h.object} for h in judgement.holes],
+        "holes": [
+            {"check_id": h.check_id, "object": h.object, "table": tables.get(h.object, "")}
+            for h in judgement.holes
+        ],
         "unexpected": [{"check_id": r.check_id, "object": r.object} for r in judgement.unexpected],
     }
 

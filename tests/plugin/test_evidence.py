@@ -1,0 +1,35 @@
+"""verdict.json and the sign-off page say only what the run saw."""
+
+import re
+
+
+def page_of(outcome) -> str:
+    """Return the text of the sign-off page, without its markup."""
+    text = (outcome.out / "signoff.html").read_text()
+    body = re.sub(r"(?s)<style>.*?</style>|<wbr>", "", text)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_names_no_mover_where_none_is_configured(migration):
+    outcome = migration.gate("-n", "0")
+    assert outcome.document["migration"]["mover"] is None
+    page = page_of(outcome)
+    assert "No mover is configured" in page
+    assert "Mover: " not in page
+
+
+def test_only_a_pass_has_a_date_of_expiry(migration):
+    assert migration.gate("-n", "0").document["run"]["expires_at"]
+    migration.on_target("delete from visits where id = 3")
+    outcome = migration.gate("-n", "0")
+    assert outcome.document["run"]["expires_at"] is None
+    assert "Valid until not valid for a cutover" in page_of(outcome)
+
+
+def test_missing_result_of_an_index_belongs_to_its_table(migration):
+    outcome = migration.gate("-n", "0", "-k", "DATA")
+    holes = outcome.document["coverage"]["holes"]
+    tables = {hole["object"]: hole["table"] for hole in holes}
+    assert tables["public.visits_person_idx"] == "public.visits"
+    assert tables["public.people"] == "public.people"
+    assert tables["*"] == ""
