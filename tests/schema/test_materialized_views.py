@@ -10,9 +10,11 @@ from support.servers import Pair
 from pgcutover.connect import open_session
 from pgcutover.diff import Diff
 from pgcutover.errors import UnreadableError
-from pgcutover.schema.state.materialized_views import population_diff
+from pgcutover.schema.state.materialized_views import read_views
+from pgcutover.schema.state.statistics import statistics_warnings
 
 EMPTY, STALE = "materialized view unpopulated", "materialized view stale"
+STALE_ROW = "update app.orders set x = 0 where id = 9"
 SCHEMA = (
     "create schema app",
     "create table app.orders (id int primary key, r int, placed timestamptz, x float8)",
@@ -41,7 +43,8 @@ def sides(pair: Pair, fresh_database: Callable[..., str]) -> tuple[str, str]:
 
 def asked(sides: tuple[str, str], *, seconds: float = 60.0, **moved: str) -> Diff:
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
-        return population_diff(source, target, moved, seconds)
+        reading = read_views(source, target, moved, seconds)
+        return reading.diff(list(statistics_warnings(target)))
 
 
 def found(diff: Diff) -> list[tuple[object, str]]:
@@ -72,7 +75,7 @@ def test_a_view_that_moved_is_known_by_its_name_on_the_target(sides) -> None:
     )
     diff = asked(sides)
     assert not diff  # nothing says that it is the source's
-    assert "core.nothing, which the source has not" in diff.facts["warnings"][0]
+    assert "core.nothing exists on the target only" in diff.facts["warnings"][0]
     assert found(asked(sides, **{"app.nothing": "core.nothing"})) == [("core.nothing", EMPTY)]
 
 
@@ -105,7 +108,7 @@ def test_how_many_rows_are_told_and_none_of_them(sides) -> None:
     run(sides[1], "delete from app.orders where id > 390")
     (one,) = [f for f in asked(sides).findings() if f.object == "app.copied"]
     assert one.evidence == {"held": 400, "defined": 390}
-    assert "holds 400 rows, its definition gives 390 now" in one.message
+    assert "holds 400 rows, its query gives 390 rows" in one.message
     assert "2025" not in repr(one)
 
 
@@ -142,7 +145,7 @@ def test_what_depends_on_the_moment_is_unknown(sides, definition: str) -> None:
         "create view app.lately as select id, current_timestamp as at from app.orders",
         f"create materialized view app.odd as {definition}",
     )
-    with pytest.raises(UnreadableError, match=r"app\.odd: its definition depends on when"):
+    with pytest.raises(UnreadableError, match=r"app\.odd: its query depends on when"):
         asked(sides)
 
 
@@ -193,38 +196,57 @@ def test_what_is_undecided_hides_no_finding(sides) -> None:
     assert "app.odd" in diff.facts["warnings"][0]
 
 
-def test_while_rows_still_come_being_stale_is_only_told_and_being_empty_is_not(sides) -> None:
-    run(
-        sides[1],
-        "create materialized view app.odd as select random()",
-        "update app.orders set x = 0 where id = 9",
-    )
+def readings(sides: tuple[str, str], *between: str, on: int = 1, damage: str = STALE_ROW) -> Diff:
+    """Return the diff of two readings of stale views, with statements run in between."""
+    run(sides[1], damage)
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
-        diff = population_diff(source, target, {}, during_load=True)
-        told = " ".join(diff.facts["warnings"])
-        assert not diff
-        assert "app.copied is stale" in told
-        assert "app.odd: its definition depends" in told
-        target.rollback()
-        run(sides[1], "refresh materialized view app.nothing with no data")
-        assert found(population_diff(source, target, {}, during_load=True)) == [
-            ("app.nothing", EMPTY)
-        ]
+        earlier = read_views(source, target, {})
+    run(sides[on], *between)
+    with open_session(sides[0]) as source, open_session(sides[1]) as target:
+        later = read_views(source, target, {}, only=earlier.stale)
+    later.unmodified_since(earlier)
+    return later.diff()
 
 
-def test_while_rows_still_come_what_cannot_be_read_is_unknown_beside_what_is_stale(sides) -> None:
-    run(
-        sides[1],
-        "create materialized view app.slow as select pg_sleep(20)::text with no data",
-        "update pg_class set relispopulated = true where oid = 'app.slow'::regclass",
-        "update app.orders set x = 0 where id = 9",
+def test_a_stale_view_whose_rows_do_not_change_is_a_finding(sides) -> None:
+    assert found(readings(sides)) == [("app.copied", STALE)]
+
+
+def test_a_stale_view_whose_rows_change_on_the_target_is_a_warning(sides) -> None:
+    diff = readings(sides, "update app.orders set x = 1 where id = 10")
+    assert not diff
+    assert "app.copied is older than its rows, which changed" in diff.facts["warnings"][0]
+
+
+def test_a_stale_view_whose_rows_change_on_the_source_is_a_warning(
+    sides, fresh_database: Callable[..., str]
+) -> None:
+    source = fresh_database("source", sides[0].rpartition("dbname=")[2].split()[0].strip("'"))
+    diff = readings(
+        (source, sides[1]), "update app.orders set x = 1 where id = 10", on=0, damage=STALE_ROW
     )
-    with (
-        open_session(sides[0]) as source,
-        open_session(sides[1]) as target,
-        pytest.raises(UnreadableError, match=r"app\.slow"),
-    ):
-        population_diff(source, target, {}, 0.2, during_load=True)
+    assert not diff
+    assert "app.copied" in diff.facts["warnings"][0]
+
+
+def test_a_view_refreshed_between_two_readings_is_fresh(sides) -> None:
+    diff = readings(sides, "refresh materialized view app.copied")
+    assert not diff
+    assert "warnings" not in diff.facts
+
+
+def test_a_view_not_populated_is_a_finding_while_rows_change(sides) -> None:
+    diff = readings(sides, "refresh materialized view app.nothing with no data")
+    assert ("app.nothing", EMPTY) in found(diff)
+
+
+def test_a_query_that_differs_each_time_is_a_warning_only_where_a_mover_runs(sides) -> None:
+    diff = readings(
+        sides,
+        damage="create materialized view app.odd as select random() from app.orders",
+    )
+    assert not diff
+    assert "app.odd: its query depends" in diff.facts["warnings"][0]
 
 
 def test_a_view_that_may_not_be_read_is_unknown(sides) -> None:
@@ -233,7 +255,7 @@ def test_a_view_that_may_not_be_read_is_unknown(sides) -> None:
         with open_session(sides[0]) as source, open_session(sides[1]) as target:
             target.execute("set role reader_of_none")
             with pytest.raises(UnreadableError, match=r"app\.copied: the role may not read it"):
-                population_diff(source, target, {})
+                read_views(source, target, {}).diff()
     finally:
         run(sides[1], "drop role reader_of_none")
 
@@ -243,7 +265,7 @@ def test_a_view_dropped_after_the_snapshot_is_unknown(sides) -> None:
         target.execute("select 1")
         run(sides[1], "drop materialized view app.nothing")
         with pytest.raises(UnreadableError, match=r"app\.nothing.*run again"):
-            population_diff(source, target, {})
+            read_views(source, target, {}).diff()
 
 
 def test_rows_without_statistics_are_warned_of(sides) -> None:
@@ -258,7 +280,7 @@ def test_rows_without_statistics_are_warned_of(sides) -> None:
     diff = asked(sides)
     assert not diff
     (warning,) = diff.facts["warnings"]
-    assert 'have no statistics, so that plans are guesses: app."Fresh view"; app.fresh;' in warning
+    assert 'have no statistics, so the planner guesses: app."Fresh view"; app.fresh;' in warning
     run(sides[1], "analyze")
     assert "warnings" not in asked(sides).facts
 
@@ -267,6 +289,6 @@ def test_the_session_is_left_as_it_was(sides) -> None:
     run(sides[1], "update app.orders set x = 0 where id = 9")
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
         before = target.execute("select name, setting from pg_settings order by 1").fetchall()
-        population_diff(source, target, {})
+        read_views(source, target, {}).diff()
         after = target.execute("select name, setting from pg_settings order by 1").fetchall()
     assert before == after

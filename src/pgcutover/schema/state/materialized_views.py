@@ -1,23 +1,26 @@
-"""Whether what is derived from rows is there: contents of materialized views, and statistics.
+"""Materialized views of the target that are not populated, or that are older than their rows.
 
-No mover carries either. An unpopulated view refuses to be read; one that was filled before the last
-rows came answers with what no longer is, and no comparison of tables would notice.
+No mover carries their contents. A view that is not populated cannot be read. A view that was
+refreshed before the last rows arrived gives old results, and no comparison of tables notices.
+
+A view is stale where it differs from its own query within one snapshot. While a mover applies
+changes, every view is soon stale. So a stale view is read again after a wait, and is a finding only
+where its rows did not change meanwhile, on the target or on the source.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import describe_error
+from pgcutover.schema.state.wording import first_names
 from pgcutover.verdict import Finding
 
 Connection = psycopg.Connection[Any]
-_SHOWN = 20
 _VIEWS = """
 select format('%I.%I', n.nspname, c.relname), c.oid::int8, c.relispopulated
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -26,8 +29,8 @@ where c.relkind = 'm'
 order by 1
 """
 _DEFINITION = "select rtrim(pg_get_viewdef(%s::oid), '; ')"
-# the rule as the server keeps it names every function that it calls, also the system's own, which
-# pg_depend leaves out; current_date and its like are nodes of a kind of their own
+# The rule's stored tree names every function that it calls, also built-in ones, which pg_depend
+# leaves out; current_date and its like are nodes of their own.
 _CALLS = r"""
 with recursive used as (
   select %s::oid as oid
@@ -59,7 +62,7 @@ select tree ~ '\{(SQLVALUEFUNCTION|NEXTVALUEEXPR) ' or exists (
                  or p.proargtypes::oid[] && array['float4'::regtype, 'float8'::regtype]::oid[]))
 from rule
 """
-# whatever a value's text depends on is the same for both, being in one statement
+# both results are in one statement, so settings that change the text of a value change both
 _COMPARED = """
 with held as (
   select count(*) as rows, sum(hashtextextended((r.*)::text, 0)) as one,
@@ -68,88 +71,132 @@ with held as (
   select count(*) as rows, sum(hashtextextended((r.*)::text, 0)) as one,
          sum(hashtextextended((r.*)::text, 1)) as two from ({}) r
 )
-select h.rows, d.rows, (h.one, h.two) is not distinct from (d.one, d.two) from held h, defined d
+select h.rows, h.one, h.two, d.rows, d.one, d.two from held h, defined d
 """
-# how sessions of this role and database work by default; the view may have been filled in one
+# the defaults of this role and database; the view may have been refreshed in such a session
 _DEFAULTS = """
 select set_config(name, reset_val, true) from pg_settings
 where lower(name) in ('timezone', 'datestyle', 'intervalstyle', 'extra_float_digits',
                       'bytea_output', 'lc_monetary', 'xmlbinary')
 """
-_UNANALYZED = """
-select format('%I.%I', n.nspname, c.relname), n.nspname, c.relname
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'm') and c.relpersistence <> 't' and c.relispopulated
-  and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover')
-  and has_table_privilege(c.oid, 'select') and not row_security_active(c.oid)
-  and pg_relation_size(c.oid) > 0
-  and exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0
-              and not a.attisdropped and a.attstattarget is distinct from 0)
-  and not exists (select from pg_stats s where s.schemaname = n.nspname and s.tablename = c.relname)
-order by 1
+# writes since the statistics were reset, of all tables that a view reads, partitions included
+_WRITES = """
+with recursive used as (
+  select c.oid as view, c.oid, true as is_first from pg_class c where c.relkind = 'm'
+  union
+  select u.view, n.oid, false
+  from used u join pg_class c on c.oid = u.oid and (c.relkind <> 'm' or u.is_first)
+  cross join lateral (
+    select d.refobjid as oid
+    from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+    where r.ev_class = u.oid and d.refclassid = 'pg_class'::regclass and d.refobjid <> u.oid
+    union all
+    select i.inhrelid from pg_inherits i where i.inhparent = u.oid) n
+)
+select format('%I.%I', n.nspname, v.relname),
+       sum(pg_stat_get_tuples_inserted(u.oid) + pg_stat_get_tuples_updated(u.oid)
+           + pg_stat_get_tuples_deleted(u.oid))::int8
+from used u join pg_class v on v.oid = u.view join pg_namespace n on n.oid = v.relnamespace
+group by 1
 """
 
 
-@dataclass(slots=True)
-class _Outcome:
-    """Findings; views that differ but may by nature; views that could not be read; what is told."""
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Number and hashes of a view's rows, and of the rows that its query gives."""
 
+    held: tuple[object, ...]
+    defined: tuple[object, ...]
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Numbers of rows, held and defined."""
+        return int(str(self.held[0])), int(str(self.defined[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class StaleView:
+    """A view that differs from its query; `finding` is None where its query may always differ.
+
+    `writes` counts what was written on the source to the tables that the view reads.
+    """
+
+    contents: Contents
+    writes: int | None
+    finding: Finding | None
+    uncomparable: str = ""
+
+    def is_unmodified(self, later: "StaleView") -> bool:
+        """Return whether neither side's rows changed between two readings."""
+        return (self.contents, self.writes) == (later.contents, later.writes)
+
+
+@dataclass(slots=True)
+class Reading:
+    """The state of the target's materialized views in one snapshot."""
+
+    stale: dict[str, StaleView] = field(default_factory=dict)
     problems: list[Finding] = field(default_factory=list)
-    uncomparable: list[str] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    populated: int = 0
 
-    def add(self, other: "_Outcome", *, only_told: bool) -> None:
-        """Take over what was found about one view; that it differs may only be told."""
-        self.undecided += other.undecided
-        if only_told:
-            self.warnings += [p.message for p in other.problems] + other.uncomparable
-        else:
-            self.problems += other.problems
-            self.undecided += other.uncomparable
+    def diff(self, more_warnings: Sequence[str] = ()) -> Diff:
+        """Return the findings; UnreadableError where only undecided views are left."""
+        problems = [*self.problems, *(s.finding for s in self.stale.values() if s.finding)]
+        undecided = self.undecided + [s.uncomparable for s in self.stale.values() if not s.finding]
+        if undecided and not problems:
+            raise UnreadableError(_undetermined(undecided))
+        warnings = [*self.warnings, *more_warnings]
+        warnings += [_undetermined(undecided)] if undecided else []
+        facts: dict[str, Any] = {"populated": self.populated}
+        return Diff("*", tuple(problems), facts | ({"warnings": warnings} if warnings else {}))
+
+    def unmodified_since(self, earlier: "Reading") -> None:
+        """Keep as stale only views whose rows are those of an earlier reading; warn of others."""
+        for name, view in list(self.stale.items()):
+            if name in earlier.stale and earlier.stale[name].is_unmodified(view):
+                continue
+            del self.stale[name]
+            self.warnings.append(
+                view.uncomparable
+                or f"materialized view {name} is older than its rows, which changed during the "
+                f"check; refresh it after the last change: refresh materialized view {name}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A materialized view of the target, and how long its answer may take; 0 is for ever."""
+    """A materialized view of the target, and its query's timeout; 0 disables the timeout."""
 
     name: str
     oid: int
     seconds: float
 
 
-def population_diff(
+def read_views(
     source: Connection,
     target: Connection,
     moved: Mapping[str, str],
-    statement_timeout_seconds: float = 60.0,
-    *,
-    during_load: bool = False,
-) -> Diff:
-    """Materialized views of the target that are empty or stale; what has no statistics is told.
+    timeout_seconds: float = 60.0,
+    only: Collection[str] | None = None,
+) -> Reading:
+    """Compare each of the target's materialized views, or some, with its own query.
 
-    `moved` is the target's name of each relation of the source; others keep theirs. Definitions are
-    run on the target as the session's role. UnreadableError names views about which that told
-    nothing, unless others are wrong for certain. While rows still come, as `during_load` says,
-    whatever is fresh is soon stale, so that is only told.
+    `moved` maps names of the source's relations to those of the target; others keep theirs. Queries
+    run on the target as the session's role.
     """
-    theirs = {moved.get(name, name): filled for name, _, filled in _views(source, "source")}
-    outcome, populated = _Outcome(), 0
-    for name, oid, filled in _views(target, "target"):
-        if filled:
-            populated += 1
-            view, judged = _View(name, oid, statement_timeout_seconds), _Outcome()
-            _freshness(target, view, judged)
-            outcome.add(judged, only_told=during_load)
+    theirs = {moved.get(name, name): populated for name, _, populated in _views(source, "source")}
+    writes = {moved.get(str(name), str(name)): int(n) for name, n in source.execute(_WRITES)}
+    reading = Reading()
+    for name, oid, is_populated in _views(target, "target"):
+        if is_populated:
+            reading.populated += 1
+            if only is None or name in only:
+                _read(target, _View(name, oid, timeout_seconds), writes.get(name), reading)
         else:
-            _unpopulated(name, theirs.get(name), outcome)
-    if outcome.undecided and not outcome.problems:
-        raise UnreadableError(_words(outcome.undecided))
-    warnings = [*outcome.warnings, *_unanalyzed(target)]
-    if outcome.undecided:
-        warnings.append(_words(outcome.undecided))
-    facts: dict[str, Any] = {"populated": populated}
-    return Diff("*", tuple(outcome.problems), facts | ({"warnings": warnings} if warnings else {}))
+            _unpopulated(name, theirs.get(name), reading)
+    return reading
 
 
 def _views(connection: Connection, side: str) -> list[tuple[str, int, bool]]:
@@ -161,104 +208,87 @@ def _views(connection: Connection, side: str) -> list[tuple[str, int, bool]]:
         ) from error
 
 
-def _unpopulated(name: str, on_source: bool | None, outcome: _Outcome) -> None:
+def _unpopulated(name: str, on_source: bool | None, reading: Reading) -> None:
     remedy = f"refresh materialized view {name}"
     if on_source:
         message = f"materialized view {name} is not populated on the target: {remedy}"
-        outcome.problems.append(finding(name, "materialized view unpopulated", message))
+        reading.problems.append(finding(name, "materialized view unpopulated", message))
     elif on_source is None:
-        outcome.warnings.append(
-            f"materialized view {name}, which the source has not, is not populated: {remedy}"
+        reading.warnings.append(
+            f"materialized view {name} exists on the target only and is not populated: {remedy}"
         )
 
 
-def _freshness(target: Connection, view: _View, outcome: _Outcome) -> None:
+def _read(target: Connection, view: _View, writes: int | None, reading: Reading) -> None:
     try:
-        held, defined, alike = _compared(target, view, like_others=False)
-        if not alike:
-            held, defined, alike = _compared(target, view, like_others=True)
-        if not alike:
-            _stale(target, view, (held, defined), outcome)
+        contents = _contents(target, view, with_defaults=False)
+        if contents.held != contents.defined:
+            contents = _contents(target, view, with_defaults=True)
+        if contents.held != contents.defined:
+            reading.stale[view.name] = _stale(target, view, contents, writes)
     except psycopg.Error as error:
         if target.broken:
             raise UnreadableError(
-                f"materialized view {view.name}: the target could not be asked: "
+                f"materialized view {view.name}: the connection to the target was lost: "
                 f"{describe_error(error)}"
             ) from error
-        outcome.undecided.append(f"{view.name}: {_reason(target, view, error)}")
+        reading.undecided.append(f"{view.name}: {_reason(target, view, error)}")
 
 
-def _compared(target: Connection, view: _View, *, like_others: bool) -> tuple[int, int, bool]:
-    """Rows that the view holds, rows that its definition gives now, whether all are the same."""
+def _contents(target: Connection, view: _View, *, with_defaults: bool) -> Contents:
     with target.transaction() as savepoint:
-        if like_others:
+        if with_defaults:
             target.execute(_DEFAULTS)
         timeout = f"{int(view.seconds * 1000)}"
         target.execute("select set_config('statement_timeout', %s, true)", [timeout])
         ((definition,),) = target.execute(_DEFINITION, [view.oid]).fetchall()
-        query = _COMPARED.format(view.name, definition)
-        ((held, defined, alike),) = target.execute(query.encode()).fetchall()
-        raise psycopg.Rollback(savepoint)  # settings go back to what they were
-    return int(held), int(defined), bool(alike)
+        (row,) = target.execute(_COMPARED.format(view.name, definition).encode()).fetchall()
+        raise psycopg.Rollback(savepoint)  # resets the settings
+    return Contents(row[:3], row[3:])
 
 
-def _stale(target: Connection, view: _View, rows: tuple[int, int], outcome: _Outcome) -> None:
-    """Stale for certain, unless the definition may give something else each time."""
+def _stale(target: Connection, view: _View, contents: Contents, writes: int | None) -> StaleView:
+    """Return a finding, unless the query may give another result each time it runs."""
     ((by_moment, by_order),) = target.execute(_CALLS.encode(), [view.oid]).fetchall()
-    held, defined = rows
+    held, defined = contents.rows
     if by_moment:
-        why = "its definition depends on when, where or by whom it is run, so it cannot be compared"
-        outcome.uncomparable.append(f"{view.name}: {why}")
-    elif by_order and held == defined:
-        why = "it differs from its definition, which depends on the order in which rows are read"
-        outcome.uncomparable.append(f"{view.name}: {why}")
-    else:
-        message = (
-            f"materialized view {view.name} is stale: it holds {held:,} rows, its definition gives "
-            f"{defined:,} now{', of other contents' if held == defined else ''}: "
-            f"refresh materialized view {view.name}"
-        )
-        evidence = {"held": held, "defined": defined}
-        outcome.problems.append(finding(view.name, "materialized view stale", message, **evidence))
+        why = "its query depends on when, where or by whom it is run, so it cannot be compared"
+        return StaleView(contents, writes, None, f"{view.name}: {why}")
+    if by_order and held == defined:
+        why = "it differs from its query, whose result depends on the order in which rows are read"
+        return StaleView(contents, writes, None, f"{view.name}: {why}")
+    message = (
+        f"materialized view {view.name} is stale: it holds {_rows(held)}, its query gives "
+        f"{_rows(defined)}{' of other contents' if held == defined else ''}: "
+        f"refresh materialized view {view.name}"
+    )
+    evidence = {"held": held, "defined": defined}
+    return StaleView(
+        contents, writes, finding(view.name, "materialized view stale", message, **evidence)
+    )
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def _reason(target: Connection, view: _View, error: psycopg.Error) -> str:
-    # asked of the present, not of the snapshot
+    # the function reads the catalog's current state, not the snapshot's
     gone = target.execute("select pg_relation_filenode(%s::oid) is null", [view.oid]).fetchone()
     if gone == (True,):
-        return "it was dropped meanwhile; run again"
+        return "it was dropped during the check; run again"
     if isinstance(error, psycopg.errors.QueryCanceled):
-        return f"its definition did not answer within {view.seconds:g} s; allow more"
-    if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return "the role may not read it or what it is made of; grant select on both"
-    return f"it cannot be compared with its definition: {describe_error(error)}"
-
-
-def _words(undecided: Sequence[str]) -> str:
-    return f"materialized views may be stale, or not: {_some(undecided)}; refresh them to be sure"
-
-
-def _unanalyzed(target: Connection) -> Iterator[str]:
-    """One sentence about tables that hold rows and have no statistics."""
-    try:
-        with target.transaction():
-            found = target.execute(_UNANALYZED.encode()).fetchall()
-            names = [name for name, *relation in found if _holds_rows(target, relation)]
-    except psycopg.Error as error:
-        yield f"whether tables have statistics could not be found out: {describe_error(error)}"
-        return
-    if names:
-        yield (
-            f"{len(names):,} relations hold rows and have no statistics, so that plans are "
-            f"guesses: {_some(names)}; run analyze"
+        return (
+            f"its query did not end within {view.seconds:g} s; raise "
+            "budgets.statement_timeout_seconds"
         )
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return "the role may not read it or the tables of its query; grant select on both"
+    return f"it cannot be compared with its query: {describe_error(error)}"
 
 
-def _holds_rows(target: Connection, relation: Sequence[str]) -> bool:
-    query = sql.SQL("select exists (select from {})").format(sql.Identifier(*relation))
-    return target.execute(query).fetchone() == (True,)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return "; ".join(names[:_SHOWN]) + more
+def _undetermined(undecided: Sequence[str]) -> str:
+    return (
+        f"could not determine whether these materialized views are stale: "
+        f"{first_names(undecided)}; run refresh materialized view"
+    )
