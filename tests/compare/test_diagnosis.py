@@ -8,16 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgcutover.compare.differences import diagnosis as naming
-from pgcutover.compare.differences.diagnosis import SHOWN_CHARACTERS, UNNAMED, Cell, diagnose
-from pgcutover.compare.differences.row_sample import diagnosed_columns
+from pgcutover.compare.differences.causes import numbers, structures, texts, times
+from pgcutover.compare.differences.diagnosis import SHOWN_CHARACTERS, UNNAMED, ValueSample, diagnose
+from pgcutover.compare.differences.row_sample import diagnose_columns
 
-OUR_WORDS = inspect.getsource(naming)
+OUR_WORDS = "".join(map(inspect.getsource, (naming, numbers, structures, texts, times)))
 
 
-def cell(text: str | None) -> Cell:
+def cell(text: str | None) -> ValueSample:
     octets = (text or "").encode()
     digest = None if text is None else hashlib.sha256(octets).digest()
-    return Cell(text and text[:SHOWN_CHARACTERS], len(text or ""), len(octets), digest)
+    return ValueSample(text and text[:SHOWN_CHARACTERS], len(text or ""), len(octets), digest)
 
 
 def named(*pairs: tuple[str | None, str | None]) -> str:
@@ -69,6 +70,104 @@ def named(*pairs: tuple[str | None, str | None]) -> str:
         ),
         ([("2026-01-01", "2026-01-02")], "constant time shift of +86400 s"),
         ([("a", "b"), ("b", "a")], "values swapped between rows"),
+        ([("Zo\u00eb", "Zoe\u0308")], "Unicode normalization differs"),
+        ([("\ufb01n \u2460", "fin 1")], "compatibility characters replaced"),
+        ([("Zo\u00eb", "Zoe")], "accents lost"),
+        ([("\u201cyes\u201d", '"yes"')], "typographic characters replaced"),
+        ([("ok \U0001f44d!", "ok !")], "characters outside the BMP lost"),
+        ([("na\u00efve", "nave")], "non-ASCII characters lost"),
+        ([("cafÃ©", "café")], "text decoded in the wrong encoding"),
+        ([("\u041f\u0440\u0438", "\u0420\u045f\u0421\u0402\u0420\u0451")],
+         "text decoded in the wrong encoding"),
+        ([("a\r\nb", "a\nb")], "line endings differ"),
+        ([("  abc", "abc")], "leading blanks differ"),
+        ([("a\\b", "ab"), ("c\\\\d", "c\\d")], "backslashes lost or doubled"),
+        ([("a\\b", "a\\\\b")], "backslashes lost or doubled"),
+        ([("it's", "it''s")], "quotes doubled"),
+        ([("abc", '"abc"')], "wrapped in quotes"),
+        ([("a < b", "a &lt; b")], "HTML entities escaped or unescaped"),
+        ([("a b/c", "a%20b%2Fc")], "percent-encoded"),
+        ([("caf\u00e9", "caf\\u00e9")], "characters escaped with backslashes"),
+        ([("patient", "cGF0aWVudA==")], "encoded as base64"),
+        ([("\\x00ff", "AP8=")], "bytes encoded as base64"),
+        ([("\\x0102", "\\x0201")], "byte order reversed"),
+        ([("\\x00000102", "\\x0102")], "zero bytes lost or added"),
+        ([("abc", hashlib.md5(b"abc", usedforsecurity=False).hexdigest())],
+         "replaced by its digest"),
+        ([("a long text", "a long...")], "truncated with an ellipsis"),
+        ([("4111111111111111", "************1111")], "characters masked"),
+        ([("secret", "***")], "characters masked"),
+        ([("Dr. House", "House")], "beginning lost"),
+        ([("a", "x-a"), ("b", "x-b")], "the same text added before every value"),
+        ([("a", "a;"), ("b", "b;")], "the same text added after every value"),
+        ([("long text", "__debezium_unavailable_value"), ("{}", "__debezium_unavailable_value")],
+         "a mover's placeholder for an unchanged large value"),
+        ([("\\x00", "\\x" + b"__debezium_unavailable_value".hex())],
+         "a mover's placeholder for an unchanged large value"),
+        ([("007", "7"), ("0100", "100")], "leading zeros lost"),
+        ([("1.5", "1,5")], "decimal point became a comma"),
+        ([("-5", "5"), ("-7", "7")], "sign inverted or lost"),
+        ([("9223372036854775000", "2147483647")], "integer clamped to its type's limit"),
+        ([("4294967297", "1")], "integer overflow wrapped around"),
+        ([("9007199254740993", "9007199254740992")], "number converted through double precision"),
+        ([("3.141592653", "3.1415927410125732")], "number converted through single precision"),
+        ([("12.34", "1234"), ("5", "500")], "number multiplied by 100"),
+        ([("1234", "12.34"), ("500", "5.00")], "number divided by 100"),
+        ([("10", "11"), ("20", "21")], "number changed by the same difference in every row"),
+        ([("t", "f"), ("f", "t")], "boolean inverted"),
+        ([("true", "1")], "boolean written differently"),
+        ([("12:00:00+02", "10:00:00+00")], "UTC offset changed, same instant"),
+        ([("24:00:00", "00:00:00")], "24:00 became 00:00"),
+        ([("1 mon", "30 days"), ("1 day", "24:00:00")], "interval units converted"),
+        ([("2026-01-02 03:04:05", "2026-01-02 00:00:00")], "time of day lost"),
+        ([("2026-01-02 03:04:05", "2026-01-02 03:04:00")], "seconds lost"),
+        ([("2026-03-04", "2026-04-03")], "day and month swapped"),
+        ([("2026-03-04", "1926-03-04")], "century changed"),
+        (
+            [("2026-01-01 10:00:00", "2026-01-01 21:00:00"),
+             ("2026-07-01 10:00:00", "2026-07-01 20:00:00")],
+            "time shift by a zone with daylight saving, +36000 s or +39600 s",
+        ),
+        (
+            [("2026-01-01 10:00:00.1", "2026-01-01 10:00:00.3"),
+             ("2026-07-01 10:00:00.7", "2026-07-01 10:00:00.8")],
+            "times up to 5 s apart, as two clock readings are",
+        ),
+        (
+            [("2026-01-03 10:00:00", "2026-01-01 10:00:00"),
+             ("2026-07-09 10:00:00", "2026-07-02 11:00:00")],
+            "earlier on the target in every sampled row",
+        ),
+        ([('{"a": 9007199254740993}', '{"a": 9007199254740992}')],
+         "JSON numbers converted through double precision"),
+        ([('{"a": 1, "b": null}', '{"a": 1}')], "null members of JSON lost or added"),
+        ([('{"a": 1}', '"{\\"a\\": 1}"')], "JSON stored as a JSON string"),
+        ([('"a"=>"1", "b"=>NULL', '"b"=>NULL,"a"=>"1"')], "hstore rewritten with the same pairs"),
+        ([("[0:1]={1,2}", "{1,2}")], "array bounds lost"),
+        ([("{{1,2},{3,4}}", "{1,2,3,4}")], "array dimensions flattened"),
+        ([("{1,2,3}", "{3,1,2}")], "array elements in another order"),
+        ([("{1,2,2}", "{1,2}")], "array elements lost"),
+        ([("{a,b}", '["a","b"]')], "array written as JSON"),
+        ([("[1,5)", "[1,5]")], "range bound changed between inclusive and exclusive"),
+        ([("10.0.0.1/24", "10.0.0.0/24")], "host bits of the address lost"),
+        ([("10.0.0.1/24", "10.0.0.1")], "netmask lost or changed"),
+        ([("00112233-4455-6677-8899-aabbccddeeff", "33221100-5544-7766-8899-aabbccddeeff")],
+         "UUID with its first fields in the other byte order"),
+        ([("00112233-4455-6677-8899-aabbccddeeff", "00112233445566778899AABBCCDDEEFF")],
+         "hexadecimal digits grouped differently"),
+        ([("'fat':2A 'cat':3", "'fat' 'cat'")], "positions of lexemes lost"),
+        ([("<a x='1' y='2'/>", '<a y="2" x="1"></a>')], "XML rewritten with the same content"),
+        ([("0101000020E6100000" + "00" * 16, "0101000000" + "00" * 16)],
+         "SRID of the geometry lost or changed"),
+        ([("a", "z"), ("b", "z"), ("c", "z")], "all became the same value"),
+        ([("a", "d"), ("b", "a"), ("c", "b"), ("d", "c"), ("e", "q")], "values of other rows"),
+        ([("new", "10"), ("old", "20"), ("new", "10"), ("old", "20")],
+         "each value replaced by another one, always the same"),
+        ([("abc  ", "abc"), ("de ", "de"), ("x", "y")],
+         "trailing blanks differ in 2 of 3 sampled rows, values differ in the rest"),
+        ([("abc  ", "abc"), ("x", "y"), ("z", "q")], UNNAMED),
+        ([("1", "2"), ("5", "9")], UNNAMED),
+        ([("t", "t2"), ("", "x")], UNNAMED),
         ([("a", "b")], UNNAMED),
         ([("2026-02-31x", "2026-02-30x")], UNNAMED),
         ([("99", "12")], UNNAMED),
@@ -95,14 +194,14 @@ def test_long_values_are_told_apart_by_length_and_digest():
 def test_columns_that_traded_their_values_are_named_together():
     source = {b"1": (cell("a"), cell("b"), cell("same")), b"2": (cell("c"), cell("d"), cell(None))}
     target = {b"1": (cell("b"), cell("a"), cell("same")), b"2": (cell("d"), cell("c"), cell(None))}
-    assert diagnosed_columns(("x", "y", "z"), source, target) == {
+    assert diagnose_columns(("x", "y", "z"), source, target) == {
         "x": "values swapped with y",
         "y": "values swapped with x",
     }
 
 
 def test_rows_that_are_there_on_one_side_only_are_left_out():
-    assert diagnosed_columns(("x",), {b"1": (cell("a"),)}, {b"2": (cell("b"),)}) == {}
+    assert diagnose_columns(("x",), {b"1": (cell("a"),)}, {b"2": (cell("b"),)}) == {}
 
 
 values = st.none() | st.text(max_size=30) | st.decimals().map(str) | st.datetimes().map(str)

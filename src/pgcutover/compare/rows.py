@@ -10,7 +10,7 @@ from psycopg import sql
 
 from pgcutover.compare.differences.counts import SAMPLE_LIMIT, Suspect, Tally, unpacked
 from pgcutover.compare.differences.distribution import spread
-from pgcutover.compare.differences.row_sample import Sampled, diagnosed_columns, sampled
+from pgcutover.compare.differences.row_sample import RowSample, diagnose_columns, fetch_sample
 from pgcutover.compare.differences.within_tolerance import judged
 from pgcutover.compare.live.fence import Fence
 from pgcutover.compare.live.recheck import settle
@@ -151,7 +151,7 @@ def row_diff(found: Scan, salt: str, what: str = "rows") -> Diff:
         return Diff(question.name, (), found.facts)
     kept = [s for kind in found.tally.sampled.values() for s in kind]
     one, other = _sampled(question, kept)
-    columns = diagnosed_columns(question.target.table.columns, one.cells, other.cells)
+    columns = diagnose_columns(question.target.table.columns, one.values, other.values)
     findings = tuple(_findings(found, columns, (one, other), salt, what))
     return Diff(question.name, findings, found.facts)
 
@@ -168,13 +168,13 @@ def refuse_moving(found: Scan, salt: str) -> None:
     )
 
 
-def _sampled(question: Question, kept: Sequence[Suspect]) -> tuple[Sampled, Sampled]:
+def _sampled(question: Question, kept: Sequence[Suspect]) -> tuple[RowSample, RowSample]:
     """Nothing where bytes are no text: that the rows differ is known all the same."""
     try:
-        return question.both(lambda side: sampled(side, question.grid, kept))
+        return question.both(lambda side: fetch_sample(side, question.grid, kept))
     except UnreadableError as error:
         if isinstance(error.__cause__, psycopg.errors.CharacterNotInRepertoire):
-            return Sampled(), Sampled()
+            return RowSample(), RowSample()
         raise
 
 
@@ -312,7 +312,7 @@ _WORDS = {
 
 
 def _findings(
-    found: Scan, columns: Mapping[str, str], read: Sequence[Sampled], salt: str, what: str
+    found: Scan, columns: Mapping[str, str], read: Sequence[RowSample], salt: str, what: str
 ) -> Iterator[Finding]:
     question, counted = found.question, found.tally
     name = question.name

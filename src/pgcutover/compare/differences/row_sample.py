@@ -1,4 +1,4 @@
-"""Which columns of a changed row differ, and what happened to them."""
+"""Samples rows that differ, and names the columns and what happened to them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from pgcutover.compare.differences.counts import Suspect
-from pgcutover.compare.differences.diagnosis import SHOWN_CHARACTERS, Cell, diagnose
+from pgcutover.compare.differences.diagnosis import SHOWN_CHARACTERS, ValueSample, diagnose
 from pgcutover.compare.hashing.row_text import digest_of, key_digest, value_text
 from pgcutover.compare.plan.model import Side
 from pgcutover.compare.scan.key_domain import Cell as GridCell
@@ -16,28 +16,42 @@ from pgcutover.compare.scan.range_scan import VERSION, located
 
 Versions = Counter[tuple[int, int]]
 """How often each row hash is there, with the transaction that wrote it."""
-Cells = dict[int, tuple[Cell, ...]]
-"""The cells of a row by the hash of its key."""
+_COLUMNS_A_QUERY = 400  # of four expressions each
+Values = dict[int, tuple[ValueSample, ...]]
+"""The values of a row by the hash of its key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sampled:
-    """What one side holds of some keys: digests by which reports name them, and cells."""
+class RowSample:
+    """Rows of some keys on one side: digests by which reports name them, and values."""
 
     digests: dict[int, bytes] = field(default_factory=dict, repr=False)
-    cells: Cells = field(default_factory=dict, repr=False)
+    values: Values = field(default_factory=dict, repr=False)
 
 
-def sampled(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> Sampled:
-    """The rows of those keys; cells of a key that is there twice are left out."""
-    found: dict[int, list[tuple[Cell, ...]]] = {}
+def fetch_sample(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> RowSample:
+    """Return the rows of those keys; values of a key that is there twice are left out.
+
+    A query returns at most 1664 columns (PostgreSQL 17, appendix K "PostgreSQL Limits"), so a
+    wide table is read in several queries of the same snapshot.
+    """
     digests: dict[int, bytes] = {}
-    rows, _ = side.session.ask(_query(side, grid, suspects))
-    for key, digest, *parts in rows:
-        row = tuple(Cell(*parts[i : i + 4]) for i in range(0, len(parts), 4))
-        found.setdefault(key, []).append(row)
-        digests[key] = digest
-    return Sampled(digests, {key: rows[0] for key, rows in found.items() if len(rows) == 1})
+    values: dict[int, tuple[ValueSample, ...]] = {}
+    repeated: set[int] = set()
+    for columns in _groups(side.table.columns):
+        rows, _ = side.session.ask(_query(side, grid, suspects, columns))
+        digests = {key: digest for key, digest, *_ in rows}
+        repeated |= {key for key, times in Counter(row[0] for row in rows).items() if times > 1}
+        for key, _, *parts in rows:
+            read = tuple(ValueSample(*parts[i : i + 4]) for i in range(0, len(parts), 4))
+            values[key] = (*values.get(key, ()), *read)
+    return RowSample(digests, {k: row for k, row in values.items() if k not in repeated})
+
+
+def _groups(columns: Sequence[str]) -> list[Sequence[str]]:
+    """Return the columns in groups, one empty group for a table without columns."""
+    starts = range(0, len(columns), _COLUMNS_A_QUERY) or range(1)
+    return [columns[start : start + _COLUMNS_A_QUERY] for start in starts]
 
 
 def versions_of(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> dict[int, Versions]:
@@ -55,20 +69,22 @@ def versions_of(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> d
     return found
 
 
-def diagnosed_columns(names: Sequence[str], source: Cells, target: Cells) -> dict[str, str]:
-    """Column, and the disease its values show over the sampled rows."""
+def diagnose_columns(names: Sequence[str], source: Values, target: Values) -> dict[str, str]:
+    """Return the differing columns, and the cause that their sampled values show."""
     keys = sorted(source.keys() & target.keys())
     pairs = {
         name: found
         for n, name in enumerate(names)
         if (found := [(source[k][n], target[k][n]) for k in keys if source[k][n] != target[k][n]])
     }
-    traded = _traded_columns(pairs)
-    return {n: traded.get(n) or diagnose(found) for n, found in sorted(pairs.items())}
+    swapped = _swapped_columns(pairs)
+    return {n: swapped.get(n) or diagnose(found) for n, found in sorted(pairs.items())}
 
 
-def _traded_columns(pairs: Mapping[str, Sequence[tuple[Cell, Cell]]]) -> dict[str, str]:
-    """Columns that hold each other's values in every sampled row."""
+def _swapped_columns(
+    pairs: Mapping[str, Sequence[tuple[ValueSample, ValueSample]]],
+) -> dict[str, str]:
+    """Return columns that hold each other's values in every sampled row."""
     return {
         name: f"values swapped with {other}"
         for name, found in pairs.items()
@@ -77,12 +93,12 @@ def _traded_columns(pairs: Mapping[str, Sequence[tuple[Cell, Cell]]]) -> dict[st
     }
 
 
-def _query(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Composed:
-    return sql.SQL("select r.{key}, {digest}, {cells} from {rows}").format(
-        key=KEY,
-        digest=key_digest(side.table),
-        cells=sql.SQL(", ").join([_cell(column) for column in side.table.columns]),
-        rows=among(side, grid, suspects),
+def _query(
+    side: Side, grid: Grid | None, suspects: Sequence[Suspect], columns: Sequence[str]
+) -> sql.Composed:
+    selected = [sql.SQL("r.{}").format(KEY), key_digest(side.table), *map(_value, columns)]
+    return sql.SQL("select {} from {}").format(
+        sql.SQL(", ").join(selected), among(side, grid, suspects)
     )
 
 
@@ -105,7 +121,7 @@ def _places(suspects: Sequence[Suspect]) -> list[GridCell | None]:
     return [] if None in cells else cells
 
 
-def _cell(column: str) -> sql.Composed:
+def _value(column: str) -> sql.Composed:
     """Text and digest are NULL where the value is, but not where a composite holds NULLs."""
     return sql.SQL(
         "case when {c} is distinct from null then left({v}, {n}) end, char_length({v}),"

@@ -46,7 +46,7 @@ def text_of(
     `instead` holds the texts of columns that are not written as they are.
     """
     pieces = [_piece(column, encoding, instead.get(column)) for column in columns]
-    return sql.SQL(" || ").join(pieces)
+    return sql.SQL(" || ").join(pieces) if pieces else sql.SQL("''").format()
 
 
 def value_text(column: str) -> sql.Composed:

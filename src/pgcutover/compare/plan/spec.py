@@ -30,7 +30,7 @@ def sides(
     left_out = {*options.excluded_columns, *dropped_columns(manifest, table)}
     pairs = [p for p in table.columns if p[1] not in left_out]
     _refuse_missing(manifest, table, [target for _, target in pairs])
-    if not pairs:
+    if not pairs and (table.columns or table.removed_columns):
         raise UnreadableError(f"{table}: it has no column to compare, so nothing can be proven")
     key = key_columns(manifest, table, options)
     may_be_null = _may_be_null(manifest, table, key)
