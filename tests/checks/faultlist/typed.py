@@ -31,7 +31,7 @@ NUMBERS = [
         "numbers",
         "NaN became NULL",
         "f8 = null, num = null where id = 53",
-        "f8 (a value became NULL)",
+        "f8 (NaN became NULL)",
     ),
     typed(
         "DAT-26",

@@ -153,7 +153,7 @@ NULLS = [
         "NULL",
         "{} became NULL",
         "ta = null where id = 52",
-        "ta (a value became NULL)",
+        "ta ({} became NULL)",
     ),
     typed(
         "null-composite",
@@ -181,7 +181,7 @@ NULLS = [
         "NULL",
         "empty bytes became NULL",
         "by = null where id = 52",
-        "by (a value became NULL)",
+        "by (empty bytes became NULL)",
     ),
 ]
 TRADED = [

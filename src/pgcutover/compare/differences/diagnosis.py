@@ -23,6 +23,7 @@ _CONSTANTS = {
     "None": "the text None",
     "{}": "{}",
     "[]": "[]",
+    "\\x": "empty bytes",
     "NaN": "NaN",
     "00000000-0000-0000-0000-000000000000": "the nil UUID",
     "1970-01-01": "the Unix epoch",

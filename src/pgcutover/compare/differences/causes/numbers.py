@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from pgcutover.compare.differences.causes import Pair
 
 _DIGITS = 131_072  # before the decimal point, as numeric allows; a text may claim more
+_DMS_SCALE = 6  # DMS converts a numeric without precision to numeric(28,6)
 _WIDTHS = (8, 16, 32, 64)
 _LIMITS = {Decimal(limit) for n in _WIDTHS for limit in (2 ** (n - 1) - 1, -(2 ** (n - 1)))}
 _FACTORS = {
@@ -63,12 +64,15 @@ def _clamped(a: str, b: str) -> bool:
 
 
 def _double(a: str, b: str) -> bool:
-    """Whether only the digits that a double precision number keeps are left."""
+    """Whether the text is what PostgreSQL prints after a cast to double precision and back."""
     both = _finite(a, b)
-    if both is None or both[0] == both[1]:
+    if both is None or both[0] == both[1] or len(both[0].as_tuple().digits) <= 15:
         return False
+    if both[1].as_tuple().exponent == -_DMS_SCALE:
+        return False  # rounding to that scale is the likelier cause
     with suppress(OverflowError):
-        return len(both[0].as_tuple().digits) > 15 and float(both[0]) == float(both[1])
+        kept = float(both[0])
+        return both[1] in (Decimal(repr(kept)), Decimal(f"{kept:.15g}"))
     return False
 
 
