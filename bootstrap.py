@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Run this checkout's gate or its tests with nothing installed but Python 3.11+ and pip.
 
-    python3 bootstrap.py gate [ARGS]         rehearse the migration and gate its cutover
+    python3 bootstrap.py rehearse [ARGS]     run a demo migration on embedded servers and judge it
+    python3 bootstrap.py gate [ARGS]         judge the databases that migration.toml names
     python3 bootstrap.py test [ARGS]         run all tests
     python3 bootstrap.py -e ENV [-- ARGS]    run any other environment of tox.ini
 
-ARGS go to the environment's command, which is pytest for gate and test; it runs in the checkout.
+ARGS are passed to the command, which is pytest for the first three; it runs in the checkout.
 The exit code is that command's own (gate: 0 PASS, 1 FAIL, 3 UNKNOWN); 3 also when it could not be
 started, 2 for a wrong call, 130 after ctrl-c. The first run installs into .venv and .tox.
 """
@@ -26,7 +27,7 @@ from pathlib import Path
 if sys.version_info < (3, 11):  # noqa: UP036 - see above
     sys.stderr.write(
         "bootstrap: Python 3.11 or newer is needed and this is {}.{}; run it with a newer one, "
-        "for example: python3.11 bootstrap.py gate\n".format(*sys.version_info)
+        "for example: python3.11 bootstrap.py rehearse\n".format(*sys.version_info)
     )
     sys.exit(3)
 
@@ -38,8 +39,10 @@ NO_UV = VENV / "pgcutover-no-uv"
 TOX = ROOT / ".tox"
 LOG = TOX / "bootstrap.log"
 TOX_REQUIREMENT = "tox>=4.30,<5"
-# installed in editable mode: new sources need no new installation, so the next run can skip it
-SHORT_FORMS = ("gate", "test")
+# the short forms: the environment of tox.ini and the first arguments of its command. These are
+# editable installations: changed sources need no new installation
+SHORT_FORMS = {"rehearse": ("gate", ["--rehearse"]), "gate": ("gate", []), "test": ("test", [])}
+QUIET_ENVIRONMENTS = ("gate", "test")
 CANNOT_START, WRONG_CALL = 3, 2
 
 TROUBLES = (
@@ -157,7 +160,8 @@ def main(words):
 def parse(words):
     """The environment and the arguments for its command, or None for a wrong call."""
     if words and words[0] in SHORT_FORMS:
-        return words[0], words[1:]
+        env, first = SHORT_FORMS[words[0]]
+        return env, [*first, *words[1:]]
     if words[:1] == ["-e"] and len(words) > 1 and words[2:3] in ([], ["--"]):
         return words[1], words[3:]
     return None
@@ -171,8 +175,8 @@ def run(env, args):
         if not tox_works():
             make_venv()
         prepare(env)
-    # quiet in the short forms: the last lines on the screen are pytest's
-    quiet = ["-qq"] if env in SHORT_FORMS else []
+    # tox is quiet here: the last lines on the screen are pytest's
+    quiet = ["-qq"] if env in QUIET_ENVIRONMENTS else []
     passed_on = ["--", *args] if args else []
     return PROGRAM.run(tox(*quiet, "-e", env, "--skip-pkg-install", *passed_on))
 
@@ -280,7 +284,7 @@ def prepare(env):
     """Install the environment of tox.ini, unless what it is made from has not changed."""
     stamp = TOX / env / "pgcutover-stamp"
     before, files = stamp.read_text() if stamp.is_file() else "", fingerprint_of_files()
-    if before == place() + files and env in SHORT_FORMS:
+    if before == place() + files and env in QUIET_ENVIRONMENTS:
         return
     say(f"installing what {env} needs into .tox" + ("" if before else " (a minute at first)"))
     # an interrupted installation has no stamp, and a moved one is no good: from nothing then

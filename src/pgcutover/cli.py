@@ -1,6 +1,7 @@
-"""The command line. The gate itself is `pytest --pyargs pgcutover.checks`."""
+"""The command `pgcutover`. Its gate and rehearse run `pytest --pyargs pgcutover.checks`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -9,8 +10,12 @@ from pgcutover.errors import PgCutoverError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand; its exit code, or 3 with one sentence for an error of ours."""
-    arguments = _parser().parse_args(argv)
+    """Run a subcommand and return its exit code: 3, with one sentence, for an error of ours."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and arguments.run is not _run_checks:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
     try:
         code: int = arguments.run(arguments)
     except PgCutoverError as error:
@@ -21,19 +26,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+_RUNS = (
+    ("rehearse", "run a demo migration on embedded servers and judge it", ["--rehearse"]),
+    ("gate", "judge the databases that migration.toml names", []),
+)
+_EPILOG = "All further arguments are passed to pytest; docs/options.md lists the options of a run."
+
+
+def _run_checks(arguments: argparse.Namespace) -> int:
+    # pytest must be the first to import pgcutover, or it cannot rewrite the asserts of the checks
+    pytest = [sys.executable, "-P", "-m", "pytest", "--pyargs", "pgcutover.checks"]
+    usual = ["-n", "2", "-p", "no:cacheprovider"]
+    os.execv(sys.executable, [*pytest, *usual, *arguments.options, *arguments.rest])  # noqa: S606 - no shell
+
+
 def _parser() -> argparse.ArgumentParser:
     from pgcutover.embedded import command
     from pgcutover.schema import cli as schema_command
 
-    parser = argparse.ArgumentParser(prog="pgcutover", description=__doc__)
+    parser = argparse.ArgumentParser(prog="pgcutover", description="Gate a PostgreSQL migration.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, summary, options in _RUNS:
+        run = commands.add_parser(name, help=summary, description=summary, epilog=_EPILOG)
+        run.set_defaults(run=_run_checks, options=options)
     servers = commands.add_parser("servers", help="start two PostgreSQL servers and wait")
     command.add_arguments(servers)
     servers.set_defaults(run=command.run)
-    schema = commands.add_parser("schema", help="compare schemas, and print what would mend one")
+    schema = commands.add_parser("schema", help="compare schemas, and print the SQL that fixes one")
     schema_command.add_arguments(schema)
-    pages = commands.add_parser("pages", help="print a page of docs/ that the code writes")
+    pages = commands.add_parser("pages", help="print a generated page of docs/")
     pages.add_argument("page", choices=("checks", "keys", "options"))
     pages.set_defaults(run=_print_page)
     return parser
@@ -45,7 +67,7 @@ def _print_page(arguments: argparse.Namespace) -> int:
 
 
 def page(name: str) -> str:
-    """The text of docs/checks.md, docs/migration-toml.md or docs/options.md."""
+    """Return the text of docs/checks.md, docs/migration-toml.md or docs/options.md."""
     from pgcutover import generated_docs
 
     if name == "checks":

@@ -133,7 +133,7 @@ class Budgets:
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The embedded run that happens when no DSN is set."""
+    """The demo migration on embedded servers, which `pgcutover rehearse` runs."""
 
     source_major: int = 15
     target_major: int = 17

@@ -56,7 +56,7 @@ def options_page() -> str:
         "# Options of a run",
         "",
         "Written by `pgcutover pages options`. They go after the command:",
-        "`python3 bootstrap.py gate --scale 5`, `pytest --pyargs pgcutover.checks --out here`.",
+        "`python3 bootstrap.py rehearse --scale 5`, `pytest --pyargs pgcutover.checks --out here`.",
         "",
         "| option | meaning |",
         "| --- | --- |",

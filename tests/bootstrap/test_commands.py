@@ -26,6 +26,12 @@ def test_arguments_reach_the_command_unchanged(ready: Any, form: list[str]) -> N
     assert called(done)["words"] == ["0", *ODD]
 
 
+def test_rehearse_runs_the_command_of_the_gate_with_its_option(ready: Any) -> None:
+    told = called(ready.run("rehearse", "--scale", "5"))
+    assert told["words"] == ["--rehearse", "--scale", "5"]
+    assert told["prefix"] == str(ready.folder / ".tox" / "gate")
+
+
 def test_command_runs_in_the_checkout_called_from_anywhere(ready: Any) -> None:
     told = called(ready.run("gate"))
     assert told["cwd"] == str(ready.folder)

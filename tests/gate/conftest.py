@@ -38,7 +38,8 @@ class Outcome:
 class GateRun:
     """A gate in a process and a temporary folder of its own, so that leftovers can be seen."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]):
+    def __init__(self, folder: Path, environment: dict[str, str], *options: str):
+        self.options = options
         self.folder, self.temporary = folder, folder / "tmp"
         self.temporary.mkdir(mode=0o755, parents=True)
         folder.chmod(0o755)
@@ -49,7 +50,7 @@ class GateRun:
     def start(self, *arguments: str) -> subprocess.Popen:
         with self.log.open("wb") as log:
             return subprocess.Popen(
-                [*GATE, "--out", str(self.folder / "out"), *arguments],
+                [*GATE, "--out", str(self.folder / "out"), *self.options, *arguments],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=log,
@@ -71,8 +72,8 @@ class GateRun:
 
 @pytest.fixture
 def rehearsal(reachable_folder) -> GateRun:
-    """A rehearsal: no DSN is set."""
-    return GateRun(reachable_folder, {})
+    """A rehearsal, with no DSN in the environment."""
+    return GateRun(reachable_folder, {}, "--rehearse")
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ def test_a_sabotaged_rehearsal_fails_and_names_table_key_and_column(rehearsal):
         outcome.text,
     )
     assert outcome.document["migration"]["sabotage"] == "null-turned-empty"
+    assert "verdict   FAIL of a REHEARSAL; 1 of" in outcome.text
+    assert outcome.text.splitlines()[-2].startswith("REHEARSAL on embedded servers")
     assert (rehearsal.folder / "out" / "signoff.html").exists()
     assert (rehearsal.folder / "out" / "allure.html").exists()
     nothing_left(rehearsal)

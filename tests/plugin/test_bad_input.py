@@ -59,9 +59,66 @@ def test_table_that_the_source_lacks(migration):
     refused(migration.gate(), "public.patients", "which the source does not have")
 
 
-def test_one_dsn_alone_is_no_rehearsal(migration):
+def test_every_variable_that_is_not_set_is_named_and_nothing_is_rehearsed(migration):
+    migration.environment = {"PGCUTOVER_SOURCE_DSN": ""}
+    outcome = migration.gate()
+    assert outcome.code == 4
+    refused(
+        outcome,
+        "PGCUTOVER_SOURCE_DSN is not set (source.dsn_env)",
+        "PGCUTOVER_TARGET_DSN is not set (target.dsn_env)",
+        'use "rehearse" instead of "gate"',
+    )
+    assert "listens on port" not in outcome.text
+
+
+def test_one_dsn_alone_is_refused(migration):
     del migration.environment["PGCUTOVER_TARGET_DSN"]
     refused(migration.gate(), "PGCUTOVER_TARGET_DSN is not set")
+
+
+def test_misspelt_variable_is_recognised(migration):
+    dsn = migration.environment.pop("PGCUTOVER_TARGET_DSN")
+    migration.environment["PGCUTOVER_TARGET_DNS"] = dsn
+    refused(migration.gate(), "PGCUTOVER_TARGET_DSN is not set", "but PGCUTOVER_TARGET_DNS is")
+
+
+def test_variable_that_bootstrap_does_not_pass_on_is_refused_for_that(migration):
+    edit(migration, "PGCUTOVER_TARGET_DSN", "NEW_DATABASE")
+    migration.environment["TOX_ENV_NAME"] = "gate"
+    words = "begin with PGCUTOVER_, so rename it, for example to PGCUTOVER_NEW_DATABASE"
+    refused(migration.gate(), "NEW_DATABASE is not set", words)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"), [("source", "marker_dsn_env"), ("schema", "scratch_dsn_env")]
+)
+def test_any_variable_that_the_file_names_must_be_set(migration, section, key):
+    with (migration.folder / "migration.toml").open("a") as file:
+        if section == "schema":
+            file.write("[schema]\n")
+    edit(migration, f"[{section}]\n", f'[{section}]\n{key} = "PGCUTOVER_OTHER"\n')
+    refused(migration.gate(), f"PGCUTOVER_OTHER is not set ({section}.{key})")
+
+
+def test_provision_needs_the_owner_of_the_target(migration):
+    refused(migration.gate("--provision"), "name the variable", "target.provision_dsn_env")
+    edit(migration, "[target]\n", '[target]\nprovision_dsn_env = "PGCUTOVER_OWNER"\n')
+    refused(migration.gate("--provision"), "PGCUTOVER_OWNER is not set (target.provision_dsn_env)")
+    assert migration.gate().code == 0
+
+
+def test_marker_table_that_no_mover_copies_is_refused_before_any_check(migration):
+    edit(migration, "[source]\n", '[source]\nmarker_dsn_env = "PGCUTOVER_MARKER_DSN"\n')
+    migration.environment["PGCUTOVER_MARKER_DSN"] = migration.databases.source
+    outcome = migration.gate()
+    refused(outcome, "schema.marker_table 'public.pgcutover_marker' is not a mapped table")
+    assert (outcome.code, outcome.document) == (3, {})
+
+
+def test_folder_without_migration_toml_is_refused(migration):
+    (migration.folder / "migration.toml").unlink()
+    refused(migration.gate(), "no migration.toml in this folder")
 
 
 def test_a_dsn_in_the_file_is_refused_and_not_printed(migration):
@@ -115,7 +172,7 @@ def test_the_same_database_twice(migration):
 
 
 def test_rehearsal_options_are_refused_on_real_databases(migration):
-    refused(migration.gate("--sabotage", "row-deleted"), "--sabotage is for rehearsals only")
+    refused(migration.gate("--sabotage", "row-deleted"), "--sabotage is for a rehearsal only")
 
 
 def test_no_permission_on_one_table_leaves_the_rest_judged(migration):

@@ -274,9 +274,7 @@ def test_checkpoints_outlive_a_killed_run_and_go_with_a_complete_one(migration):
 
 
 def test_resume_is_refused_in_a_rehearsal(migration):
-    for side in ("SOURCE", "TARGET"):
-        del migration.environment[f"PGCUTOVER_{side}_DSN"]
-    outcome = migration.gate("--resume")
+    outcome = migration.gate("--rehearse", "--resume")
     assert outcome.code == 4
     assert "--resume is for real databases only" in outcome.text
     assert not (migration.folder / "out").exists()

@@ -17,9 +17,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pgcutover", "the gate of a PostgreSQL migration")
     group.addoption("--migration", metavar="FILE", type=Path, help="the migration.toml to judge by")
     group.addoption(
+        "--rehearse",
+        action="store_true",
+        help="run the demo migration on embedded servers and judge that; variables with DSNs are "
+        "not read",
+    )
+    group.addoption(
         "--provision",
         action="store_true",
-        help="allow creating schema and DMS objects on servers that are not embedded",
+        help="create schema and DMS objects for the databases that migration.toml names",
     )
     group.addoption(
         "--sabotage",
@@ -73,7 +79,7 @@ def is_gate(config: pytest.Config) -> bool:
     """Whether this run names our checks or a migration."""
     if hasattr(config, "workerinput"):
         return "pgcutover" in config.workerinput
-    if config.getoption("migration", None):
+    if config.getoption("migration", None) or config.getoption("rehearse", False):
         return True
     return any(_names_checks(arg, config) for arg in config.args)
 

@@ -130,7 +130,8 @@ def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iter
     if len(wrong) > _SHOWN:
         yield f"... and {len(wrong) - _SHOWN} more in the report"
     yield ""
-    yield f"verdict   {judgement.verdict.name}" + "".join(f"; {r}" for r in judgement.reasons)
+    of = " of a REHEARSAL" if gate.options.rehearsal else ""
+    yield f"verdict   {judgement.verdict.name}{of}" + "".join(f"; {r}" for r in judgement.reasons)
     answered = len(gate.expected) - len(judgement.holes)
     yield f"answers   {answered} of {len(gate.expected)} expected"
     if written is not None:
@@ -138,6 +139,8 @@ def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iter
         if any(r.check_id.startswith("SCHEMA-") and r.verdict is Verdict.FAIL for r in wrong):
             yield from _mending(gate.options.out / "schema")
     yield f"time      {gate.journal.elapsed_seconds:.1f} s"
+    if gate.options.rehearsal:
+        yield "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
 
 
 def _paths(written: Written) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Provisioning: schema and mover, through the engine; whatever exists is found, not made again."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from pgcutover.config import DmsSettings, Settings, load_rules, read_json
 from pgcutover.connect import open_side, server_facts
 from pgcutover.context import AwsAccess
 from pgcutover.errors import ConfigError, ProvisionError
+from pgcutover.plugin import dsn_variables
 from pgcutover.plugin.endpoints import Sides
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.provision.applied_steps import Applied
@@ -127,13 +127,9 @@ def _record(journal: RunJournal, done: list[Applied]) -> None:
 
 
 def _real_site(options: "Options", sides: Sides) -> Site:
-    target = options.settings.target
-    owner = os.environ.get(target.provision_dsn_env) if target.provision_dsn_env else None
+    owner = dsn_variables.read_dsn(options.settings.target.provision_dsn_env)
     if owner is None:
-        raise ConfigError(
-            f"--provision writes to the target as its owner: set target.provision_dsn_env in "
-            f"migration.toml, and that variable ({target.provision_dsn_env or 'none named'})"
-        )
+        raise ConfigError("the DSN of the target's owner must be set")
     dms = options.settings.mover.dms
     return Site(
         sides.source_dsn,

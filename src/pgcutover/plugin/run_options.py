@@ -1,9 +1,8 @@
-"""From options to a judged-ready pair of databases: a rehearsal, or the user's own."""
+"""The options of a run, and the pair of databases that it judges: a rehearsal's or the user's."""
 
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,10 +13,12 @@ import pytest
 
 from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.compare.scan.checkpoints import Checkpoints
-from pgcutover.config import Settings, Source, Target, load_rules, load_settings
+from pgcutover.config import Settings, load_rules, load_settings
 from pgcutover.connect import open_side
 from pgcutover.context import RunContext
 from pgcutover.errors import ConfigError
+from pgcutover.mapping import MappedTable
+from pgcutover.plugin import dsn_variables
 from pgcutover.plugin.endpoints import Sides
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.schema.collect import take_schema
@@ -25,9 +26,10 @@ from pgcutover.schema.collect import take_schema
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line and the environment ask for."""
+    """The settings, the command line and the DSNs of a run; a rehearsal has no DSNs."""
 
     settings: Settings
+    rehearsal: bool
     out: Path
     run_id: str
     provision: bool
@@ -39,25 +41,25 @@ class Options:
     target_dsn: str | None
 
     @property
-    def rehearsal(self) -> bool:
-        """Whether no database was named, so that embedded servers take part."""
-        return self.source_dsn is None and self.target_dsn is None
-
-    @property
     def checkpoints(self) -> Path | None:
-        """Where checkpoints of all migrations lie; a rehearsal's databases never come back."""
+        """The folder of all migrations' checkpoints; a rehearsal's databases never come back."""
         if self.rehearsal:
             return None
         return (Path.cwd() / self.settings.report.directory / "checkpoints").resolve()
 
     @classmethod
     def of(cls, config: pytest.Config) -> "Options":
-        """The options of this run; ConfigError where they contradict each other."""
-        settings = load_settings(find_migration(config.option.migration))
-        load_rules(settings)  # so that an unreadable mapping stops us before any server starts
+        """The options of this run; ConfigError where one is missing or they contradict."""
+        rehearsal = config.option.rehearse
+        settings = load_settings(find_migration(config.option.migration, rehearsal=rehearsal))
+        load_rules(settings)  # an unreadable mapping is refused before any server starts
+        _refuse_contradictions(config, settings)
+        if not rehearsal:
+            dsn_variables.require_dsns(settings, provision=config.option.provision)
         run_id = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ-") + f"{os.getpid():x}"
-        options = cls(
+        return cls(
             settings,
+            rehearsal,
             (config.option.out or Path.cwd() / settings.report.directory / run_id).resolve(),
             run_id,
             config.option.provision,
@@ -65,21 +67,26 @@ class Options:
             config.option.scale or settings.rehearsal.scale,
             config.option.keep,
             config.option.resume,
-            os.environ.get(_variable(settings.source, "source")),
-            os.environ.get(_variable(settings.target, "target")),
+            None if rehearsal else dsn_variables.read_dsn(settings.source.dsn_env),
+            None if rehearsal else dsn_variables.read_dsn(settings.target.dsn_env),
         )
-        _refuse_contradictions(options, config)
-        return options
 
 
-def find_migration(named: Path | None) -> Path:
-    """The named file, else ./migration.toml, else the packaged rehearsal of KGC."""
+def find_migration(named: Path | None, *, rehearsal: bool) -> Path:
+    """The named file, else the packaged demo for a rehearsal and ./migration.toml for a gate."""
     import pgcutover.setup
 
     if named is not None:
         return named
+    if rehearsal:
+        return Path(pgcutover.setup.__path__[0]).parent / "migration.toml"
     here = Path.cwd() / "migration.toml"
-    return here if here.exists() else Path(pgcutover.setup.__path__[0]).parent / "migration.toml"
+    if not here.exists():
+        raise ConfigError(
+            "no migration.toml in this folder; name one with --migration FILE. To run the demo "
+            'migration on embedded servers, use "rehearse" instead of "gate" (or add --rehearse)'
+        )
+    return here
 
 
 @contextmanager
@@ -89,6 +96,8 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
         if options.rehearsal:
             from pgcutover.plugin.rehearsal import rehearse
 
+            for variable in dsn_variables.list_set_variables(options.settings):
+                journal.say(f"rehearsal: {variable} is set and not used")
             sides = stack.enter_context(rehearse(options, journal))
         else:
             from pgcutover.plugin.provisioning import real_sides
@@ -97,6 +106,8 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
         with journal.phase("manifest"):
             manifest = take_manifest(options.settings, sides)
         journal.say(f"manifest: {len(manifest.tables)} tables")
+        if not options.rehearsal and options.settings.source.marker_dsn_env:
+            find_marker(options.settings, manifest)
         with journal.phase("schema"):
             folder = options.settings.schema.scripts
             taken = take_schema(
@@ -104,7 +115,7 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
                 sides.target_dsn,
                 manifest,
                 options.settings.resolve(folder) if folder else None,
-                os.environ.get(options.settings.schema.scratch_dsn_env or ""),
+                _read_scratch_dsn(options),
                 journal.say,
             )
             taken.save(options.out / "schema")
@@ -156,6 +167,25 @@ def take_manifest(settings: Settings, sides: Sides) -> Manifest:
         )
 
 
+def _read_scratch_dsn(options: Options) -> str | None:
+    if options.rehearsal:
+        return None
+    return dsn_variables.read_dsn(options.settings.schema.scratch_dsn_env)
+
+
+def find_marker(settings: Settings, manifest: Manifest) -> MappedTable:
+    """The mapped table that carries markers; ConfigError where the mapping has none."""
+    name = settings.schema.marker_table
+    marker = next((t for t in manifest.tables if str(t.source) == name), None)
+    if marker is None:
+        raise ConfigError(
+            f"schema.marker_table {name!r} is not a mapped table of the source, so no mover "
+            "copies a marker; create the table there and include it in the table mappings, or "
+            "remove source.marker_dsn_env"
+        )
+    return marker
+
+
 def _refuse_idle_suites(settings: Settings, manifest: Manifest) -> None:
     """A suite that no table would ask for must not look like one that holds."""
     if settings.expectations is None:
@@ -169,35 +199,17 @@ def _refuse_idle_suites(settings: Settings, manifest: Manifest) -> None:
             )
 
 
-def _variable(side: Source | Target, which: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", side.dsn_env):
-        raise ConfigError(
-            f"{which}: dsn_env must be the name of an environment variable that holds the DSN, "
-            "never the DSN itself"
-        )
-    return side.dsn_env
-
-
-def _refuse_contradictions(options: Options, config: pytest.Config) -> None:
-    settings = options.settings
-    if (options.source_dsn is None) != (options.target_dsn is None):
-        missing = settings.source if options.source_dsn is None else settings.target
-        raise ConfigError(
-            f"{missing.dsn_env} is not set, but the other side's DSN is; set both for a real "
-            "migration or neither for a rehearsal"
-        )
-    if not options.rehearsal:
-        for name in ("sabotage", "scale", "keep"):
-            if getattr(config.option, name):
-                raise ConfigError(f"--{name} is for rehearsals only; unset the DSNs or drop it")
-    if options.rehearsal and options.resume:
-        raise ConfigError(
-            "--resume is for real databases only: a rehearsal's are new each time; set the DSNs "
-            "or drop it"
-        )
-    if options.scale not in range(1, 101):
-        raise ConfigError(f"--scale: expected 1 to 100, found {options.scale}")
-    if options.sabotage:
+def _refuse_contradictions(config: pytest.Config, settings: Settings) -> None:
+    option = config.option
+    for name in ("provision", "resume") if option.rehearse else ("sabotage", "scale", "keep"):
+        if getattr(option, name):
+            wanted = "real databases" if option.rehearse else "a rehearsal"
+            change = "drop --rehearse" if option.rehearse else "add --rehearse"
+            raise ConfigError(f"--{name} is for {wanted} only; {change} or drop --{name}")
+    scale = settings.rehearsal.scale if option.scale is None else option.scale
+    if scale not in range(1, 101):
+        raise ConfigError(f"--scale: expected 1 to 100, found {scale}")
+    if option.sabotage:
         from pgcutover.setup.demo import sabotage
 
-        sabotage.check_name(options.sabotage)
+        sabotage.check_name(option.sabotage)
