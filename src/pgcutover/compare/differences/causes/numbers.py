@@ -1,7 +1,7 @@
 """Causes found in numbers: rounding, lost signs, overflow, conversion through floats."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
@@ -63,26 +63,28 @@ def _clamped(a: str, b: str) -> bool:
     return both is not None and both[1] in _LIMITS and abs(both[0]) > abs(both[1])
 
 
-def _double(a: str, b: str) -> bool:
-    """Whether the text is what PostgreSQL prints after a cast to double precision and back."""
+def _is_reprinted(a: str, b: str, least_digits: int, printed: Callable[[float], list[str]]) -> bool:
+    """Whether the target shows what is left of the source's digits after a conversion."""
     both = _finite(a, b)
-    if both is None or both[0] == both[1] or len(both[0].as_tuple().digits) <= 15:
+    if both is None or both[0] == both[1] or len(both[0].as_tuple().digits) <= least_digits:
         return False
     if both[1].as_tuple().exponent == -_DMS_SCALE:
         return False  # rounding to that scale is the likelier cause
-    with suppress(OverflowError):
-        kept = float(both[0])
-        return both[1] in (Decimal(repr(kept)), Decimal(f"{kept:.15g}"))
+    with suppress(OverflowError, struct.error):
+        return both[1] in map(Decimal, printed(float(both[0])))
     return False
+
+
+def _double(a: str, b: str) -> bool:
+    return _is_reprinted(a, b, 15, lambda number: [repr(number), f"{number:.15g}"])
 
 
 def _single(a: str, b: str) -> bool:
-    both = _finite(a, b)
-    if both is None or both[0] == both[1] or len(both[0].as_tuple().digits) <= 6:
-        return False
-    with suppress(OverflowError, struct.error):
-        return struct.pack(">f", float(both[0])) == struct.pack(">f", float(both[1]))
-    return False
+    def printed(number: float) -> list[str]:
+        (kept,) = struct.unpack(">f", struct.pack(">f", number))
+        return [repr(kept), *(f"{kept:.{digits}g}" for digits in (6, 7, 8, 9))]
+
+    return _is_reprinted(a, b, 6, printed)
 
 
 def _separator(a: str, b: str) -> bool:
