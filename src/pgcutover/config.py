@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pgcutover.catalog import DeclaredDifference
-from pgcutover.compare.hashing.tolerance_bins import Tolerance, refuse_senseless
+from pgcutover.compare.hashing.tolerance_bins import Tolerance, require_sensible_bounds
 from pgcutover.errors import ConfigError
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.typed import build
@@ -211,7 +211,7 @@ def read_json(path: Path) -> Any:
 def _refuse_senseless(settings: Settings, where: str) -> None:
     for table, own in settings.tables.items():
         for tolerance in own.tolerate:
-            refuse_senseless(tolerance, f"{where}: tables.{table!r}")
+            require_sensible_bounds(tolerance, f"{where}: tables.{table!r}")
     budgets, marker = settings.budgets, settings.schema.marker_table
     if settings.schema.amcheck not in ("off", "sample", "full"):
         raise ConfigError(

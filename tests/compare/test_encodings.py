@@ -14,7 +14,7 @@ APP = rules([rule(1, "selection", "include", "app", "%")])
 
 
 @contextmanager
-def encoded(pair: Pair, source: str, target: str) -> Iterator[Lab]:
+def encode_column(pair: Pair, source: str, target: str) -> Iterator[Lab]:
     name = f"test_{uuid4().hex[:12]}"
     try:
         for server, encoding in ((pair.source, source), (pair.target, target)):
@@ -44,7 +44,7 @@ KEPT = {"SQL_ASCII": ("utf-8", "SQL_ASCII"), "LATIN1": ("latin-1", "LATIN1")}
 
 @pytest.mark.parametrize("kept", KEPT)
 def test_rows_are_equal_and_only_what_changed_is_named(pair: Pair, kept: str) -> None:
-    with encoded(pair, kept, "UTF8") as lab:
+    with encode_column(pair, kept, "UTF8") as lab:
         write(lab.source, ROWS, *KEPT[kept])
         write(lab.target, ROWS, "utf-8", "UTF8")
         assert (lab.judge().red, lab.judge().unknown) == ({}, {})
@@ -55,7 +55,7 @@ def test_rows_are_equal_and_only_what_changed_is_named(pair: Pair, kept: str) ->
 
 
 def test_bytes_that_are_no_text_are_compared_as_bytes(pair: Pair) -> None:
-    with encoded(pair, "SQL_ASCII", "SQL_ASCII") as lab:
+    with encode_column(pair, "SQL_ASCII", "SQL_ASCII") as lab:
         for dsn in (lab.source, lab.target):
             write(dsn, "insert into app.t values ('a', 'café', 1)", "latin-1", "SQL_ASCII")
         assert (lab.judge().red, lab.judge().unknown) == ({}, {})
@@ -66,7 +66,7 @@ def test_bytes_that_are_no_text_are_compared_as_bytes(pair: Pair) -> None:
 
 
 def test_bytes_that_are_no_text_are_unknown_beside_another_encoding(pair: Pair) -> None:
-    with encoded(pair, "SQL_ASCII", "UTF8") as lab:
+    with encode_column(pair, "SQL_ASCII", "UTF8") as lab:
         write(lab.source, "insert into app.t values ('a', 'café', 1)", "latin-1", "SQL_ASCII")
         write(lab.target, "insert into app.t values ('a', 'café', 1)", "utf-8", "UTF8")
         judged = lab.judge()

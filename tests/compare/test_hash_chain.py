@@ -9,9 +9,9 @@ from psycopg import sql
 from support.servers import Pair
 
 from pgcutover.compare.hashing.calibration import ROW
-from pgcutover.compare.hashing.encode import encoded
-from pgcutover.compare.hashing.hash_chain import marks_from
-from pgcutover.compare.hashing.row_hash import SideHash, seeds_from, side_hash
+from pgcutover.compare.hashing.encode import encode_column
+from pgcutover.compare.hashing.hash_chain import sentinels_from
+from pgcutover.compare.hashing.row_hash import SideHash, build_side_hash, seeds_from
 from pgcutover.compare.hashing.row_text import SideTable
 from pgcutover.compare.plan.table_stats import read_facts
 from pgcutover.mapping import RelationName
@@ -34,9 +34,11 @@ def hashes(connection: psycopg.Connection, columns: tuple[str, ...]) -> SideHash
     """How the rows of `combined` are hashed."""
     facts = read_facts(connection, RelationName("public", "combined"), columns[:1])
     assert facts is not None
-    codes = {c: encoded(c, facts.types[c], facts.types[c], AGREED, convert=False) for c in columns}
+    codes = {
+        c: encode_column(c, facts.types[c], facts.types[c], AGREED, convert=False) for c in columns
+    }
     table = SideTable(RelationName("public", "combined"), columns, columns[:1])
-    return side_hash(table, codes, ROW, seeds_from("salt", "combined"), {})
+    return build_side_hash(table, codes, ROW, seeds_from("salt", "combined"), {})
 
 
 def counted(dsn: str, columns: tuple[str, ...]) -> tuple[int, int, int]:
@@ -107,8 +109,8 @@ def test_columns_beyond_what_is_linked_count_as_well(pair: Pair, fresh_database)
 
 
 def test_marks_are_other_ones_in_each_run_and_no_usual_value() -> None:
-    one, other = marks_from("one", "t"), marks_from("other", "t")
-    assert one == marks_from("one", "t")
+    one, other = sentinels_from("one", "t"), sentinels_from("other", "t")
+    assert one == sentinels_from("one", "t")
     for name in ("integer", "text", "uuid", "null_float", "zero", "negative_zero"):
         assert getattr(one, name) != getattr(other, name)
     assert len({one.null_float, one.zero, one.negative_zero}) == 3

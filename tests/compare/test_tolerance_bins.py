@@ -9,7 +9,12 @@ from psycopg import sql
 from support.servers import Pair
 
 from pgcutover.compare import rows
-from pgcutover.compare.hashing.tolerance_bins import Tolerance, binned, is_within, refuse_senseless
+from pgcutover.compare.hashing.tolerance_bins import (
+    Tolerance,
+    bin_text,
+    is_within,
+    require_sensible_bounds,
+)
 from pgcutover.compare.plan.table_stats import BaseType
 from pgcutover.diff import Diff
 from pgcutover.errors import ConfigError
@@ -128,8 +133,8 @@ def test_a_tolerance_is_none_of_the_other_columns(own_lab: Lab) -> None:
     [
         ({"column": "vv", "absolute": 1.0}, "tolerate names vv"),
         ({"column": "k", "absolute": 1.0}, "part of the key"),
-        ({"column": "w", "absolute": 1.0}, "does not suit the types text"),
-        ({"column": "v", "seconds": 1.0}, "does not suit the types float8"),
+        ({"column": "w", "absolute": 1.0}, "cannot be applied to the types text"),
+        ({"column": "v", "seconds": 1.0}, "cannot be applied to the types float8"),
     ],
 )
 def test_a_tolerance_that_cannot_be_meant_is_an_error(own_lab: Lab, wrong, says) -> None:
@@ -163,7 +168,7 @@ def test_without_a_key_nothing_can_be_tolerated(own_lab: Lab) -> None:
 )
 def test_bounds_that_make_no_sense_are_refused(wrong) -> None:
     with pytest.raises(ConfigError, match="a file: tolerate 'v': expected"):
-        refuse_senseless(Tolerance("v", "r", **wrong), "a file")
+        require_sensible_bounds(Tolerance("v", "r", **wrong), "a file")
 
 
 FLOATS = st.floats() | st.sampled_from([0.0, -0.0, 5e-324, 1.7e308, 2.2e-308])
@@ -174,7 +179,7 @@ DRIFT = st.floats(-2, 2)
 @pytest.mark.parametrize("tolerance", [ABSOLUTE, RELATIVE], ids=str)
 def test_the_same_bin_means_within_tolerance(pair: Pair, kind, tolerance) -> None:
     typed = BaseType("pg_catalog", kind, ("pg_catalog", f"{kind}_out"))
-    bin_of = binned(tolerance, typed, typed)
+    bin_of = bin_text(tolerance, typed, typed)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.tuples(FLOATS, DRIFT), min_size=1, max_size=50))

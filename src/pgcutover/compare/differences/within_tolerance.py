@@ -7,7 +7,7 @@ from psycopg import sql
 
 from pgcutover.compare.differences.counts import Rows, Suspect, Tally, judge
 from pgcutover.compare.differences.row_sample import KEY, among
-from pgcutover.compare.hashing.tolerance_bins import Tolerance, is_within, measured
+from pgcutover.compare.hashing.tolerance_bins import Tolerance, is_within, measure_text
 from pgcutover.compare.plan.model import Question, Side
 from pgcutover.compare.scan.key_domain import Cell
 
@@ -50,7 +50,7 @@ def _read(question: Question, suspects: Sequence[Suspect], side: Side) -> _Measu
     query = sql.SQL("select {key}, {strict}, {values} from {rows}").format(
         key=sql.SQL("r.{}").format(KEY),
         strict=side.hashes.strict,
-        values=sql.SQL(", ").join([measured(t, side.facts.types[t.column]) for t in own]),
+        values=sql.SQL(", ").join([measure_text(t, side.facts.types[t.column]) for t in own]),
         rows=among(side, question.grid, suspects),
     )
     found: dict[int, list[tuple[int, tuple[str | None, ...]]]] = {}

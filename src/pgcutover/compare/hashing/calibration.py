@@ -1,8 +1,8 @@
-"""Calibration: may two servers' hash functions be compared at all, type by type?
+"""Calibration: finds out type by type whether two servers' hash functions agree.
 
 Hash functions are an implementation detail that may change with version, build and byte order. Both
-servers hash the same constants; a type on which they disagree is compared by its text instead, and
-servers that disagree on text itself are compared by SHA-256.
+servers hash the same constants. A type on which they disagree is compared by its text; servers that
+disagree on text are compared by SHA-256.
 """
 
 from dataclasses import dataclass
@@ -57,19 +57,19 @@ _PROBES: dict[str, list[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """How rows of two servers can be compared: by which hash, and which types by their own."""
+    """The row hash that both servers share, and the types whose own hash functions agree."""
 
     method: str
     agreed: frozenset[str] = frozenset()
 
 
 def calibrate(source: Connection, target: Connection) -> Calibration:
-    """The fastest method on which both servers agree."""
-    if _hashed(source, _LONG) != _hashed(target, _LONG):
+    """Return the fastest method on which both servers agree."""
+    if _fetch_hashes(source, _LONG) != _fetch_hashes(target, _LONG):
         return Calibration(SHA256)
     if min(c.info.server_version for c in (source, target)) < _ROW_HASH_SINCE:
         return Calibration(LONG_TEXT)
-    one, two = _hashed(source, _SHORT), _hashed(target, _SHORT)
+    one, two = _fetch_hashes(source, _SHORT), _fetch_hashes(target, _SHORT)
     agreed = frozenset(
         kind for kind, a, b in zip(_PROBES, one, two, strict=True) if a == b and a is not None
     )
@@ -78,21 +78,21 @@ def calibrate(source: Connection, target: Connection) -> Calibration:
     return Calibration(ROW, agreed)
 
 
-def _hashed(connection: Connection, query: sql.Composed) -> tuple[int | None, ...]:
+def _fetch_hashes(connection: Connection, query: sql.Composed) -> tuple[int | None, ...]:
     row = connection.execute(query).fetchone()
     if row is None:
-        raise ServerError("the server gave no answer when its hash functions were tried")
+        raise ServerError("the server returned no row when its hash functions were compared")
     return tuple(row)
 
 
-def _listed(expressions: list[str]) -> sql.Composed:
+def _select(expressions: list[str]) -> sql.Composed:
     return sql.SQL("select {}").format(sql.SQL(", ").join([sql.SQL(e) for e in expressions]))
 
 
-_SHORT = _listed(
+_SHORT = _select(
     [
         f"hashint4extended(1, hash_record_extended(row({', '.join(probes)}), {_PROBE_SEED}))"
         for probes in _PROBES.values()
     ]
 )
-_LONG = _listed([f"hashtextextended({text}, {_PROBE_SEED})" for text in _TEXTS])
+_LONG = _select([f"hashtextextended({text}, {_PROBE_SEED})" for text in _TEXTS])

@@ -1,10 +1,10 @@
-"""A row's hash as a chain: each value is hashed with the hash of what came before it as its seed.
+"""A row's hash as a chain: the hash of each value is the seed of the next.
 
-It costs less than a record, which PostgreSQL would put together and take apart again for each row,
-and no column's place can be taken by another's. What a hash function cannot tell apart is given
-another value first: NULL, and a float's two zeros, of which it returns the seed itself
-(src/backend/access/hash/hashfunc.c). These marks are drawn anew in each run, with 64 random bits
-or more, so that no value is one of them.
+A chain costs less than a record, which PostgreSQL builds and takes apart for each row, and it
+depends on the order of the columns. Values that a hash function cannot distinguish are replaced
+first: NULL, and a float's two zeros, for which it returns the seed itself
+(src/backend/access/hash/hashfunc.c). Each run draws the replacements from 64 random bits or more,
+so no stored value equals one of them.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from uuid import UUID
 from psycopg import sql
 
 
-class Link(Enum):
-    """What kind of value is linked: an 8-byte integer, an 8-byte float, a text in "C", a uuid."""
+class ChainHash(Enum):
+    """The seeded hash function for a value: an 8-byte integer or float, a text in "C", a uuid."""
 
     INTEGER = "integer"
     FLOAT = "float"
@@ -26,8 +26,8 @@ class Link(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """What stands for values that would not be told apart; floats as PostgreSQL reads them."""
+class Sentinels:
+    """Replacements for values that a hash cannot distinguish; floats as PostgreSQL reads them."""
 
     integer: int
     text: str
@@ -37,10 +37,10 @@ class Marks:
     negative_zero: str
 
 
-def marks_from(salt: str, table: str) -> Marks:
-    """The marks of one table in one run."""
+def sentinels_from(salt: str, table: str) -> Sentinels:
+    """Return the sentinels of one table in one run."""
     drawn = hashlib.sha512(f"{salt}:{table}:marks".encode()).digest()
-    return Marks(
+    return Sentinels(
         int.from_bytes(drawn[:8], "big", signed=True),
         drawn[8:24].hex(),
         str(UUID(bytes=drawn[24:40])),
@@ -48,29 +48,33 @@ def marks_from(salt: str, table: str) -> Marks:
     )
 
 
-def linked(link: Link, value: sql.Composable, before: sql.Composable, marks: Marks) -> sql.Composed:
-    """The hash of `value` seeded by the hash `before`; both sides give the same for the same."""
+def chain_hash(
+    link: ChainHash, value: sql.Composable, before: sql.Composable, sentinels: Sentinels
+) -> sql.Composed:
+    """Return the hash of `value`, seeded by the hash `before`."""
     match link:
-        case Link.INTEGER:
+        case ChainHash.INTEGER:
             return sql.SQL("hashint4extended(1, {} # coalesce({}, ({})::bigint))").format(
-                before, value, sql.Literal(str(marks.integer))
+                before, value, sql.Literal(str(sentinels.integer))
             )
-        case Link.FLOAT:
-            return sql.SQL("hashfloat8extended({}, {})").format(_told_apart(value, marks), before)
-        case Link.TEXT:
+        case ChainHash.FLOAT:
+            return sql.SQL("hashfloat8extended({}, {})").format(
+                _distinguish(value, sentinels), before
+            )
+        case ChainHash.TEXT:
             return sql.SQL('hashtextextended(coalesce({}, {}::text) collate "C", {})').format(
-                value, sql.Literal(marks.text), before
+                value, sql.Literal(sentinels.text), before
             )
-        case Link.UUID:
+        case ChainHash.UUID:
             return sql.SQL("uuid_hash_extended(coalesce({}, {}::uuid), {})").format(
-                value, sql.Literal(marks.uuid), before
+                value, sql.Literal(sentinels.uuid), before
             )
 
 
-def _told_apart(value: sql.Composable, marks: Marks) -> sql.Composed:
+def _distinguish(value: sql.Composable, sentinels: Sentinels) -> sql.Composed:
     null, zero, negative = (
         sql.SQL("{}::float8").format(sql.Literal(mark))
-        for mark in (marks.null_float, marks.zero, marks.negative_zero)
+        for mark in (sentinels.null_float, sentinels.zero, sentinels.negative_zero)
     )
     return sql.SQL(
         "case when {v} <> 0 then {v} when {v} is null then {null}"
@@ -79,7 +83,7 @@ def _told_apart(value: sql.Composable, marks: Marks) -> sql.Composed:
 
 
 def _float(drawn: bytes) -> str:
-    """A normal double of 60 random bits, neither zero nor infinite nor NaN."""
+    """Return a normal double of 60 random bits, neither zero nor infinite nor NaN."""
     bits = int.from_bytes(drawn, "big")
     exponent = 768 + (bits >> 52) % 512
     (number,) = struct.unpack(">d", struct.pack(">Q", exponent << 52 | bits & (1 << 52) - 1))

@@ -1,9 +1,9 @@
 """The SQL that hashes a row and its key to 64 bits each.
 
-What can be linked is: each value's hash is the seed of the next. The rest is a record with which
-the chain begins. `hashint4extended(1, …)` around a record alone is not decoration: PostgreSQL
-combines a record's columns linearly, so a bare sum would not see two values traded between rows.
-The seed is never 0: NULL hashes to 0 in a record, and with seed 0 so would 0.0 and NaN.
+Types with a seeded hash function are chained; all other columns are hashed first, as one record.
+`hashint4extended(1, …)` around a record is necessary: PostgreSQL combines a record's columns
+linearly, so the sum of bare record hashes misses two values swapped between rows. The seed is never
+0: in a record NULL hashes to 0, and with seed 0 so would 0.0 and NaN.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from psycopg import sql
 
 from pgcutover.compare.hashing.calibration import LONG_TEXT, ROW, SHA256
 from pgcutover.compare.hashing.encode import Encoding
-from pgcutover.compare.hashing.hash_chain import Link, Marks, linked, marks_from
+from pgcutover.compare.hashing.hash_chain import ChainHash, Sentinels, chain_hash, sentinels_from
 from pgcutover.compare.hashing.row_text import SideTable, by_whole_key, digest_of, text_of
 
 _ROW_ENTRIES = 800  # of at most 1664 in one ROW()
@@ -23,28 +23,25 @@ _LINKS = 100  # each nests an expression deeper, and max_stack_depth may be smal
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """What the hashes of one table start from: rows and keys each have their own.
-
-    `marks` stand for what hash functions cannot tell apart.
-    """
+    """Seeds of one table's row and key hashes, and the sentinels of its chains."""
 
     row: int
     key: int
-    marks: Marks
+    sentinels: Sentinels
 
 
 def seeds_from(salt: str, table: str) -> Seeds:
-    """Seeds that differ from run to run, so that no two rows collide in all of them."""
+    """Return seeds that differ in each run, so that no two rows collide in all runs."""
     digest = hashlib.sha256(f"{salt}:{table}".encode()).digest()
     row, key = (int.from_bytes(digest[n : n + 8], "big", signed=True) for n in (0, 8))
-    return Seeds(row or 1, key or 1, marks_from(salt, table))
+    return Seeds(row or 1, key or 1, sentinels_from(salt, table))
 
 
 @dataclass(frozen=True, slots=True)
 class SideHash:
     """One side's expressions over the row `r`: hash of all compared columns, hash of the key.
 
-    `strict` is the hash of the columns that are compared exactly, where others are tolerated.
+    `strict` hashes the columns that are compared exactly, where others have a tolerance.
     """
 
     table: SideTable
@@ -53,23 +50,24 @@ class SideHash:
     strict: sql.Composed | None = None
 
 
-def side_hash(
+def build_side_hash(
     table: SideTable,
     encodings: Mapping[str, Encoding],
     method: str,
     seeds: Seeds,
     bins: Mapping[str, sql.Composed],
 ) -> SideHash:
-    """The hashes of a side; `encodings` of its columns are used by the row hash alone.
+    """Return the hashes of a side.
 
-    `bins` are the texts that stand for the values of tolerated columns.
+    `encodings` are used by the row hash alone. `bins` are the texts that replace the values of
+    columns with a tolerance.
     """
     key = table.key or table.columns
     strict = [c for c in table.columns if c not in bins]
 
     def hashed(columns: Sequence[str], seed: int) -> sql.Composed:
         if method == ROW:
-            return _chain([encodings[c] for c in columns], seed, seeds.marks)
+            return _chain([encodings[c] for c in columns], seed, seeds.sentinels)
         by_text = {LONG_TEXT: _text_hash, SHA256: _sha256}[method]
         return by_text(text_of(columns, table.encoding, bins), seed)
 
@@ -83,10 +81,10 @@ def side_hash(
     )
 
 
-def _chain(encodings: Sequence[Encoding], seed: int, marks: Marks) -> sql.Composed:
-    """A record of what has no link, then link after link; the last step is never a record."""
+def _chain(encodings: Sequence[Encoding], seed: int, sentinels: Sentinels) -> sql.Composed:
+    """Return the chain: a record of the columns without a chain hash, then value after value."""
     record: list[sql.Composed] = []
-    links: list[tuple[Link, sql.Composed]] = []
+    links: list[tuple[ChainHash, sql.Composed]] = []
     for each in encodings:
         if each.link and len(links) < _LINKS:
             links.append((each.link, each.expression))
@@ -96,12 +94,12 @@ def _chain(encodings: Sequence[Encoding], seed: int, marks: Marks) -> sql.Compos
     if not links:
         return sql.SQL("hashint4extended(1, {})").format(hashed)
     for link, value in links:
-        hashed = linked(link, value, hashed, marks)
+        hashed = chain_hash(link, value, hashed, sentinels)
     return hashed
 
 
 def _record(expressions: Sequence[sql.Composed], seed: int) -> sql.Composed:
-    """Groups of columns, each seeded by the one before: ROW() has a limit."""
+    """Return a record hash in groups, each seeded by the one before: ROW() has a limit."""
     hashed = _number(seed)
     for start in range(0, len(expressions), _ROW_ENTRIES):
         listed = sql.SQL(", ").join(expressions[start : start + _ROW_ENTRIES])
@@ -114,7 +112,7 @@ def _text_hash(text: sql.Composed, seed: int) -> sql.Composed:
 
 
 def _sha256(text: sql.Composed, seed: int) -> sql.Composed:
-    """64 bits of the digest; rows and keys differ by what stands before the text."""
+    """Return 64 bits of the digest; the seed before the text separates rows from keys."""
     seeded = sql.SQL("{} || {}").format(sql.Literal(f"{seed};"), text)
     return sql.SQL("('x' || encode(substring({} for 8), 'hex'))::bit(64)::bigint").format(
         digest_of(seeded)

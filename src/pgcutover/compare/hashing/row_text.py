@@ -1,8 +1,8 @@
-"""The SQL that turns columns into an injective text, for keys, and for rows where need be.
+"""The SQL that turns columns into an injective text, for keys and, where necessary, for rows.
 
-Each column is written through its type's output function (`format('%s', …)`; a cast to text could
-be a user's own cast, and would cut bpchar's blanks), with its length before it, so that no two
-rows share a text. NULL has a mark of its own. SHA-256 is the same on every version and build.
+Each column is written by its type's output function (`format('%s', …)`; a cast to text could be a
+user's own, and cuts bpchar's blanks), with its length before it, so that no two rows share a text.
+NULL is written as `n;`. SHA-256 is the same in every version and build.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ _NOTHING: Mapping[str, sql.Composed] = {}
 
 @dataclass(frozen=True, slots=True)
 class SideTable:
-    """A table on one side: its columns in the common order, and those of them that are the key.
+    """A table on one side: its columns in the common order, and the key columns among them.
 
-    Where `key_may_be_null`, rows without a whole key are known by all of their columns instead.
-    `alone` leaves tables that inherit from it out; they are compared as tables of their own.
-    `encoding` of the database, where it is known, makes lengths cheaper to take.
+    Where `key_may_be_null`, rows with a NULL in the key are identified by all of their columns.
+    `alone` excludes tables that inherit from this one; they are compared by themselves.
+    `encoding` is the database's, where known; it makes lengths cheaper to compute.
     """
 
     name: RelationName
@@ -33,7 +33,7 @@ class SideTable:
 
     @property
     def relation(self) -> sql.Composed:
-        """What stands after FROM."""
+        """Return the FROM item."""
         name = sql.Identifier(self.name.schema, self.name.name)
         return sql.SQL("only {}" if self.alone else "{}").format(name)
 
@@ -41,26 +41,26 @@ class SideTable:
 def text_of(
     columns: Sequence[str], encoding: str = "", instead: Mapping[str, sql.Composed] = _NOTHING
 ) -> sql.Composed:
-    """An injective text of the columns `r.<name>`, the same in every encoding of the database.
+    """Return an injective text of the columns `r.<name>`, the same in every database encoding.
 
-    `instead` holds the texts of columns that are not written as they are.
+    `instead` holds the texts that replace the values of some columns.
     """
     pieces = [_piece(column, encoding, instead.get(column)) for column in columns]
     return sql.SQL(" || ").join(pieces) if pieces else sql.SQL("''").format()
 
 
 def value_text(column: str) -> sql.Composed:
-    """The column's value as its output function writes it; '' for NULL."""
+    """Return the column's value as its output function writes it; '' for NULL."""
     return sql.SQL("format('%s', r.{})").format(sql.Identifier(column))
 
 
 def digest_of(text: sql.Composable) -> sql.Composed:
-    """SHA-256 of a text's UTF-8 bytes, so that databases of other encodings agree."""
+    """Return the SHA-256 of a text's UTF-8 bytes, which all database encodings share."""
     return sql.SQL("sha256(convert_to({}, 'UTF8'))").format(text)
 
 
 def key_digest(table: SideTable) -> sql.Composed:
-    """The digest by which rows of both sides find each other; the whole row where no key is."""
+    """Return the digest that identifies a row on both sides; of all columns without a key."""
     by_key = digest_of(text_of(table.key or table.columns, table.encoding))
     if not table.key_may_be_null:
         return by_key
@@ -68,7 +68,7 @@ def key_digest(table: SideTable) -> sql.Composed:
 
 
 def by_whole_key(table: SideTable, by_key: sql.Composed, by_row: sql.Composed) -> sql.Composed:
-    """`by_key` for rows of which no part of the key is NULL, `by_row` for others."""
+    """Return `by_key` for rows whose key has no NULL, `by_row` for others."""
     parts = [sql.SQL("r.{} is null").format(sql.Identifier(c)) for c in table.key]
     return sql.SQL("case when {null} then {row} else {key} end").format(
         null=sql.SQL(" or ").join(parts), row=by_row, key=by_key
@@ -84,7 +84,7 @@ def _piece(column: str, encoding: str, instead: sql.Composed | None) -> sql.Comp
 
 
 def _octets(value: sql.Composable, encoding: str) -> sql.Composed:
-    """The value's length in UTF-8; characters would not do, SQL_ASCII counts bytes for them."""
+    """Return the value's length in UTF-8 bytes; SQL_ASCII counts bytes as characters."""
     is_utf8 = encoding in ("UTF8", "SQL_ASCII")
     text = value if is_utf8 else sql.SQL("convert_to({}, 'UTF8')").format(value)
     return sql.SQL("octet_length({})").format(text)

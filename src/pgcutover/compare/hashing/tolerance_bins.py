@@ -1,8 +1,8 @@
-"""Columns that may differ a little: how values are binned for the hash, and when two are alike.
+"""Tolerances: columns whose values may differ by a bound.
 
-Rows are hashed with a tolerated value replaced by the bin it lies in, which is as wide as the
-tolerance: the same bin means within tolerance. Values on both sides of a bin's edge hash apart, so
-the few rows that differ are looked at again, value by value.
+For the row hash, a value is replaced by the number of a bin as wide as the tolerance: two values in
+one bin are within tolerance. Two close values may lie in neighbouring bins, so rows that differ are
+compared again value by value.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,10 @@ _LEAST_RELATIVE = 1e-15  # what a float8 can tell apart
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a column's values may lie apart, and why; reports print it as not proven exactly.
+    """The bound by which a column's values may differ, and the reason for it.
 
     Numbers: `absolute`, or `relative` to the larger one, whichever is met. Times: `seconds`.
+    Reports list the column as not proven exactly.
     """
 
     column: str
@@ -35,13 +36,13 @@ class Tolerance:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        """The bounds in words."""
+        """Return the bounds in words."""
         bounds = {"absolute": self.absolute, "relative": self.relative, "seconds": self.seconds}
         return ", ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound)
 
 
-def refuse_senseless(tolerance: Tolerance, where: str) -> None:
-    """ConfigError where no bound is given, or one that cannot be meant."""
+def require_sensible_bounds(tolerance: Tolerance, where: str) -> None:
+    """Raise ConfigError where no bound, or a bound out of range, is given."""
     absolute, relative, seconds = tolerance.absolute, tolerance.relative, tolerance.seconds
     expected = ""
     if bool(absolute or relative) == bool(seconds):
@@ -59,10 +60,10 @@ def refuse_senseless(tolerance: Tolerance, where: str) -> None:
         )
 
 
-def binned(tolerance: Tolerance, own: BaseType, other: BaseType) -> sql.Composed:
-    """The text of the bin in which the value of `r.<column>` lies; NULL for NULL.
+def bin_text(tolerance: Tolerance, own: BaseType, other: BaseType) -> sql.Composed:
+    """Return the text of the bin of `r.<column>`'s value; NULL for NULL.
 
-    ConfigError where the types of both sides have no distance.
+    Raise ConfigError where the types of both sides have no distance.
     """
     value = reference(tolerance.column)
     kinds = {own.builtin, other.builtin}
@@ -72,14 +73,14 @@ def binned(tolerance: Tolerance, own: BaseType, other: BaseType) -> sql.Composed
         number = _number_bin(value, tolerance, exact=not kinds & {*_FLOATS})
     else:
         raise ConfigError(
-            f"tolerate {tolerance.column!r}: {tolerance} does not suit the types {own.name} on "
-            f"the one and {other.name} on the other side"
+            f"tolerate {tolerance.column!r}: {tolerance} cannot be applied to the types {own.name} "
+            f"on one side and {other.name} on the other"
         )
     return sql.SQL("case when {v} is not null then format('%s', {n}) end").format(v=value, n=number)
 
 
-def measured(tolerance: Tolerance, own: BaseType) -> sql.Composed:
-    """The text by which a value is measured: a number, or microseconds."""
+def measure_text(tolerance: Tolerance, own: BaseType) -> sql.Composed:
+    """Return the text by which two values are compared: a number, or microseconds."""
     value = reference(tolerance.column)
     if tolerance.seconds:
         return sql.SQL("case when {v} is not null then {m}::text end").format(
@@ -91,7 +92,7 @@ def measured(tolerance: Tolerance, own: BaseType) -> sql.Composed:
 
 
 def is_within(one: str | None, other: str | None, tolerance: Tolerance) -> bool:
-    """Whether two measured values are alike; NULL, NaN and infinities are so only to themselves."""
+    """Whether two values are within tolerance; NULL, NaN and infinities only equal themselves."""
     if one is None or other is None:
         return one is other
     a, b = Decimal(one), Decimal(other)
@@ -126,7 +127,7 @@ def _number_bin(value: sql.Composed, tolerance: Tolerance, *, exact: bool) -> sq
 
 
 def _relative(number: sql.Composed, relative: float, kind: str) -> sql.Composed:
-    """Bins that are as wide as the tolerance of the power of two, or ten, below the value."""
+    """Return bins as wide as the tolerance of the power of two, or ten, below the value."""
     below, power = "ln({a}) / ln(2::float8)", "power(2::float8, {e})"
     special = "{n} = 'NaN' or abs({n}) not between 1e-290 and 1e300"
     if kind == "numeric":  # whose power() rounds small results to 0
@@ -144,7 +145,7 @@ def _relative(number: sql.Composed, relative: float, kind: str) -> sql.Composed:
 
 
 def _time_bin(value: sql.Composed, kind: str, width: int) -> sql.Composed:
-    """Division that rounds down; infinity stays as it is."""
+    """Return the quotient, rounded down; an infinity is left as it is."""
     stamp = _since_2000(value, kind)
     return sql.SQL(
         "case when isfinite({v}) then ({s} - ((({s} % {w}) + {w}) % {w})) / {w} else {s} end"
@@ -152,7 +153,7 @@ def _time_bin(value: sql.Composed, kind: str, width: int) -> sql.Composed:
 
 
 def _since_2000(value: sql.Composed, kind: str) -> sql.Composed:
-    """Microseconds since 2000, as PostgreSQL stores them; the extremes are the infinities."""
+    """Return microseconds since 2000, as PostgreSQL stores them; infinities are the extremes."""
     return sql.SQL("('x' || encode({}({}), 'hex'))::bit(64)::int8").format(
         sql.Identifier("pg_catalog", f"{kind}_send"), value
     )

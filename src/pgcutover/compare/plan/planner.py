@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from pgcutover.compare.hashing.calibration import ROW, Calibration
-from pgcutover.compare.hashing.encode import TEXT, Encoding, as_bytes, encoded
-from pgcutover.compare.hashing.row_hash import seeds_from, side_hash
+from pgcutover.compare.hashing.encode import TEXT, Encoding, as_bytes, encode_column
+from pgcutover.compare.hashing.row_hash import build_side_hash, seeds_from
 from pgcutover.compare.hashing.row_text import SideTable
-from pgcutover.compare.hashing.tolerance_bins import Tolerance, binned
+from pgcutover.compare.hashing.tolerance_bins import Tolerance, bin_text
 from pgcutover.compare.plan.model import EVERYTHING, Question, Side
 from pgcutover.compare.plan.table_stats import TableFacts, read_facts
 from pgcutover.compare.scan.sessions import SideSession, saying
@@ -45,7 +45,7 @@ def prepared(
         codes = _encodings(tables, facts, own, calibration)
         codes |= {c: Encoding(as_bytes(text), TEXT) for c, text in bins.items()}
         methods = {c: code.method for c, code in codes.items()}
-        hashes = side_hash(tables[own], codes, calibration.method, seeds, bins)
+        hashes = build_side_hash(tables[own], codes, calibration.method, seeds, bins)
         sides.append(Side(label, sessions[own], hashes, facts[own], scope.conditions[own]))
     if calibration.method != ROW:
         methods = dict.fromkeys(tables[1].columns, calibration.method)
@@ -71,7 +71,7 @@ def _bins(
     other = 1 - own
     theirs = dict(zip(tables[own].columns, tables[other].columns, strict=True))
     return {
-        t.column: binned(t, facts[own].types[t.column], facts[other].types[theirs[t.column]])
+        t.column: bin_text(t, facts[own].types[t.column], facts[other].types[theirs[t.column]])
         for t in tolerances
     }
 
@@ -100,7 +100,7 @@ def _encodings(
     convert = tables[0].encoding != tables[1].encoding
     other = 1 - own
     return {
-        column: encoded(
+        column: encode_column(
             column,
             facts[own].types[column],
             facts[other].types[theirs],
