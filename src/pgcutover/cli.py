@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="compare schemas, and print the SQL that fixes one")
     schema_command.add_arguments(schema)
     pages = commands.add_parser("pages", help="print a generated page of docs/")
-    pages.add_argument("page", choices=("checks", "keys", "options"))
+    pages.add_argument("page", choices=("checks", "config-schema", "keys", "options"))
     pages.set_defaults(run=_print_page)
     return parser
 
@@ -67,9 +67,14 @@ def _print_page(arguments: argparse.Namespace) -> int:
 
 
 def page(name: str) -> str:
-    """Return the text of docs/checks.md, docs/migration-toml.md or docs/options.md."""
+    """Return the text of a generated file in docs/."""
     from pgcutover import generated_docs
 
     if name == "checks":
         return generated_docs.checks_page(generated_docs.packaged_checks())
-    return generated_docs.keys_page() if name == "keys" else generated_docs.options_page()
+    pages = {
+        "config-schema": generated_docs.schema_page,
+        "keys": generated_docs.keys_page,
+        "options": generated_docs.options_page,
+    }
+    return pages[name]()

@@ -3,7 +3,7 @@
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.catalog import DeclaredDifference
+from pgcutover.config.differences import DeclaredDifference
 
 KEY = "core.ledger.ledger_account_id_fkey"
 NOW = "foreign key (account_id) references core.accounts(id) on delete cascade"

@@ -3,7 +3,7 @@
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.catalog import DeclaredDifference
+from pgcutover.config.differences import DeclaredDifference
 
 DECLARED = "SCHEMA-DECLARED[*]"
 

@@ -10,9 +10,10 @@ import psycopg
 from support.servers import Pair, create_database, drop_database
 
 import pgcutover.checks
-from pgcutover.catalog import DeclaredDifference, Manifest, read_manifest
+from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.check_registry import STAGES, Check, find_checks
 from pgcutover.compare import CompareOptions, Comparer, TableOptions
+from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import open_session
 from pgcutover.coverage import RUN_WIDE
 from pgcutover.diff import Diff

@@ -7,12 +7,12 @@ import tracemalloc
 import pytest
 from compare.lab import SALT, Lab, TableOptions, run
 
-from pgcutover.catalog import DeclaredDifference
 from pgcutover.compare import comparer as comparing
 from pgcutover.compare import rows
 from pgcutover.compare.differences import counts
 from pgcutover.compare.live import fence
 from pgcutover.compare.scan import bucket_scan
+from pgcutover.config.differences import DeclaredDifference
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.redact import keyed_hash
 

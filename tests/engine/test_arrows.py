@@ -52,6 +52,15 @@ def test_the_rule_can_fail(tmp_path):
     assert offenders(tmp_path, "engine", OUTSIDE)
 
 
+@pytest.mark.parametrize("heavy", ["boto3", "pydantic", "psycopg", "pgcutover.config"])
+def test_a_run_that_is_no_gate_loads_nothing_heavy(heavy):
+    import subprocess
+    import sys
+
+    code = f"import sys, pgcutover.plugin; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("heavy", ["boto3", "moto", "great_expectations", "jinja2"])
 def test_heavy_libraries_load_only_when_used(pytestconfig, heavy):
     import subprocess

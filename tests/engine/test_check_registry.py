@@ -75,7 +75,12 @@ def test_every_check_says_what_it_sees_and_costs():
 
 @pytest.mark.parametrize(
     ("name", "file"),
-    [("checks", "checks.md"), ("keys", "migration-toml.md"), ("options", "options.md")],
+    [
+        ("checks", "checks.md"),
+        ("keys", "migration-toml.md"),
+        ("config-schema", "migration.schema.json"),
+        ("options", "options.md"),
+    ],
 )
 def test_documented_lists_are_those_of_the_code(pytestconfig, name, file):
     written = (pytestconfig.rootpath / "docs" / file).read_text("utf-8")

@@ -28,12 +28,12 @@ def refused(outcome, *words):
 
 def test_unknown_key_names_the_closest(migration):
     edit(migration, "recent_column", "recent_colum")
-    refused(migration.gate(), "unknown key 'recent_colum'", "did you mean 'recent_column'?")
+    refused(migration.gate(), "unknown key", "did you mean 'recent_column'?")
 
 
 def test_wrong_type_says_what_was_expected(migration):
     edit(migration, 'name = "small"', 'name = "small"\nrecent_window_hours = "day"')
-    refused(migration.gate(), "recent_window_hours: expected a number, found str")
+    refused(migration.gate(), "recent_window_hours: expected a number, found a text")
 
 
 def test_broken_toml_says_where(migration):
@@ -124,7 +124,7 @@ def test_folder_without_migration_toml_is_refused(migration):
 def test_a_dsn_in_the_file_is_refused_and_not_printed(migration):
     edit(migration, '"PGCUTOVER_SOURCE_DSN"', '"postgresql://u:hunter2@h/db"')
     outcome = migration.gate()
-    refused(outcome, "dsn_env must be the name of an environment variable")
+    refused(outcome, "source.dsn_env: expected the name of an environment variable")
     assert "hunter2" not in outcome.text
 
 

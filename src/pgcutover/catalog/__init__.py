@@ -6,10 +6,8 @@ from pgcutover.catalog.manifest import (
     Manifest,
     read_manifest,
 )
-from pgcutover.catalog.model import DeclaredDifference
 
 __all__ = [
-    "DeclaredDifference",
     "ExpectedForeignKey",
     "ExpectedIndex",
     "Manifest",

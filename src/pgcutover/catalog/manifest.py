@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from pgcutover.catalog.model import DeclaredDifference, ForeignKey, Index
+from pgcutover.catalog.model import ForeignKey, Index
 from pgcutover.catalog.read import Connection, SideCatalog, read_side
+from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import ServerFacts, server_facts
 from pgcutover.errors import ConfigError
 from pgcutover.mapping import MappedTable, MappingRules, RelationName

@@ -1,7 +1,6 @@
 """What is read of each side: relations, columns, indexes, foreign keys. All plain and frozen."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from pgcutover.mapping import RelationName
 
@@ -100,18 +99,3 @@ class ForeignKey:
     definition: str
     on_delete_columns: tuple[str, ...] = ()
     operators: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredDifference:
-    """A difference wanted on purpose: one exact object, never a pattern.
-
-    `added` must be on the target, `dropped` must not, `changed` must be as `definition` says:
-    an index or foreign key as PostgreSQL prints it, a column's type and properties as we do.
-    """
-
-    kind: Literal["index", "foreign_key", "table", "column"]
-    object: str
-    change: Literal["added", "changed", "dropped"]
-    reason: str
-    definition: str | None = None

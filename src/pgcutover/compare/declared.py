@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from pgcutover.catalog import DeclaredDifference, Manifest
+from pgcutover.catalog import Manifest
 from pgcutover.catalog.model import ForeignKey, Index
 from pgcutover.compare.sqltext import same_definition
+from pgcutover.config.differences import DeclaredDifference
 from pgcutover.diff import Diff, finding
 from pgcutover.verdict import Finding
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgcutover.catalog import DeclaredDifference, Manifest
+from pgcutover.catalog import Manifest
+from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import open_side
 from pgcutover.errors import PgCutoverError
 from pgcutover.schema.expected.build import Recipe, expected_schema

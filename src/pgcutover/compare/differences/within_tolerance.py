@@ -7,9 +7,10 @@ from psycopg import sql
 
 from pgcutover.compare.differences.counts import Rows, Suspect, Tally, judge
 from pgcutover.compare.differences.row_sample import KEY, among
-from pgcutover.compare.hashing.tolerance_bins import Tolerance, is_within, measure_text
+from pgcutover.compare.hashing.tolerance_bins import is_within, measure_text
 from pgcutover.compare.plan.model import Question, Side
 from pgcutover.compare.scan.key_domain import Cell
+from pgcutover.config.tables import Tolerance
 
 _KEYS_AT_ONCE = 20_000
 _Measured = dict[int, tuple[int, tuple[str | None, ...]]]

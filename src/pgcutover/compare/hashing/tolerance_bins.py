@@ -5,59 +5,18 @@ one bin are within tolerance. Two close values may lie in neighbouring bins, so 
 compared again value by value.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 
 from psycopg import sql
 
 from pgcutover.compare.hashing.encode import output_text, reference
 from pgcutover.compare.plan.table_stats import BaseType
+from pgcutover.config.tables import Tolerance
 from pgcutover.errors import ConfigError
 
 _FLOATS = ("float4", "float8")
 _NUMBERS = ("int2", "int4", "int8", "numeric", *_FLOATS)
 _TIMES = ("timestamp", "timestamptz")
-_LEAST, _MOST = 1e-100, 1e100
-_LEAST_RELATIVE = 1e-15  # what a float8 can tell apart
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """The bound by which a column's values may differ, and the reason for it.
-
-    Numbers: `absolute`, or `relative` to the larger one, whichever is met. Times: `seconds`.
-    Reports list the column as not proven exactly.
-    """
-
-    column: str
-    reason: str
-    absolute: float = 0.0
-    relative: float = 0.0
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        """Return the bounds in words."""
-        bounds = {"absolute": self.absolute, "relative": self.relative, "seconds": self.seconds}
-        return ", ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound)
-
-
-def require_sensible_bounds(tolerance: Tolerance, where: str) -> None:
-    """Raise ConfigError where no bound, or a bound out of range, is given."""
-    absolute, relative, seconds = tolerance.absolute, tolerance.relative, tolerance.seconds
-    expected = ""
-    if bool(absolute or relative) == bool(seconds):
-        expected = "absolute or relative for numbers, or seconds for times"
-    elif absolute and not _LEAST <= absolute <= _MOST:
-        expected = "an absolute tolerance from 1e-100 to 1e100"
-    elif relative and not _LEAST_RELATIVE <= relative < 1:
-        expected = "a relative tolerance from 1e-15 to less than 1"
-    elif seconds and not 1e-6 <= seconds <= 86_400:
-        expected = "seconds from 1e-6, as PostgreSQL keeps them, to 86400"
-    if expected:
-        raise ConfigError(
-            f"{where}: tolerate {tolerance.column!r}: expected {expected}; found "
-            f"{str(tolerance) or 'no bound'}"
-        )
 
 
 def bin_text(tolerance: Tolerance, own: BaseType, other: BaseType) -> sql.Composed:

@@ -7,10 +7,10 @@ from psycopg import sql
 
 from pgcutover.compare.hashing.row_hash import SideHash
 from pgcutover.compare.hashing.row_text import SideTable
-from pgcutover.compare.hashing.tolerance_bins import Tolerance
 from pgcutover.compare.plan.table_stats import TableFacts
 from pgcutover.compare.scan.key_domain import GRIDS, Grid
 from pgcutover.compare.scan.sessions import Answer, SideSession, saying
+from pgcutover.config.tables import Tolerance
 from pgcutover.sides import both
 
 EVERYTHING = sql.SQL("true")

@@ -9,10 +9,11 @@ from pgcutover.compare.hashing.calibration import ROW, Calibration
 from pgcutover.compare.hashing.encode import TEXT, Encoding, as_bytes, encode_column
 from pgcutover.compare.hashing.row_hash import build_side_hash, seeds_from
 from pgcutover.compare.hashing.row_text import SideTable
-from pgcutover.compare.hashing.tolerance_bins import Tolerance, bin_text
+from pgcutover.compare.hashing.tolerance_bins import bin_text
 from pgcutover.compare.plan.model import EVERYTHING, Question, Side
 from pgcutover.compare.plan.table_stats import TableFacts, read_facts
 from pgcutover.compare.scan.sessions import SideSession, saying
+from pgcutover.config.tables import Tolerance
 from pgcutover.errors import UnreadableError
 
 

@@ -7,7 +7,7 @@ from pgcutover.catalog import Manifest
 from pgcutover.catalog.model import Index, Relation
 from pgcutover.catalog.read import SideCatalog
 from pgcutover.compare.hashing.row_text import SideTable
-from pgcutover.compare.hashing.tolerance_bins import Tolerance
+from pgcutover.config.tables import Tolerance
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 

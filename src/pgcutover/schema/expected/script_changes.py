@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from pgcutover.catalog import DeclaredDifference, ExpectedIndex, Manifest
+from pgcutover.catalog import ExpectedIndex, Manifest
 from pgcutover.catalog.read import SideCatalog
 from pgcutover.compare import columns, structure
+from pgcutover.config.differences import DeclaredDifference
 from pgcutover.errors import UnreadableError
 
 REASON = "made so by a script of setup/schema"

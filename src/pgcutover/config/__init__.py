@@ -1,0 +1,27 @@
+"""migration.toml: its keys, its defaults, and the errors of a wrong file."""
+
+from pgcutover.config.budgets import Budgets
+from pgcutover.config.differences import DeclaredDifference
+from pgcutover.config.load import json_schema, load_rules, load_settings, read_json
+from pgcutover.config.mover import DmsSettings, Mover
+from pgcutover.config.settings import Report, Schema, Settings, Source, Target
+from pgcutover.config.tables import Exclusion, TableSettings, Tolerance
+
+__all__ = [
+    "Budgets",
+    "DeclaredDifference",
+    "DmsSettings",
+    "Exclusion",
+    "Mover",
+    "Report",
+    "Schema",
+    "Settings",
+    "Source",
+    "TableSettings",
+    "Target",
+    "Tolerance",
+    "json_schema",
+    "load_rules",
+    "load_settings",
+    "read_json",
+]
