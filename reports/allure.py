@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,8 +14,9 @@ from pgcutover.embedded.npm import node
 from pgcutover.embedded.tools import npm_install
 from pgcutover.errors import PgCutoverError
 from pgcutover.reports.allure_results import write_results
-from pgcutover.reports.document import validate, write_text_atomically
 from pgcutover.reports.summary import summarise
+from pgcutover.verdict_document import Document
+from pgcutover.verdict_file import write_text_atomically
 
 Progress = Callable[[str], None]
 
@@ -40,20 +41,19 @@ _LOADING = {"src", "href", "srcset", "poster", "data", "action", "formaction", "
 
 
 def allure_report(
-    document: Mapping[str, object],
+    document: Document,
     out_html: Path,
     progress: Progress,
     secrets: Collection[str] = (),
 ) -> Path:
     """The Allure report of a verdict document: it can hold nothing that verdict.json does not."""
-    verdict = validate(document)
-    migration = verdict["migration"]
-    exercise = migration["rehearsal"] or migration["sabotage"] is not None
+    migration = document.migration
+    exercise = migration.rehearsal or migration.sabotage is not None
     kind = "REHEARSAL, " if exercise else ""
-    title = f"{migration['name']}: {kind}{summarise(verdict).verdict}"
+    title = f"{migration.name}: {kind}{summarise(document).verdict}"
     with tempfile.TemporaryDirectory(prefix="pgcutover-allure-") as work:
         results = Path(work) / "results"
-        write_results(verdict, results, secrets)
+        write_results(document, results, secrets)
         return allure_single_file(results, out_html, progress, title)
 
 

@@ -14,10 +14,10 @@ import psycopg.errors
 
 from pgcutover.errors import PgCutoverError
 from pgcutover.redact import without_passwords
-from pgcutover.reports.document import CheckInfo, Document, Hole, ResultEntry
 from pgcutover.reports.findings import MAX_FINDINGS_A_RESULT, evidence_lines
 from pgcutover.reports.summary import summarise
 from pgcutover.reports.words import claim, known, visible
+from pgcutover.verdict_document import CheckInfo, Document, Hole, ResultEntry
 
 STATUS = {"PASS": "passed", "FAIL": "failed", "UNKNOWN": "unknown"}
 WITHHELD = "[withheld: it held a secret]"
@@ -50,15 +50,15 @@ def write_results(document: Document, results_dir: Path, secrets: Collection[str
 
 
 def _facts(document: Document) -> Iterator[tuple[str, str]]:
-    migration, run = document["migration"], document["run"]
+    migration, run = document.migration, document.run
     yield "verdict", summarise(document).verdict
-    yield "rehearsal", known(migration["rehearsal"])
-    if migration["sabotage"] is not None:
-        yield "sabotage", _one_line(migration["sabotage"])
-    yield "run", _one_line(run["id"])
-    yield "source", _one_line(f"PostgreSQL {known(document['source']['server_version'])}")
-    yield "target", _one_line(f"PostgreSQL {known(document['target']['server_version'])}")
-    yield "pgcutover", _one_line(migration["suite_version"])
+    yield "rehearsal", known(migration.rehearsal)
+    if migration.sabotage is not None:
+        yield "sabotage", _one_line(migration.sabotage)
+    yield "run", _one_line(run.id)
+    yield "source", _one_line(f"PostgreSQL {known(document.source.server_version)}")
+    yield "target", _one_line(f"PostgreSQL {known(document.target.server_version)}")
+    yield "pgcutover", _one_line(migration.suite_version)
 
 
 def _one_line(text: str) -> str:
@@ -66,19 +66,19 @@ def _one_line(text: str) -> str:
 
 
 def _entries(document: Document) -> Iterator[dict[str, object]]:
-    checks = {c["id"]: c for c in document["checks"]}
-    for number, result in enumerate(document["results"]):
-        yield _entry(document, checks.get(result["check_id"]), result, number)
-    for number, hole in enumerate(document["coverage"]["holes"], len(document["results"])):
-        check = checks.get(hole["check_id"])
+    checks = {c.id: c for c in document.checks}
+    for number, result in enumerate(document.results):
+        yield _entry(document, checks.get(result.check_id), result, number)
+    for number, hole in enumerate(document.coverage.holes, len(document.results)):
+        check = checks.get(hole.check_id)
         yield _entry(document, check, _never_came(hole, check), number)
 
 
 def _never_came(hole: Hole, check: CheckInfo | None) -> ResultEntry:
     return ResultEntry(
-        check_id=hole["check_id"],
-        object=hole["object"],
-        stage=check["stage"] if check else "",
+        check_id=hole.check_id,
+        object=hole.object,
+        stage=check.stage if check else "",
         verdict="UNKNOWN",
         message="this answer was expected and never came",
         findings=[],
@@ -90,23 +90,23 @@ def _never_came(hole: Hole, check: CheckInfo | None) -> ResultEntry:
 def _entry(
     document: Document, check: CheckInfo | None, result: ResultEntry, number: int
 ) -> dict[str, object]:
-    identity = f"{result['check_id']}[{result['object']}]"
-    name = document["migration"]["name"]
+    identity = f"{result.check_id}[{result.object}]"
+    name = document.migration.name
     # a millisecond apart, so that the report keeps the document's order
-    start = _milliseconds(document["run"]["started_at"]) + number
-    grouped = labels(name, result["stage"], result["check_id"]) | {"thread": result["worker"]}
+    start = _milliseconds(document.run.started_at) + number
+    grouped = labels(name, result.stage, result.check_id) | {"thread": result.worker}
     return {
-        "uuid": str(uuid.uuid5(_NAMESPACE, f"{document['run']['id']} {number} {identity}")),
+        "uuid": str(uuid.uuid5(_NAMESPACE, f"{document.run.id} {number} {identity}")),
         "historyId": uuid.uuid5(_NAMESPACE, f"{name} {identity}").hex,
         "testCaseId": uuid.uuid5(_NAMESPACE, f"{name} {identity}").hex,
         "fullName": visible(f"{name}.{identity}"),
         "name": visible(identity),
-        "status": STATUS[result["verdict"]],
-        "statusDetails": {"message": visible(result["message"]), "trace": _findings(result)},
+        "status": STATUS[result.verdict],
+        "statusDetails": {"message": visible(result.message), "trace": _findings(result)},
         "description": _description(check),
         "labels": [{"name": key, "value": visible(value)} for key, value in grouped.items()],
         "start": start,
-        "stop": start + round(result["duration_seconds"] * 1000),
+        "stop": start + round(result.duration_seconds * 1000),
     }
 
 
@@ -119,10 +119,10 @@ def _milliseconds(text: str) -> int:
 
 def _findings(result: ResultEntry) -> str:
     lines: list[str] = []
-    for finding in result["findings"][:MAX_FINDINGS_A_RESULT]:
-        lines.append(f"{finding['kind']} in {finding['object']}: {finding['message']}")
-        lines += [f"    {line}" for line in evidence_lines(finding["evidence"])]
-    hidden = len(result["findings"]) - MAX_FINDINGS_A_RESULT
+    for finding in result.findings[:MAX_FINDINGS_A_RESULT]:
+        lines.append(f"{finding.kind} in {finding.object}: {finding.message}")
+        lines += [f"    {line}" for line in evidence_lines(finding.evidence)]
+    hidden = len(result.findings) - MAX_FINDINGS_A_RESULT
     if hidden > 0:
         lines.append(f"and {hidden:,} more findings in verdict.json")
     return str(visible("\n".join(lines)))
@@ -132,13 +132,13 @@ def _description(check: CheckInfo | None) -> str:
     if check is None:
         return ""
     parts = {
-        "Fails when": check["fails_when"],
-        "Cannot see": check["cannot_see"],
-        "Needs": check["needs"],
-        "Costs": check["costs"],
+        "Fails when": check.fails_when,
+        "Cannot see": check.cannot_see,
+        "Needs": check.needs,
+        "Costs": check.costs,
     }
     told = [f"**{head}** {' '.join(text.split())}" for head, text in parts.items() if text]
-    return "\n\n".join([claim(check["title"]), *told])
+    return "\n\n".join([claim(check.title), *told])
 
 
 def scrub_results(results_dir: Path, secrets: Collection[str]) -> int:

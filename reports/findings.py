@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pgcutover.reports.document import Document, FindingEntry, ResultEntry
 from pgcutover.reports.matrix import RANK
 from pgcutover.reports.words import label
+from pgcutover.verdict_document import Document, FindingEntry, ResultEntry
 
 MAX_RESULTS = 60
 MAX_FINDINGS = 240
@@ -77,11 +77,11 @@ class Findings:
 def gather(document: Document) -> Findings:
     """The findings of every result that is not PASS, FAIL before UNKNOWN."""
     bad = sorted(
-        ((n, r) for n, r in enumerate(document["results"]) if r["verdict"] != "PASS"),
-        key=lambda found: -RANK[found[1]["verdict"]],
+        ((n, r) for n, r in enumerate(document.results) if r.verdict != "PASS"),
+        key=lambda found: -RANK[found[1].verdict],
     )
     details = tuple(_details(bad[:MAX_RESULTS]))
-    every = [f for r in document["results"] for f in r["findings"]]
+    every = [f for r in document.results for f in r.findings]
     shown = sum(len(d.differences) for d in details)
     return Findings(details, tuple(_kinds(every)), len(bad), len(every), len(details), shown)
 
@@ -90,23 +90,23 @@ def _details(results: Sequence[tuple[int, ResultEntry]]) -> Iterator[Detail]:
     """Each result with its share of the room, so that one sick table does not hide the others."""
     share = min(MAX_FINDINGS_A_RESULT, MAX_FINDINGS // max(1, len(results)))
     for position, result in results:
-        differences = tuple(_difference(f) for f in result["findings"][:share])
-        hidden = len(result["findings"]) - len(differences)
+        differences = tuple(_difference(f) for f in result.findings[:share])
+        hidden = len(result.findings) - len(differences)
         yield Detail(f"result-{position + 1}", position, result, differences, hidden)
 
 
 def _kinds(findings: Sequence[FindingEntry]) -> Iterator[Kind]:
-    counts = Counter(f["kind"] for f in findings)
+    counts = Counter(f.kind for f in findings)
     objects: defaultdict[str, set[str]] = defaultdict(set)
     for finding in findings:
-        objects[finding["kind"]].add(finding["object"])
+        objects[finding.kind].add(finding.object)
     for kind, count in counts.most_common():
         yield Kind(label(kind), count, len(objects[kind]))
 
 
 def _difference(finding: FindingEntry) -> Difference:
-    evidence = tuple(_evidence(finding["evidence"], 0))
-    return Difference(finding["object"], label(finding["kind"]), finding["message"], evidence)
+    evidence = tuple(_evidence(finding.evidence, 0))
+    return Difference(finding.object, label(finding.kind), finding.message, evidence)
 
 
 def evidence_lines(evidence: Mapping[str, object]) -> Iterator[str]:

@@ -10,14 +10,9 @@ from markupsafe import Markup
 
 from pgcutover.coverage import RUN_WIDE
 from pgcutover.reports import findings, matrix, words
-from pgcutover.reports.document import (
-    Document,
-    ResultEntry,
-    validate,
-    verdict_bytes,
-    write_text_atomically,
-)
 from pgcutover.reports.summary import figures, summarise
+from pgcutover.verdict_document import Document, ResultEntry
+from pgcutover.verdict_file import verdict_bytes, write_text_atomically
 
 TEMPLATES = Path(__file__).parent
 MAX_RESULTS_LISTED = 300
@@ -27,13 +22,13 @@ MAX_WARNINGS = 100
 MAX_WORST = 8
 
 
-def write_html(document: Mapping[str, object], path: Path) -> Path:
-    """The sign-off page of a verdict document at `path`: one file, no request."""
-    return write_text_atomically(render(validate(document)), path)
+def write_html(document: Document, path: Path) -> Path:
+    """Write the sign-off page of a verdict document: one file that loads nothing."""
+    return write_text_atomically(render(document), path)
 
 
 def render(document: Document) -> str:
-    """The page itself."""
+    """Return the page."""
     template = _environment().get_template("signoff.html.j2")
     return template.render(**_context(document))
 
@@ -63,7 +58,7 @@ def _environment() -> Environment:
 def _context(document: Document) -> dict[str, object]:
     found = findings.gather(document)
     matrices = matrix.build(document, found.anchors)
-    tables = [t["target"] for t in document["tables"]]
+    tables = [t.target for t in document.tables]
     passed = sum(matrices.verdicts.get(name) == "PASS" for name in tables)
     return {
         "doc": document,
@@ -75,11 +70,11 @@ def _context(document: Document) -> dict[str, object]:
         "matrices": matrices,
         "run_wide": [
             (found.anchors.get(n, "findings"), r)
-            for n, r in enumerate(document["results"])
-            if r["object"] == RUN_WIDE
+            for n, r in enumerate(document.results)
+            if r.object == RUN_WIDE
         ],
-        "checks": matrix.columns(document, (c["id"] for c in document["checks"])),
-        "titles": {c["id"]: c["title"] for c in document["checks"]},
+        "checks": matrix.columns(document, (c.id for c in document.checks)),
+        "titles": {c.id: c.title for c in document.checks},
         "listed": _listed(document, found.anchors),
         "longest": _longest(document),
         "max_rows": matrix.MAX_ROWS,
@@ -92,26 +87,26 @@ def _context(document: Document) -> dict[str, object]:
 
 def _warnings(document: Document) -> Iterator[tuple[str, str]]:
     """What checks told without closing the gate."""
-    for result in document["results"]:
-        told = result.get("facts", {}).get("warnings", [])
+    for result in document.results:
+        told = result.facts.get("warnings", [])
         if isinstance(told, list):
-            yield from ((result["check_id"], str(text)) for text in told)
+            yield from ((result.check_id, str(text)) for text in told)
 
 
 def _listed(document: Document, anchors: Mapping[int, str]) -> list[tuple[str, ResultEntry]]:
-    ranked = sorted(enumerate(document["results"]), key=lambda r: -matrix.RANK[r[1]["verdict"]])
+    ranked = sorted(enumerate(document.results), key=lambda r: -matrix.RANK[r[1].verdict])
     return [(anchors.get(n, "findings"), result) for n, result in ranked[:MAX_RESULTS_LISTED]]
 
 
 def _longest(document: Document) -> float:
-    return max((t["duration_seconds"] for t in document["timings"]), default=0.0)
+    return max((t.duration_seconds for t in document.timings), default=0.0)
 
 
 def _stylesheet(document: Document) -> str:
     css = (TEMPLATES / "signoff.css").read_text(encoding="utf-8")
-    migration, run = document["migration"], document["run"]
-    kind = "REHEARSAL " if migration["rehearsal"] or migration["sabotage"] is not None else ""
-    footer = f"{migration['name']} - {kind}{summarise(document).verdict} - run {run['id']}"
+    migration, run = document.migration, document.run
+    kind = "REHEARSAL " if migration.rehearsal or migration.sabotage is not None else ""
+    footer = f"{migration.name} - {kind}{summarise(document).verdict} - run {run.id}"
     return css.replace("FOOTER", _css_text(footer))
 
 

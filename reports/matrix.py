@@ -7,7 +7,7 @@ from itertools import groupby
 
 from pgcutover.check_registry import STAGES
 from pgcutover.coverage import RUN_WIDE
-from pgcutover.reports.document import CheckInfo, Document, TableEntry
+from pgcutover.verdict_document import CheckInfo, Document, TableEntry
 
 # six columns beside the table's name and its counts are what A4 upright holds
 COLUMNS_A_MATRIX = 6
@@ -85,23 +85,23 @@ def table_of(name: str, tables: Mapping[str, object]) -> str:
 
 def answers(document: Document) -> Iterator[Answer]:
     """Every result and every hole that speaks of an object, in the document's order."""
-    tables = {t["target"]: t for t in document["tables"]}
-    for position, result in enumerate(document["results"]):
-        group = result.get("table") or table_of(result["object"], tables)
-        yield Answer(group, result["object"], result["check_id"], result["verdict"], position)
-    for hole in document["coverage"]["holes"]:
-        group = hole.get("table") or table_of(hole["object"], tables)
-        yield Answer(group, hole["object"], hole["check_id"], "UNKNOWN", None)
+    tables = {t.target: t for t in document.tables}
+    for position, result in enumerate(document.results):
+        group = result.table or table_of(result.object, tables)
+        yield Answer(group, result.object, result.check_id, result.verdict, position)
+    for hole in document.coverage.holes:
+        group = hole.table or table_of(hole.object, tables)
+        yield Answer(group, hole.object, hole.check_id, "UNKNOWN", None)
 
 
 def columns(document: Document, used: Iterable[str]) -> list[CheckInfo]:
     """The checks that speak of objects, in the order of the stages."""
-    stage_of = {r["check_id"]: r["stage"] for r in document["results"]}
-    known = {c["id"]: c for c in document["checks"]}
+    stage_of = {r.check_id: r.stage for r in document.results}
+    known = {c.id: c for c in document.checks}
     wanted = dict.fromkeys(used)
-    named = [c for c in document["checks"] if c["id"] in wanted]
+    named = [c for c in document.checks if c.id in wanted]
     rest = [_nameless(name, stage_of.get(name, "")) for name in wanted if name not in known]
-    return sorted([*named, *rest], key=lambda c: _stage_rank(c["stage"]))
+    return sorted([*named, *rest], key=lambda c: _stage_rank(c.stage))
 
 
 def _nameless(name: str, stage: str) -> CheckInfo:
@@ -128,7 +128,7 @@ def build(document: Document, anchors: Mapping[int, str]) -> Matrices:
 
 
 def _grouped(document: Document, found: Iterable[Answer]) -> dict[str, list[Answer]]:
-    groups: dict[str, list[Answer]] = {t["target"]: [] for t in document["tables"]}
+    groups: dict[str, list[Answer]] = {t.target: [] for t in document.tables}
     for answer in found:
         groups.setdefault(answer.group, []).append(answer)
     return groups
@@ -141,7 +141,7 @@ def _order(name: str, group: Sequence[Answer]) -> tuple[int, str]:
 def _split(checks: Sequence[CheckInfo]) -> Iterator[tuple[CheckInfo, ...]]:
     """Whole stages together while they fit, a long stage in several parts."""
     part: list[CheckInfo] = []
-    for _, stage in groupby(checks, key=lambda c: c["stage"]):
+    for _, stage in groupby(checks, key=lambda c: c.stage):
         together = list(stage)
         if part and len(part) + len(together) > COLUMNS_A_MATRIX:
             yield tuple(part)
@@ -161,10 +161,10 @@ def _part(
     document: Document,
     anchors: Mapping[int, str],
 ) -> Matrix:
-    tables = {t["target"]: t for t in document["tables"]}
-    ids = [c["id"] for c in checks]
+    tables = {t.target: t for t in document.tables}
+    ids = [c.id for c in checks]
     rows = [_row(name, groups[name], ids, anchors, tables.get(name)) for name in names]
-    return Matrix(tuple(dict.fromkeys(c["stage"] for c in checks)), checks, tuple(rows))
+    return Matrix(tuple(dict.fromkeys(c.stage for c in checks)), checks, tuple(rows))
 
 
 def _row(

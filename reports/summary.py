@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgcutover.coverage import RUN_WIDE
-from pgcutover.reports.document import Document
 from pgcutover.reports.matrix import worst
 from pgcutover.reports.words import moment, plural
+from pgcutover.verdict_document import Document
 
 MAX_REASONS = 3
 
@@ -27,8 +27,8 @@ class Summary:
 def summarise(document: Document) -> Summary:
     """The banner; a PASS that the document's own results do not carry is not shown as one."""
     against = tuple(contradictions(document))
-    verdict = worst([document["verdict"], *_carried(document, against)])
-    reasons = document["reasons"] or [_default_reason(document)]
+    verdict = worst([document.verdict, *_carried(document, against)])
+    reasons = document.reasons or [_default_reason(document)]
     opens = verdict == "PASS" and not _is_exercise(document)
     return Summary(
         verdict,
@@ -42,10 +42,10 @@ def summarise(document: Document) -> Summary:
 
 def contradictions(document: Document) -> Iterator[str]:
     """Every reason why the document's verdict cannot be as good as it says."""
-    said = document["verdict"]
+    said = document.verdict
     if said == "FAIL":
         return
-    counts = Counter(r["verdict"] for r in document["results"])
+    counts = Counter(r.verdict for r in document.results)
     if counts["FAIL"]:
         yield f"verdict.json says {said}, but {plural(counts['FAIL'], 'result')} in it FAIL"
     if said == "UNKNOWN":
@@ -56,34 +56,34 @@ def contradictions(document: Document) -> Iterator[str]:
 
 
 def _coverage_contradictions(document: Document) -> Iterator[str]:
-    coverage, results = document["coverage"], len(document["results"])
-    if coverage["holes"]:
-        yield f"verdict.json says PASS, but {plural(len(coverage['holes']), 'result')} never came"
-    if not coverage["expected"] or coverage["reported"] < coverage["expected"]:
-        expected = plural(coverage["expected"], "expected result")
-        yield f"verdict.json says PASS, but of {expected} {coverage['reported']:,} were reported"
-    if results < coverage["reported"]:
-        yield f"verdict.json counts {plural(coverage['reported'], 'result')} and holds {results:,}"
+    coverage, results = document.coverage, len(document.results)
+    if coverage.holes:
+        yield f"verdict.json says PASS, but {plural(len(coverage.holes), 'result')} never came"
+    if not coverage.expected or coverage.reported < coverage.expected:
+        expected = plural(coverage.expected, "expected result")
+        yield f"verdict.json says PASS, but of {expected} {coverage.reported:,} were reported"
+    if results < coverage.reported:
+        yield f"verdict.json counts {plural(coverage.reported, 'result')} and holds {results:,}"
 
 
 def _carried(document: Document, against: tuple[str, ...]) -> Iterator[str]:
-    if any(r["verdict"] == "FAIL" for r in document["results"]):
+    if any(r.verdict == "FAIL" for r in document.results):
         yield "FAIL"
     if against:
         yield "UNKNOWN"
 
 
 def _default_reason(document: Document) -> str:
-    coverage = document["coverage"]
+    coverage = document.coverage
     return (
-        f"{coverage['reported']:,} of {plural(coverage['expected'], 'expected result')} "
-        f"came in for {plural(len(document['tables']), 'table')}"
+        f"{coverage.reported:,} of {plural(coverage.expected, 'expected result')} "
+        f"came in for {plural(len(document.tables), 'table')}"
     )
 
 
 def _is_exercise(document: Document) -> bool:
-    migration = document["migration"]
-    return migration["rehearsal"] or migration["sabotage"] is not None
+    migration = document.migration
+    return migration.rehearsal or migration.sabotage is not None
 
 
 def _meaning(document: Document, verdict: str) -> str:
@@ -94,7 +94,7 @@ def _meaning(document: Document, verdict: str) -> str:
     equal = "Source and target are equal in everything that was checked."
     if _is_exercise(document):
         return f"{equal} A rehearsal opens no cutover."
-    until = document["run"]["expires_at"]
+    until = document.run.expires_at
     return f"{equal} The cutover may open{f' until {moment(until)}' if until else ''}."
 
 
@@ -113,14 +113,14 @@ class Figures:
 
 def figures(document: Document, tables_passed: int) -> Figures:
     """Counts of what was looked at."""
-    counted = [t["rows_source"] for t in document["tables"] if t["rows_source"] is not None]
-    results = document["results"]
+    counted = [t.rows_source for t in document.tables if t.rows_source is not None]
+    results = document.results
     return Figures(
-        tables=len(document["tables"]),
+        tables=len(document.tables),
         tables_passed=tables_passed,
         rows_source=sum(counted),
         tables_counted=len(counted),
         results=len(results),
-        passed=sum(r["verdict"] == "PASS" for r in results),
-        run_wide=sum(r["object"] == RUN_WIDE for r in results),
+        passed=sum(r.verdict == "PASS" for r in results),
+        run_wide=sum(r.object == RUN_WIDE for r in results),
     )

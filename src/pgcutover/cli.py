@@ -56,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="compare schemas, and print the SQL that fixes one")
     schema_command.add_arguments(schema)
     pages = commands.add_parser("pages", help="print a generated page of docs/")
-    pages.add_argument("page", choices=("checks", "config-schema", "keys", "options"))
+    names = ("checks", "config-schema", "keys", "options", "verdict", "verdict-schema")
+    pages.add_argument("page", choices=names)
     pages.set_defaults(run=_print_page)
     return parser
 
@@ -68,6 +69,10 @@ def _print_page(arguments: argparse.Namespace) -> int:
 
 def page(name: str) -> str:
     """Return the text of a generated file in docs/."""
+    if name.startswith("verdict"):
+        from pgcutover import verdict_page
+
+        return verdict_page.page() if name == "verdict" else verdict_page.schema_text()
     from pgcutover import generated_docs
 
     if name == "checks":

@@ -80,6 +80,8 @@ def test_every_check_says_what_it_sees_and_costs():
         ("keys", "migration-toml.md"),
         ("config-schema", "migration.schema.json"),
         ("options", "options.md"),
+        ("verdict", "verdict-json.md"),
+        ("verdict-schema", "verdict.schema.json"),
     ],
 )
 def test_documented_lists_are_those_of_the_code(pytestconfig, name, file):

@@ -171,12 +171,12 @@ def test_an_earlier_pass_does_not_outlive_a_run_that_cannot_start(migration):
 
 
 FULL_DISK = """
-import errno, pgcutover.reports.document
+import errno, pgcutover.verdict_file
 
 def write_verdict(document, path):
     raise OSError(errno.ENOSPC, "No space left on device")
 
-pgcutover.reports.document.write_verdict = write_verdict
+pgcutover.verdict_file.write_verdict = write_verdict
 """
 
 

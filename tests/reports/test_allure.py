@@ -12,6 +12,7 @@ import pytest
 from pgcutover.embedded.npm import node
 from pgcutover.errors import PgCutoverError
 from pgcutover.reports import allure
+from pgcutover.verdict_document import validate
 
 PAGE = '<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{}</body></html>'
 GTAG = (
@@ -24,7 +25,7 @@ GTAG = (
 def page(tmp_path_factory, fail_once):
     out = tmp_path_factory.mktemp("allure") / "new" / "allure.html"
     said: list[str] = []
-    assert allure.allure_report(fail_once, out, said.append, ["s3cret-value"]) == out
+    assert allure.allure_report(validate(fail_once), out, said.append, ["s3cret-value"]) == out
     return out.read_text("utf-8")
 
 

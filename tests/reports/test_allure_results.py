@@ -9,7 +9,7 @@ import pytest
 
 from pgcutover.errors import PgCutoverError, UnreadableError
 from pgcutover.reports.allure_results import labels, scrub_results, write_results
-from pgcutover.reports.document import validate
+from pgcutover.verdict_document import validate
 
 PASSWORD = 'pa$$ w/o"rd\\'
 ROW_VALUE = "jane.doe@example.org"
@@ -180,7 +180,7 @@ def test_one_result_an_answer_and_one_a_hole(make_document, tmp_path):
     document = validate(make_document("unknown"))
     count = write_results(document, tmp_path / "results")
     entries = [json.loads(p.read_text()) for p in (tmp_path / "results").glob("*-result.json")]
-    assert count == len(entries) == document["coverage"]["expected"]
+    assert count == len(entries) == document.coverage.expected
     assert len({e["historyId"] for e in entries}) == count
     statuses = [e["status"] for e in entries]
     assert (statuses.count("passed"), statuses.count("unknown")) == (97, 7)

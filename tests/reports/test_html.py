@@ -10,7 +10,8 @@ import pytest
 
 from pgcutover.errors import PgCutoverError
 from pgcutover.reports import html
-from pgcutover.reports.document import validate, write_verdict
+from pgcutover.verdict_document import validate
+from pgcutover.verdict_file import write_verdict
 
 DASH = "\N{EN DASH}"
 VOID = {"meta", "br", "col", "use", "path", "circle", "wbr"}
@@ -179,7 +180,7 @@ def test_invisible_characters_are_spelled_out(make_document):
 
 
 def test_lone_surrogate_does_not_stop_the_report(make_document, tmp_path):
-    path = html.write_html(make_document("fail", reasons=["\ud800"]), tmp_path / "r.html")
+    path = html.write_html(validate(make_document("fail", reasons=["\ud800"])), tmp_path / "r.html")
     assert r"\ud800" in path.read_text("utf-8")
 
 
@@ -298,7 +299,7 @@ def test_place_to_sign(make_document):
 @pytest.mark.parametrize("kind", ["pass", "fail"])
 def test_paper_is_bound_to_its_verdict_file(make_document, tmp_path, kind):
     document = make_document(kind, reasons=["größer \ud800"])
-    data = write_verdict(document, tmp_path / "verdict.json").read_bytes()
+    data = write_verdict(validate(document), tmp_path / "verdict.json").read_bytes()
     assert f"SHA-256 {hashlib.sha256(data).hexdigest()}" in page_of(document).words
 
 
@@ -348,7 +349,7 @@ def test_wrong_document_leaves_no_page(make_document, tmp_path):
     document = make_document("pass")
     del document["results"]
     with pytest.raises(PgCutoverError, match="results is missing"):
-        html.write_html(document, tmp_path / "report.html")
+        html.write_html(validate(document), tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
 
 

@@ -4,10 +4,11 @@ import pytest
 
 from pgcutover.reports import matrix
 from pgcutover.reports.findings import gather
+from pgcutover.verdict_document import validate
 
 
 def rows_of(document):
-    built = matrix.build(document, {})
+    built = matrix.build(validate(document), {})
     return {row.name: row for part in built.parts for row in part.rows}, built
 
 
@@ -28,13 +29,13 @@ def test_object_belongs_to_the_table_its_name_starts_with(name, table):
 def test_index_is_grouped_by_the_table_its_result_names(make_document):
     rows, _ = rows_of(make_document("pass"))
     assert "other objects in auth" not in rows
-    columns = [c["id"] for c in matrix.build(make_document("pass"), {}).parts[0].columns]
+    columns = [c.id for c in matrix.build(validate(make_document("pass")), {}).parts[0].columns]
     assert rows["auth.users"].cells[columns.index("SCHEMA-INDEX")].total == 2
 
 
 def test_cell_shows_the_worst_of_its_objects(make_document):
     rows, built = rows_of(make_document("fail"))
-    column = [c["id"] for c in built.parts[0].columns].index("SCHEMA-INDEX")
+    column = [c.id for c in built.parts[0].columns].index("SCHEMA-INDEX")
     cell = rows["health.health_metrics"].cells[column]
     assert (cell.verdict, cell.bad, cell.total) == ("FAIL", 1, 2)
     assert [o.name for o in rows["health.health_metrics"].objects] == [
@@ -57,7 +58,7 @@ def test_mapped_table_that_no_check_spoke_of_is_unknown(make_document):
     document["tables"].append(
         {"source": "public.new", "target": "public.new", "rows_source": 1, "rows_target": 1}
     )
-    built = matrix.build(document, {})
+    built = matrix.build(validate(document), {})
     assert built.verdicts["public.new"] == "UNKNOWN"
     assert built.parts[0].rows[0].name == "public.new"
 
@@ -75,15 +76,15 @@ def test_no_matrix_is_wider_than_a_page_and_no_column_is_lost(make_document, mak
         for stage in ("schema", "load", "replication", "freeze")
         for n in range(5)
     ]
-    parts = matrix.build(make_document("pass", results=results, checks=[]), {}).parts
+    parts = matrix.build(validate(make_document("pass", results=results, checks=[])), {}).parts
     assert all(len(part.columns) <= matrix.COLUMNS_A_MATRIX for part in parts)
-    columns = [c["id"] for part in parts for c in part.columns]
+    columns = [c.id for part in parts for c in part.columns]
     assert sorted(columns) == sorted(r["check_id"] for r in results)
-    assert [c["stage"] for part in parts for c in part.columns] == [r["stage"] for r in results]
+    assert [c.stage for part in parts for c in part.columns] == [r["stage"] for r in results]
 
 
 def test_every_row_beyond_the_cap_is_still_named(make_document):
-    built = matrix.build(make_document("big"), {})
+    built = matrix.build(validate(make_document("big")), {})
     shown = {row.name for part in built.parts for row in part.rows}
     rest = {name for _, names in built.left_out for name in names}
     assert len(shown) == matrix.MAX_ROWS
@@ -98,7 +99,7 @@ def test_one_sick_table_does_not_hide_the_others(make_document, make_finding, ma
         )
         for n in range(30)
     ]
-    found = gather(make_document("fail", results=results))
+    found = gather(validate(make_document("fail", results=results)))
     assert len(found.details) == 30
     assert all(d.differences for d in found.details)
     assert found.findings == 30_000
@@ -113,7 +114,8 @@ def test_deep_evidence_is_flattened_and_never_lost(make_document, make_finding, 
     bad = make_result(
         "DATA-ROWS", "auth.users", "FAIL", findings=[make_finding("o", "k", "m", **evidence)]
     )
-    shown = gather(make_document("fail", results=[bad])).details[0].differences[0].evidence
+    found = gather(validate(make_document("fail", results=[bad])))
+    shown = found.details[0].differences[0].evidence
     assert '"leaf": 1' in shown[0].values[0]
     by_label = {e.label: e for e in shown}
     assert by_label["keys"].hidden == 76

@@ -69,6 +69,7 @@ class Gate:
         self.expected: tuple[Expectation, ...] = ()
         self.results: list[Result] = []
         self.troubles: list[str] = []
+        self.interrupted = False
         self.written: evidence.Written | None = None
         self.judgement: Judgement | None = None
 
@@ -137,6 +138,7 @@ class Gate:
             return
         ended = int(session.exitstatus)
         if ended in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
+            self.interrupted = True
             self.troubles.append("the run was interrupted before its end")
         self.judgement = judge(self.expected, self.results, self.troubles)
         try:

@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +19,8 @@ from pgcutover.verdict import Result, Verdict
 
 if TYPE_CHECKING:
     from pgcutover.plugin.controller import Gate
+    from pgcutover.verdict_document import Document
 
-FORMAT = 1
 _SHOWN = 12  # findings named on the terminal; the files hold all
 
 
@@ -59,12 +59,13 @@ def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
 
     The pages are for people: a page that fails is told, and changes no verdict.
     """
-    from pgcutover.reports.document import write_verdict
+    from pgcutover.verdict_document import validate
+    from pgcutover.verdict_file import write_verdict
 
     out = gate.options.out
     manifest = out / "manifest.json"
     manifest.write_text(context.manifest.to_json(), "utf-8")
-    document = build_document(gate, context, judgement, [manifest, *_snapshots(out)])
+    document = validate(build_document(gate, context, judgement, [manifest, *_snapshots(out)]))
     verdict = out / "verdict.json"
     write_verdict(document, verdict)
     troubles: list[str] = []
@@ -82,7 +83,7 @@ def build_document(
     seconds = gate.journal.elapsed_seconds
     settings = context.settings
     return {
-        "format": FORMAT,
+        "format": 2,
         "verdict": judgement.verdict.name,
         "reasons": list(judgement.reasons),
         "migration": {
@@ -99,11 +100,13 @@ def build_document(
             "finished_at": now.isoformat(timespec="seconds"),
             "duration_seconds": round(seconds, 1),
             "expires_at": _expiry(gate, context, judgement, now),
+            "interrupted": gate.interrupted,
         },
         "source": _side(context.manifest.source),
         "target": _side(context.manifest.target),
         "coverage": _coverage(gate, context, judgement),
         "checks": [_check(check) for check in gate.checks],
+        "not_asked": [],
         "results": [_result(r) for r in judgement.results],
         "tables": _tables(context, judgement),
         "not_proven": _not_proven(context),
@@ -177,13 +180,13 @@ def _page(troubles: list[str], what: str, make: Any) -> Path | None:
     return path
 
 
-def _html(document: Mapping[str, Any], out: Path) -> Path:
+def _html(document: "Document", out: Path) -> Path:
     from pgcutover.reports.html import write_html
 
     return write_html(document, out / "signoff.html")
 
 
-def _allure(gate: "Gate", context: RunContext, document: Mapping[str, Any]) -> Path:
+def _allure(gate: "Gate", context: RunContext, document: "Document") -> Path:
     from pgcutover.reports.allure import allure_report
 
     secrets = [
@@ -230,7 +233,8 @@ def _check(check: Any) -> dict[str, Any]:
 
 
 def _result(result: Result) -> dict[str, Any]:
-    return {**asdict(result), "verdict": result.verdict.name}
+    plain = asdict(result)
+    return {**plain, "verdict": result.verdict.name, "findings": list(plain["findings"])}
 
 
 def _tables(context: RunContext, judgement: Judgement) -> list[dict[str, Any]]:
