@@ -1,11 +1,13 @@
 """What one run knows: taken once by the controller, handed to every worker."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pgcutover.catalog import Manifest
+from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.config import Settings, load_settings
 from pgcutover.schema.stage import SchemaEvidence
 
@@ -30,6 +32,7 @@ class RunContext:
     aws: AwsAccess
     rehearsal: bool
     schema: SchemaEvidence = field(repr=False)
+    sizes: Mapping[str, TableSize] = field(repr=False, default_factory=dict)
     salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
 
     def objects(self) -> dict[str, tuple[object, ...]]:
@@ -58,6 +61,7 @@ class RunContext:
             "aws": [self.aws.endpoint_url, self.aws.access_key, self.aws.secret_key],
             "rehearsal": self.rehearsal,
             "schema": self.schema.to_json(),
+            "sizes": {table: list(size) for table, size in self.sizes.items()},
             "salt": self.salt,
         }
 
@@ -72,5 +76,6 @@ class RunContext:
             AwsAccess(*plain["aws"]),
             plain["rehearsal"],
             SchemaEvidence.from_json(plain["schema"]),
+            {table: TableSize(*size) for table, size in plain["sizes"].items()},
             plain["salt"],
         )

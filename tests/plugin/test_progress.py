@@ -10,11 +10,7 @@ import termios
 from fcntl import ioctl
 from pathlib import Path
 
-import psycopg
 from support.processes import eventually
-
-from pgcutover.mapping import MappedTable, RelationName
-from pgcutover.plugin.progress_display import row_estimates
 
 # tells of progress from inside one check, and stays there until the test has seen it
 TELLS = """
@@ -215,32 +211,6 @@ def test_without_a_terminal_a_plain_line_now_and_then(migration):
     shown = rf"\[ *[\d.]+ s\] tables \d of 2, .* \| {SHOWN}  waiting: replica lag 12 s"
     assert re.fullmatch(shown, lines[0])
     assert "\x1b" not in log.read_text()
-
-
-ESTIMATED = """
-create table known (i int) with (autovacuum_enabled = off);
-insert into known select generate_series(1, 1000);
-analyze known;
-create table never (i int) with (autovacuum_enabled = off);
-insert into never select generate_series(1, 100000);
-create table parts (i int) partition by range (i);
-create table part_1 partition of parts for values from (0) to (100);
-create table part_2 partition of parts for values from (100) to (1000);
-insert into parts select generate_series(0, 999);
-analyze part_1, part_2;
-"""
-
-
-def test_rows_to_come_are_estimated_for_each_kind_of_table(databases):
-    names = [RelationName("public", n) for n in ("known", "never", "parts", "no_such")]
-    tables = [MappedTable(name, RelationName("moved", name.name), ()) for name in names]
-    with psycopg.connect(databases.source) as connection:
-        connection.execute(ESTIMATED)
-    found = row_estimates(databases.source, tables)
-    assert 10_000 < found.pop("moved.never") < 1_000_000
-    assert found == {"moved.known": 1_000, "moved.parts": 1_000}
-    assert row_estimates(databases.source, []) == {}
-    assert row_estimates("host=localhost port=1 connect_timeout=2", tables) == {}
 
 
 def test_a_short_run_without_a_terminal_and_without_checkpoints_says_only_that(migration):

@@ -8,11 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.check_registry import STAGES
 from pgcutover.context import RunContext
 from pgcutover.coverage import RUN_WIDE
 from pgcutover.errors import PgCutoverError, UnreadableError
-from pgcutover.mapping import MappedTable
+from pgcutover.plugin.scheduling import parameter_id, table_of
 from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding, Result, Verdict
 
@@ -45,20 +46,20 @@ class CheckItems:
         objects = metafunc.config.stash[CONTEXT].objects()
         for kind in sorted(objects.keys() & set(metafunc.fixturenames)):
             values: list[object] = [*objects[kind]] or [_NOTHING]
-            metafunc.parametrize(kind, values, ids=[str(value) for value in values])
+            metafunc.parametrize(kind, values, ids=[*map(parameter_id, values)])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Name every item, order by stage, and keep the checks of one table on one worker."""
-        kinds = set(config.stash[CONTEXT].objects())
+        """Store each item's identity, and order the items."""
+        context = config.stash[CONTEXT]
+        kinds = set(context.objects())
         for item in items:
             if (identity := _identify(item, kinds)) is not None:
                 item.stash[IDENTITY] = identity
-                item.add_marker(pytest.mark.xdist_group(_group(identity)))
         items[:] = [i for i in items if not _asks_for_nothing(i)]
-        items.sort(key=_order)
+        items.sort(key=lambda item: _position(item, context.sizes))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self) -> Generator[None, object, object]:
@@ -140,31 +141,25 @@ def _identify(item: pytest.Item, kinds: Iterable[str]) -> Identity | None:
     params = getattr(getattr(item, "callspec", None), "params", {})
     objects = [value for kind, value in params.items() if kind in kinds]
     name = str(objects[0]) if objects else RUN_WIDE
-    table = table_name(objects[0]) if objects else ""
+    table = table_of(objects[0]) if objects else ""
     return Identity(str(marker.args[0]), name, item.path.parent.name, table)
-
-
-def table_name(thing: object) -> str:
-    """Return the mapped table of an object that checks are run on; '' where it has none."""
-    table = getattr(thing, "table", thing if isinstance(thing, MappedTable) else None)
-    return str(table) if table else ""
-
-
-def _group(identity: Identity) -> str:
-    """What one worker keeps together: rows are read a table at a time, the rest is quick."""
-    return identity.table or f"{identity.check_id}[{identity.object}]"
 
 
 def _asks_for_nothing(item: pytest.Item) -> bool:
     return _NOTHING in getattr(getattr(item, "callspec", None), "params", {}).values()
 
 
-def _order(item: pytest.Item) -> tuple[int, str]:
-    """By stage, then by table, so that the checks of a table can share its scan."""
+def _position(item: pytest.Item, sizes: Mapping[str, TableSize]) -> tuple[object, ...]:
+    """Return the sort key: stage, checks without a table first, then the biggest table first.
+
+    It is the same in all workers, and total, because xdist refuses workers that disagree.
+    """
     identity = item.stash.get(IDENTITY, None)
     if identity is None or identity.stage not in STAGES:
-        return len(STAGES), ""
-    return STAGES.index(identity.stage), _group(identity)
+        return (len(STAGES),)
+    size = sizes[identity.table].bytes if identity.table in sizes else 0
+    stage = STAGES.index(identity.stage)
+    return stage, bool(identity.table), -size, identity.table, item.nodeid
 
 
 def _answer(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[Verdict, str] | None:

@@ -17,7 +17,9 @@ from pgcutover.coverage import Expectation, Judgement, expectations, judge
 from pgcutover.errors import ConfigError, PgCutoverError
 from pgcutover.generated_docs import packaged_checks
 from pgcutover.plugin import check_items, evidence, progress_display, run_options
+from pgcutover.plugin.run_lock import run_lock
 from pgcutover.plugin.run_log import RunJournal
+from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
 from pgcutover.verdict import Result, Verdict
 
 FIXTURE_MODULES = ("settings", "databases", "schema", "dms", "expectations", "progress")
@@ -34,7 +36,7 @@ def prepare(config: pytest.Config) -> int | None:
             return _list_sabotages()
         gate = Gate(config, run_options.Options.of(config))
         gate.set_options_of_others()
-        Checkpoints(gate.options.checkpoints, resume=False)  # so that it can be written later on
+        gate.lock()
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(gate, "pgcutover-gate")
@@ -52,8 +54,6 @@ def configure(config: pytest.Config) -> None:
         config.stash[progress_display.WIRING] = progress_display.Wiring(
             **config.workerinput["pgcutover_progress"]
         )
-    elif config.option.dist == "load":
-        config.option.dist = "loadgroup"
 
 
 class Gate:
@@ -79,9 +79,20 @@ class Gate:
         evidence.prepare_folder(out)
         option.showlocals = False  # local variables hold row values and DSNs
         option.xmlpath = option.xmlpath or str(out / "junit.xml")
-        # xdist 3.8 gives the item that killed a worker to its replacement, and under loadgroup may
-        # then wait for ever; a lost worker is UNKNOWN anyway, so the run ends instead
+        # xdist 3.8 gives the item that killed a worker to its replacement, and the run may then
+        # never end; a lost worker is UNKNOWN anyway, so no worker is replaced
         option.maxworkerrestart = "0"
+
+    def lock(self) -> None:
+        """Refuse a second gate of this migration; a rehearsal has databases of its own."""
+        options, settings = self.options, self.options.settings
+        Checkpoints(options.checkpoints, resume=False)  # refuses a folder that is not writable
+        if options.checkpoints is None:
+            return
+        dsns = (options.source_dsn or "", options.target_dsn or "")
+        stack = ExitStack()
+        self.config.add_cleanup(stack.close)
+        stack.enter_context(run_lock(settings.path, settings.name, dsns, options.checkpoints))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -103,6 +114,11 @@ class Gate:
     def pytest_configure_node(self, node: Any) -> None:
         """Hand the context to an xdist worker."""
         node.workerinput["pgcutover"] = self._context().to_plain()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> TableScheduling:
+        """Distribute the checks by table, whatever --dist says."""
+        return TableScheduling(config, log, tables_by_id(self._context().objects()))
 
     @pytest.hookimpl(trylast=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

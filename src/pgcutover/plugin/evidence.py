@@ -14,7 +14,7 @@ from pgcutover import __version__
 from pgcutover.context import RunContext
 from pgcutover.coverage import Judgement
 from pgcutover.errors import ConfigError, PgCutoverError
-from pgcutover.plugin.check_items import table_name
+from pgcutover.plugin.scheduling import table_of
 from pgcutover.verdict import Result, Verdict
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _expiry(gate: "Gate", context: RunContext, judgement: Judgement, now: dateti
 
 
 def _coverage(gate: "Gate", context: RunContext, judgement: Judgement) -> dict[str, Any]:
-    tables = {str(o): table_name(o) for some in context.objects().values() for o in some}
+    tables = {str(o): table_of(o) for some in context.objects().values() for o in some}
     return {
         "expected": len(gate.expected),
         "reported": len(gate.expected) - len(judgement.holes),

@@ -10,19 +10,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import psycopg
 import pytest
 
-from pgcutover.connect import open_side
 from pgcutover.context import RunContext
-from pgcutover.errors import PgCutoverError
-from pgcutover.mapping import MappedTable
 from pgcutover.progress import Overall, State, Status, fitted
 
 TICK_SECONDS = 0.5
@@ -239,7 +235,7 @@ def start(
     wiring = Wiring(news, str(checkpoints) if checkpoints is not None else None, resume)
     config.stash[WIRING] = wiring
     tables = context.manifest.tables
-    overall = Overall(len(tables), row_estimates(context.source_dsn, tables))
+    overall = Overall(len(tables), {name: size.rows for name, size in context.sizes.items()})
     display = Display(wiring, overall, _screen(config, stack, stamped))
     stack.callback(display.close)
     config.pluginmanager.register(display, "pgcutover-progress")
@@ -267,33 +263,3 @@ def _screen(
 def _put(descriptor: int, text: bytes) -> None:
     with suppress(OSError):  # a terminal that is gone shows nothing
         os.write(descriptor, text)
-
-
-# reltuples is -1 before the first analyze; then a guess from the size, so that a total can be shown
-_ESTIMATES = """
-select n.nspname, c.relname, sum(case when l.reltuples >= 0 then l.reltuples
-                                      else pg_relation_size(l.oid) / 8192 * 60 end)::bigint
-  from pg_class c
-  join pg_namespace n on n.oid = c.relnamespace
-  cross join lateral (select c.oid where c.relkind <> 'p'
-                      union all
-                      select relid from pg_partition_tree(c.oid)
-                       where isleaf and c.relkind = 'p') leaf(oid)
-  join pg_class l on l.oid = leaf.oid
- where (n.nspname, c.relname) in (select * from unnest(%s::text[], %s::text[]))
- group by n.nspname, c.relname
-"""
-
-
-def row_estimates(dsn: str, tables: Sequence[MappedTable]) -> dict[str, int]:
-    """The planner's idea of each table's rows on the source; nothing where it cannot be asked."""
-    names = [(t.source.schema, t.source.name) for t in tables]
-    try:
-        with open_side("source", dsn) as connection:
-            wanted = [[schema for schema, _ in names], [name for _, name in names]]
-            found = connection.execute(_ESTIMATES, wanted)
-            rows = {(schema, name): estimate for schema, name, estimate in found}
-    except (psycopg.Error, PgCutoverError):
-        return {}
-    known = zip(map(str, tables), map(rows.get, names), strict=True)
-    return {table: estimate for table, estimate in known if estimate is not None}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pgcutover.catalog import Manifest, read_manifest
+from pgcutover.catalog.table_sizes import read_table_sizes
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings, load_rules, load_settings
 from pgcutover.connect import open_side
@@ -131,6 +132,7 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
             sides.aws,
             options.rehearsal,
             taken.evidence,
+            read_table_sizes(sides.source_dsn, manifest.tables),
         )
 
 
