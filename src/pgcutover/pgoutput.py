@@ -1,8 +1,8 @@
 """Decoder of pgoutput, protocol version 1: the changes of a logical slot as Python values.
 
 PostgreSQL documentation, 55.9 "Logical Replication Message Formats". Versions 2 to 4 (streaming,
-two-phase) add messages that a slot read with proto_version 1 never sends; a message that is not
-understood is an error, because a change that is skipped is a change that is lost.
+two-phase) add messages that a slot read with proto_version 1 never sends. An unknown message is an
+error, because a skipped change is a lost change.
 """
 
 import struct
@@ -18,7 +18,7 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Unchanged(Enum):
-    """A TOASTed value that an UPDATE did not touch and the WAL therefore does not hold."""
+    """A TOASTed value that an UPDATE did not change, so the WAL does not contain it."""
 
     TOAST = "unchanged"
 
@@ -30,7 +30,7 @@ Row = tuple[Value, ...]
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """A transaction begins; `final_lsn` is where its commit record starts."""
+    """The start of a transaction; its commit record starts at `final_lsn`."""
 
     final_lsn: int
     committed_at: datetime
@@ -39,7 +39,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """The transaction ends; a slot advanced to `end_lsn` will not send it again."""
+    """The end of a transaction; a slot advanced to `end_lsn` does not send it again."""
 
     commit_lsn: int
     end_lsn: int
@@ -48,7 +48,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The transaction came here from another server."""
+    """The transaction was replicated from another server."""
 
     commit_lsn: int
     name: str
@@ -56,7 +56,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the WAL's moment knew it; `key` where it is part of the replica identity."""
+    """A column at that point of the WAL; `key` if it is part of the replica identity."""
 
     name: str
     key: bool
@@ -66,7 +66,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What the rows that follow look like; sent before the first one and after each DDL."""
+    """The columns of a table; sent before its first row and after each DDL statement."""
 
     oid: int
     schema: str
@@ -86,7 +86,7 @@ class Type:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """A row that is new."""
+    """An inserted row."""
 
     relation_oid: int
     new: Row
@@ -94,9 +94,9 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A row that changed; `old` is its former key (`old_is_key`), its former self, or absent.
+    """An updated row; `old` is its former key (`old_is_key`), its former row, or None.
 
-    Under the default replica identity `old` comes only when the key itself changed.
+    Under the default replica identity `old` is sent only if the key changed.
     """
 
     relation_oid: int
@@ -107,7 +107,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A row that is gone; outside the key, `old` holds None where `old_is_key`."""
+    """A deleted row; if `old_is_key`, `old` holds None outside the key."""
 
     relation_oid: int
     old: Row
@@ -116,7 +116,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Truncate:
-    """Tables emptied together."""
+    """Tables truncated together."""
 
     relation_oids: tuple[int, ...]
     cascade: bool
@@ -127,7 +127,7 @@ Message = Begin | Commit | Origin | Relation | Type | Insert | Update | Delete |
 
 
 def decode(data: bytes) -> Message:
-    """The message in these bytes; UnreadableError where they are not exactly one."""
+    """Decode one message; UnreadableError if the bytes are not exactly one message."""
     reader = _Reader(data)
     try:
         kind = reader.byte()
@@ -145,18 +145,18 @@ def decode(data: bytes) -> Message:
 
 
 def parse_lsn(text: str) -> int:
-    """The position that PostgreSQL writes as `16/B374D848`."""
+    """Parse a position such as `16/B374D848`."""
     high, _, low = text.partition("/")
     return (int(high, 16) << 32) + int(low, 16)
 
 
 def format_lsn(lsn: int) -> str:
-    """A position as PostgreSQL writes it."""
+    """Return a position as PostgreSQL writes it."""
     return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
 
 
 class _Reader:
-    """Reads a message from its start to its end."""
+    """Reads the fields of a message."""
 
     __slots__ = ("_at", "_data")
 

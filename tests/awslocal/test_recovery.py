@@ -57,9 +57,9 @@ def kill(endpoint: AwsEndpoint) -> None:
 
 def resumed(task: Task, running: AwsEndpoint, workshop: Workshop) -> Task:
     """The same task after a restart; moto forgot the secrets, so they are put back."""
-    again = Workshop(running.url, workshop.instance, workshop.databases, workshop.secrets)
-    again.put_back_secrets()
-    task = Task(again.dms, task.arn, task.databases)
+    mark_reloaded = Workshop(running.url, workshop.instance, workshop.databases, workshop.secrets)
+    mark_reloaded.put_back_secrets()
+    task = Task(mark_reloaded.dms, task.arn, task.databases)
     assert task.describe()["StopReason"] == "Stop Reason RECOVERABLE_ERROR"
     task.start("resume-processing")
     return task

@@ -8,7 +8,7 @@ from awslocal.rig import include, rule, transform
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgcutover.awslocal.dms_api.table_mappings import Routes, like, parse
+from pgcutover.awslocal.dms_api.table_mappings import Routes, matches_pattern, parse
 from pgcutover.awslocal.mapping.catalog import SourceTable
 from pgcutover.awslocal.mapping.table_plan import select_tables
 from pgcutover.awslocal.task.errors import TaskFailed
@@ -36,14 +36,14 @@ def routes(*rules: dict[str, Any]) -> Routes:
     ],
 )
 def test_wildcards(pattern: str, fits: list[str], fails: list[str]) -> None:
-    assert [name for name in fits if not like(pattern, name)] == []
-    assert [name for name in fails if like(pattern, name)] == []
+    assert [name for name in fits if not matches_pattern(pattern, name)] == []
+    assert [name for name in fails if matches_pattern(pattern, name)] == []
 
 
 @given(st.text(st.characters(exclude_characters=SPECIAL, exclude_categories=["Cs"])))
 def test_a_plain_name_fits_itself_alone(name: str) -> None:
-    assert like(name, name)
-    assert not like(name, name + "x")
+    assert matches_pattern(name, name)
+    assert not matches_pattern(name, name + "x")
 
 
 def test_exclusion_outweighs_inclusion_wherever_it_stands() -> None:

@@ -1,18 +1,20 @@
-"""A local AWS endpoint: moto, and a DMS that really moves rows with DMS's documented behaviours.
+"""A local AWS endpoint: moto, and a DMS that moves rows as AWS documents it.
 
     python -m pgcutover.awslocal --port 0 --state-dir DIR
 
-It ends with its parent (stdin), on SIGTERM and on Ctrl-C. `PGCUTOVER_AWSLOCAL_DELAY_SECONDS`
-(0.5) is how long passing states such as "creating" last, `PGCUTOVER_AWSLOCAL_METRIC_SECONDS` (1)
-how often latencies go to CloudWatch.
+The process ends with its parent (stdin), on SIGTERM and on Ctrl-C.
+`PGCUTOVER_AWSLOCAL_DELAY_SECONDS` (0.5) sets the duration of transitional states such as
+"creating", `PGCUTOVER_AWSLOCAL_METRIC_SECONDS` (1) the interval at which latencies are sent to
+CloudWatch.
 
-As AWS documents: limited LOBs are cut (an NCLOB's characters count double), numeric without
+As AWS documents: limited LOBs are truncated (an NCLOB's characters count double), numeric without
 precision is rounded to six decimals, infinity is clamped, oid columns, sequences and secondary
-objects stay behind, tables without a key get inserts only, an array without a key suspends its
-table, updates of a primary key are ignored, TRUNCATE follows HandleSourceTableTruncated.
+objects are not migrated, tables without a key get inserts only, an array column without a key
+suspends its table, updates of a primary key are ignored, TRUNCATE follows
+HandleSourceTableTruncated.
 
-Not here, and refused where it is asked for: DDL replication (a new column suspends its table until
-the target has it), source filters and expressions, partitioned source tables, given slots and
-start positions, TargetSchema, CreatePkAfterFullLoad, before images, validation-only tasks, status
-and history tables, premigration assessments.
+Not implemented, and refused when requested: DDL replication (a new column suspends its table until
+the target has it), source filters and expressions, partitioned source tables, user-defined slots
+and start positions, TargetSchema, CreatePkAfterFullLoad, before images, validation-only tasks,
+status and history tables, premigration assessments.
 """

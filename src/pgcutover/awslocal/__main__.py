@@ -9,7 +9,7 @@ from pgcutover.errors import PgCutoverError
 
 
 def main() -> int:
-    """Serve until told to end; 2 with one sentence where that is impossible."""
+    """Serve until stopped; return 2, with one sentence on stderr, if that is impossible."""
     parser = argparse.ArgumentParser(
         prog="python -m pgcutover.awslocal", description="A local AWS endpoint with a working DMS."
     )
@@ -33,4 +33,4 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # nothing to clean: a request thread that hangs must not keep us alive
+    os._exit(code)  # nothing left to clean up: a hanging request must not keep the process alive

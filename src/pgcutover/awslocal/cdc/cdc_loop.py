@@ -1,4 +1,4 @@
-"""The phase that follows changes until it is told to stop, mending what can be mended."""
+"""The change data capture phase: applies changes until stopped, and recovers from errors."""
 
 import time
 from collections.abc import Mapping
@@ -6,15 +6,15 @@ from collections.abc import Mapping
 import psycopg
 from psycopg import sql
 
-from pgcutover.awslocal.cdc.change_applier import Follower, Hooks, Progress
-from pgcutover.awslocal.cdc.relation_dml import Binding
+from pgcutover.awslocal.cdc.change_applier import Callbacks, ChangeApplier, Progress
+from pgcutover.awslocal.cdc.relation_dml import RelationDml
 from pgcutover.awslocal.cdc.target_writer import TargetWriter
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.load.copy_table import begin_in_snapshot, load_table
 from pgcutover.awslocal.mapping.catalog import SourceTable, source_tables, target_columns
 from pgcutover.awslocal.mapping.table_plan import TablePlan, dotted, plan_table, quoted
 from pgcutover.awslocal.task.endpoint_connection import Connection, EndpointError
-from pgcutover.awslocal.task.errors import TableFailed, TaskFailed, speakable
+from pgcutover.awslocal.task.errors import TableFailed, TaskFailed, loggable_text
 from pgcutover.awslocal.task.slots import Snapshot, require_slot, temporary_snapshot
 from pgcutover.awslocal.task.table_statistics import COMPLETED, RELOADING
 from pgcutover.awslocal.task.task_run import Job
@@ -25,11 +25,11 @@ POLL_SECONDS = 0.1
 _SAVE_SECONDS = 1.0
 
 
-class Following:
-    """Applies changes from where the task stands."""
+class CdcLoop:
+    """Applies changes from the task's position."""
 
     def __init__(self, job: Job, progress: Progress, validator: Validator | None) -> None:
-        """The validator, if there is one, is told of each change and each reload."""
+        """Changes and reloads are reported to the validator, if there is one."""
         self._job = job
         self._progress = progress
         self._validator = validator
@@ -37,7 +37,7 @@ class Following:
         self._saved_at = 0.0
 
     def run(self, until: int | None) -> None:
-        """Follow until the position is reached, or for ever where it is None."""
+        """Apply changes up to `until`, or indefinitely if it is None."""
         while True:
             try:
                 self._session(until)
@@ -51,23 +51,23 @@ class Following:
         with job.source_session() as source, job.target_session() as target:
             require_slot(source, job.names.slot)
             self._progress.position, _ = job.control.positions(target)
-            follower = self._follower(source, target)
+            applier = self._applier(source, target)
             while until is None or self._progress.position < until:
                 job.check()
-                self._reload_tables(target, follower)
-                if not self._step(follower):
+                self._reload_tables(target, applier)
+                if not self._step(applier):
                     job.wait(POLL_SECONDS)
 
-    def _step(self, follower: Follower) -> bool:
+    def _step(self, applier: ChangeApplier) -> bool:
         try:
-            busy = follower.step()
+            busy = applier.step()
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            follower.roll_back()
+            applier.roll_back()
             return True
         self._attempts = 0
         return busy
 
-    def _follower(self, source: Connection, target: Connection) -> Follower:
+    def _applier(self, source: Connection, target: Connection) -> ChangeApplier:
         job = self._job
 
         def suspend(table: Name, reason: str) -> None:
@@ -77,9 +77,9 @@ class Following:
             return self._replan(target, table)
 
         writer = TargetWriter(target, job.control, job.policy, job.log, job.suspended, suspend)
-        touched = self._validator.touched if self._validator else _nobody
-        hooks = Hooks(self._applied, touched, suspend, replan)
-        return Follower(
+        mark_changed = self._validator.mark_changed if self._validator else _ignore_change
+        hooks = Callbacks(self._applied, mark_changed, suspend, replan)
+        return ChangeApplier(
             source,
             writer,
             job.names,
@@ -108,11 +108,11 @@ class Following:
         self._attempts += 1
         most = job.settings.of("ErrorBehavior", "RecoverableErrorCount")
         if 0 <= most < self._attempts:
-            raise TaskFailed(speakable(error)) from error
-        job.log.failure("TASK_MANAGER", f"Task error, will be tried again: {speakable(error)}")
+            raise TaskFailed(loggable_text(error)) from error
+        job.log.failure("TASK_MANAGER", f"Task error, will be tried again: {loggable_text(error)}")
         job.wait(job.settings.of("ErrorBehavior", "RecoverableErrorInterval"))
 
-    def _reload_tables(self, target: Connection, follower: Follower) -> None:
+    def _reload_tables(self, target: Connection, applier: ChangeApplier) -> None:
         while not self._job.reloads.empty():
             table = self._job.reloads.get()
             try:
@@ -121,8 +121,8 @@ class Following:
                 self._job.reloads.put(table)
                 raise
             except (TableFailed, psycopg.Error) as error:
-                self._job.suspend_or_stop(target, table, speakable(error))
-            follower.forget_bindings()
+                self._job.suspend_or_stop(target, table, loggable_text(error))
+            applier.rematch_relations()
 
     def _reload(self, target: Connection, table: Name) -> None:
         job = self._job
@@ -143,7 +143,7 @@ class Following:
         )
         job.statistics.save()
         if self._validator:
-            self._validator.again(table)
+            self._validator.mark_reloaded(table)
         job.log.info("TASK_MANAGER", f"Table {dotted(table)} was reloaded, {rows} records")
 
     def _load_again(self, target: Connection, plan: TablePlan, snapshot: Snapshot) -> int:
@@ -160,8 +160,8 @@ class Following:
                 return load_table(source, target, plan, job.control, snapshot, report).rows
 
 
-def _nobody(binding: Binding, change: Insert | Update | Delete) -> None:
-    """Where the task does not validate."""
+def _ignore_change(dml: RelationDml, change: Insert | Update | Delete) -> None:
+    """Ignore a change of a task without validation."""
 
 
 def _table(source: Connection, name: Name) -> SourceTable:

@@ -1,4 +1,4 @@
-"""Following the source's changes: read from the slot, applied in commit order, then confirmed."""
+"""Reads the source's changes from the slot, applies them in commit order, then confirms them."""
 
 import time
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from pgcutover.awslocal.cdc.relation_dml import Binding, bind
+from pgcutover.awslocal.cdc.relation_dml import RelationDml, match_columns
 from pgcutover.awslocal.cdc.target_writer import Pending, TargetWriter
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.dms_api.task_settings import TaskSettings
@@ -30,12 +30,12 @@ from pgcutover.pgoutput import (
 )
 
 _BATCH_CHANGES = 10_000
-_FETCH = 200  # rows may be megabytes
+_FETCH = 200  # a row may have megabytes
 
 
 @dataclass(slots=True)
 class Progress:
-    """Where the follower stands; conflicts of changes before `lenient_before` are ignored."""
+    """The applier's position; conflicts of changes before `lenient_before` are ignored."""
 
     position: int
     starts: dict[Name, int]
@@ -45,17 +45,17 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
-    """Whom the follower tells what."""
+class Callbacks:
+    """Callbacks of the applier."""
 
     applied: Callable[[Mapping[tuple[Name, str], int]], None]
-    touched: Callable[[Binding, Insert | Update | Delete], None]
+    mark_changed: Callable[[RelationDml, Insert | Update | Delete], None]
     suspend: Callable[[Name, str], None]
     replan: Callable[[Name], TablePlan]
 
 
-class Follower:
-    """Applies one batch of the slot's changes after another."""
+class ChangeApplier:
+    """Applies the slot's changes batch by batch."""
 
     def __init__(
         self,
@@ -66,9 +66,9 @@ class Follower:
         settings: TaskSettings,
         log: TaskLog,
         latency: Latency,
-        hooks: Hooks,
+        hooks: Callbacks,
     ) -> None:
-        """`progress` is shared with whoever plans and suspends tables."""
+        """`progress` is shared with the code that plans and suspends tables."""
         self._source = source
         self._writer = writer
         self._names = names
@@ -76,7 +76,7 @@ class Follower:
         self._settings = settings
         self._log = log
         self._hooks = hooks
-        self._bindings: dict[int, Binding | None] = {}
+        self._dml: dict[int, RelationDml | None] = {}
         self._relations: dict[int, Relation] = {}
         self._warned: Counter[tuple[Name, str]] = Counter()
         self._captured: Counter[tuple[Name, str]] = Counter()
@@ -88,7 +88,7 @@ class Follower:
         self.latency = latency
 
     def step(self) -> bool:
-        """Apply what is there; False where nothing was."""
+        """Apply the available changes; return False if there were none."""
         self.latency.asking_since = time.time()
         flushed = flushed_lsn(self._source)
         if flushed == self._seen_lsn:
@@ -163,13 +163,13 @@ class Follower:
         self._hooks.applied(counts)
 
     def _learn(self, relation: Relation) -> None:
-        if self._relations.get(relation.oid) == relation and self._bindings.get(relation.oid):
+        if self._relations.get(relation.oid) == relation and self._dml.get(relation.oid):
             return
         self._writer.flush()
         self._relations[relation.oid] = relation
-        self._bindings[relation.oid] = self._bind(relation)
+        self._dml[relation.oid] = self._match_columns(relation)
 
-    def _bind(self, relation: Relation) -> Binding | None:
+    def _match_columns(self, relation: Relation) -> RelationDml | None:
         name = (relation.schema, relation.name)
         plan = self._progress.plans.get(name)
         if plan is None or name in self._progress.suspended:
@@ -177,81 +177,81 @@ class Follower:
         try:
             if {c.name for c in relation.columns} - {c.name for c in plan.table.columns}:
                 plan = self._progress.plans[name] = self._hooks.replan(name)
-            return bind(relation, plan)
+            return match_columns(relation, plan)
         except TableFailed as error:
             self._hooks.suspend(name, str(error))
             return None
 
     def roll_back(self) -> None:
-        """Give up the batch in hand; it will be read again."""
+        """Discard the current batch; it will be read again."""
         self._writer.roll_back()
         self._captured.clear()
         self._begin, self._uncommitted, self._seen_lsn = None, 0, -1
         self.latency.oldest_uncommitted = None
 
-    def forget_bindings(self) -> None:
-        """Plans have changed; join them anew."""
-        self._bindings.clear()
+    def rematch_relations(self) -> None:
+        """Match relations to the changed plans again."""
+        self._dml.clear()
 
-    def _current(self, oid: int) -> Binding | None:
-        """The binding, None where the table or this transaction is not to be applied."""
-        binding = self._bindings.get(oid)
-        if binding is None or self._begin is None:
+    def _current(self, oid: int) -> RelationDml | None:
+        """Return the relation's DML, or None if the table or transaction is not applied."""
+        dml = self._dml.get(oid)
+        if dml is None or self._begin is None:
             return None
-        if binding.table in self._progress.suspended:
+        if dml.table in self._progress.suspended:
             return None
-        start = self._progress.starts.get(binding.table, 0)
-        return binding if self._begin.final_lsn >= max(start, self._applied_before) else None
+        start = self._progress.starts.get(dml.table, 0)
+        return dml if self._begin.final_lsn >= max(start, self._applied_before) else None
 
     def _change(self, change: Insert | Update | Delete) -> None:
-        binding = self._current(change.relation_oid)
-        if binding is None:
+        dml = self._current(change.relation_oid)
+        if dml is None:
             return
         self.latency.waiting += 1
         self._uncommitted += 1
         counter = {Insert: "Inserts", Update: "Updates", Delete: "Deletes"}[type(change)]
-        self._captured[binding.table, counter] += 1
-        pending = self._pending(binding, change)
+        self._captured[dml.table, counter] += 1
+        pending = self._pending(dml, change)
         if pending is not None:
-            self._note_cut(binding, pending.statement.cut)
+            self._note_cut(dml, pending.statement.cut)
             self._writer.add(pending)
-            self._hooks.touched(binding, change)
+            self._hooks.mark_changed(dml, change)
 
-    def _pending(self, binding: Binding, change: Insert | Update | Delete) -> Pending | None:
+    def _pending(self, dml: RelationDml, change: Insert | Update | Delete) -> Pending | None:
         cached = bool(self._begin and self._begin.final_lsn < self._progress.lenient_before)
         if isinstance(change, Insert):
-            return Pending(binding.insert(change), binding, change.new, cached)
-        if not binding.plan.table.key or not binding.identity:
-            self._warn(binding, "no key", "UPDATE and DELETE are ignored: it has no primary key")
+            return Pending(dml.insert(change), dml, change.new, cached)
+        if not dml.plan.table.key or not dml.identity:
+            self._warn(dml, "no key", "UPDATE and DELETE are ignored: it has no primary key")
             return None
         if isinstance(change, Delete):
-            return Pending(binding.delete(change), binding, None, cached)
-        if binding.moves_key(change):
-            self._warn(binding, "key change", "an UPDATE of the primary key is ignored")
+            return Pending(dml.delete(change), dml, None, cached)
+        if dml.moves_key(change):
+            self._warn(dml, "key change", "an UPDATE of the primary key is ignored")
             return None
-        statement = binding.update(change)
-        return Pending(statement, binding, change.new, cached) if statement else None
+        statement = dml.update(change)
+        return Pending(statement, dml, change.new, cached) if statement else None
 
     def _truncate(self, oid: int) -> None:
-        binding = self._current(oid)
-        if binding is None:
+        dml = self._current(oid)
+        if dml is None:
             return
         self._uncommitted += 1
-        self._captured[binding.table, "Ddls"] += 1
+        self._captured[dml.table, "Ddls"] += 1
         if self._settings.of("ErrorBehavior", "ApplyErrorFailOnTruncationDdl"):
-            raise TaskFailed(f"{dotted(binding.table)} was truncated on the source")
+            raise TaskFailed(f"{dotted(dml.table)} was truncated on the source")
         if self._settings.of("ChangeProcessingDdlHandlingPolicy", "HandleSourceTableTruncated"):
-            self._writer.truncate(binding)
+            self._writer.truncate(dml)
         else:
-            self._warn(binding, "truncate", "TRUNCATE is ignored: HandleSourceTableTruncated")
+            self._warn(dml, "truncate", "TRUNCATE is ignored: HandleSourceTableTruncated")
 
-    def _note_cut(self, binding: Binding, columns: tuple[str, ...]) -> None:
+    def _note_cut(self, dml: RelationDml, columns: tuple[str, ...]) -> None:
         for column in columns:
             self._warn(
-                binding, f"cut {column}", f"a LOB of column {column} was truncated to LobMaxSize"
+                dml, f"cut {column}", f"a LOB of column {column} was truncated to LobMaxSize"
             )
 
-    def _warn(self, binding: Binding, what: str, text: str) -> None:
-        self._warned[binding.table, what] += 1
-        if self._warned[binding.table, what] == 1:
-            self._log.warning("TARGET_APPLY", f"table {dotted(binding.table)}: {text}")
+    def _warn(self, dml: RelationDml, what: str, text: str) -> None:
+        self._warned[dml.table, what] += 1
+        if self._warned[dml.table, what] == 1:
+            self._log.warning("TARGET_APPLY", f"table {dotted(dml.table)}: {text}")

@@ -1,4 +1,4 @@
-"""A relation of the WAL joined to the plan of its table: changes become statements here."""
+"""Builds statements from changes: a relation of the WAL matched to its table's plan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Parameters = tuple[str | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One change, ready for the target."""
+    """A change as a statement for the target."""
 
     table: Name
     action: str
@@ -27,8 +27,8 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
-    """How rows of one relation, as the WAL sends them, are written to the target."""
+class RelationDml:
+    """The statements that write one relation's changes to the target."""
 
     relation: Relation
     plan: TablePlan
@@ -37,17 +37,17 @@ class Binding:
 
     @property
     def table(self) -> Name:
-        """The table on the source."""
+        """Return the table's name on the source."""
         return self.plan.name
 
     def insert(self, change: Insert) -> Statement:
-        """The row as an insert."""
+        """Return the row as an insert."""
         values, cut = self._converted(change.new, self.positions)
         text = _insert(self.plan.target, tuple(c.target for _, c in self.positions))
         return Statement(self.table, "insert", text, (self.relation.oid, "insert"), values, cut)
 
     def upsert(self, row: Row) -> Statement:
-        """The row put there whether or not its key is taken; unchanged TOAST stays."""
+        """Return the row as an upsert that leaves unchanged TOASTed values alone."""
         present = tuple((n, c) for n, c in self.positions if row[n] is not UNCHANGED)
         values, cut = self._converted(row, present)
         names = tuple(c.target for _, c in present)
@@ -57,7 +57,7 @@ class Binding:
         )
 
     def update(self, change: Update) -> Statement | None:
-        """The row as an update, None where nothing but the key could change."""
+        """Return the row as an update, or None if the table has only key columns."""
         identity = {n for n, _ in self.identity}
         present = tuple(
             (n, c)
@@ -75,19 +75,19 @@ class Binding:
         return Statement(self.table, "update", text, shape, parameters, cut)
 
     def delete(self, change: Delete) -> Statement:
-        """The row as a delete."""
+        """Return the row as a delete."""
         text = _delete(self.plan.target, tuple(c.target for _, c in self.identity))
         key = self._key(change.old)
         return Statement(self.table, "delete", text, (self.relation.oid, "delete"), key)
 
     def moves_key(self, change: Update) -> bool:
-        """Whether the update changes the row's identity, which DMS does not follow."""
+        """Whether the update changes the row's key, which DMS does not apply."""
         if change.old is None:
             return False
         return any(change.old[n] != change.new[n] for n, _ in self.identity)
 
     def key_of(self, row: Row) -> Parameters:
-        """The primary key's values as the target knows them, empty where there is no key."""
+        """Return the primary key's values on the target; empty without a key."""
         at = {c.source: n for n, c in self.positions}
         return tuple(_text(row, at[c.source], c)[0] for c in self.plan.key)
 
@@ -112,8 +112,8 @@ def _text(row: Row, n: int, column: ColumnPlan) -> tuple[str | None, bool]:
     return converted, converted != value
 
 
-def bind(relation: Relation, plan: TablePlan) -> Binding:
-    """Join them; TableFailed where DDL on the source has made them strangers."""
+def match_columns(relation: Relation, plan: TablePlan) -> RelationDml:
+    """Match relation columns to the plan; raise TableFailed if source DDL changed them."""
     names = [column.name for column in relation.columns]
     planned = {column.source: column for column in plan.columns}
     missing = [name for name in planned if name not in names]
@@ -128,7 +128,7 @@ def bind(relation: Relation, plan: TablePlan) -> Binding:
     else:
         wanted = {column.name for column in relation.columns if column.key}
     identity = tuple((n, column) for n, column in positions if column.source in wanted)
-    return Binding(relation, plan, positions, identity if len(identity) == len(wanted) else ())
+    return RelationDml(relation, plan, positions, identity if len(identity) == len(wanted) else ())
 
 
 @lru_cache(maxsize=1024)

@@ -1,4 +1,4 @@
-"""Writing changes to the target: in order, in transactions, fast while nothing goes wrong."""
+"""Writes changes to the target in order and in transactions, batched while no error occurs."""
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -9,13 +9,13 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from pgcutover.awslocal.cdc.relation_dml import Binding, Statement
+from pgcutover.awslocal.cdc.relation_dml import RelationDml, Statement
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.mapping.table_plan import dotted, quoted
 from pgcutover.awslocal.task.control_tables import ControlTables
 from pgcutover.awslocal.task.endpoint_connection import Connection
 from pgcutover.awslocal.task.error_policy import IGNORE, LOG, STOP, SUSPEND, ErrorPolicy
-from pgcutover.awslocal.task.errors import TaskFailed, speakable
+from pgcutover.awslocal.task.errors import TaskFailed, loggable_text
 from pgcutover.awslocal.task.task_log import TaskLog
 from pgcutover.pgoutput import Row
 
@@ -33,24 +33,24 @@ Suspend = Callable[[Name, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A statement with what it takes to retry it as an upsert.
+    """A statement, and the upsert with which it may be retried.
 
-    `cached` where the change may have come while its table was loading: then a conflict is
-    expected, and ignored.
+    `cached` marks a change that may have arrived while its table was loading; a conflict is then
+    expected and ignored.
     """
 
     statement: Statement
-    binding: Binding
+    dml: RelationDml
     row: Row | None
     cached: bool = False
 
 
 class _NotAsExpected(Exception):
-    """A group of statements met fewer rows than it has members."""
+    """A group of statements affected fewer rows than it has members."""
 
 
 class TargetWriter:
-    """Collects changes and writes them; what is counted counts once it is committed."""
+    """Collects and writes changes; counters include committed changes only."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class TargetWriter:
         suspended: Container[Name],
         suspend: Suspend,
     ) -> None:
-        """`suspend` is told of a table that must not be written any more."""
+        """`suspend` is called with a table that must no longer be written."""
         self.connection = connection
         self._control = control
         self._policy = policy
@@ -73,27 +73,27 @@ class TargetWriter:
         self.counts: Counter[tuple[Name, str]] = Counter()
 
     def add(self, pending: Pending) -> None:
-        """Take a change in its turn."""
+        """Add a change, in order."""
         self._pending.append(pending)
         self._pending_characters += sum(map(len, filter(None, pending.statement.parameters)))
         if len(self._pending) >= _CHUNK or self._pending_characters >= _CHUNK_CHARACTERS:
             self.flush()
 
-    def truncate(self, binding: Binding) -> None:
-        """Empty a table in its turn."""
+    def truncate(self, dml: RelationDml) -> None:
+        """Truncate a table, in order."""
         self.flush()
         self._begin()
-        text = sql.SQL("truncate {}").format(quoted(binding.plan.target))
+        text = sql.SQL("truncate {}").format(quoted(dml.plan.target))
         try:
             with self.connection.transaction():
                 self.connection.execute(text)
         except psycopg.Error as error:
-            self._stop_or_suspend(binding.table, self._policy.table_error(), error)
+            self._stop_or_suspend(dml.table, self._policy.table_error(), error)
         else:
-            self.counts[binding.table, "AppliedDdls"] += 1
+            self.counts[dml.table, "AppliedDdls"] += 1
 
     def flush(self) -> None:
-        """Write what was taken; one by one where the fast way does not work out."""
+        """Write the collected changes; one by one if a batch fails."""
         chunk, self._pending, self._pending_characters = self._pending, [], 0
         if not chunk:
             return
@@ -111,7 +111,7 @@ class TargetWriter:
             self._count(chunk)
 
     def commit(self, position: int) -> Counter[tuple[Name, str]]:
-        """Make it last, with the position it brings the task to; what was applied, by table."""
+        """Commit together with the task's new position; return the applied changes by table."""
         self.flush()
         self._begin()
         self._control.save_position(self.connection, position)
@@ -120,14 +120,14 @@ class TargetWriter:
         return counts
 
     def roll_back(self) -> None:
-        """Forget what was taken and written since the last commit."""
+        """Discard everything since the last commit."""
         self._pending.clear()
         self._pending_characters = 0
         self.counts.clear()
         self.connection.rollback()
 
     def _begin(self) -> None:
-        # without a transaction around it, psycopg's transaction() would commit each chunk
+        # without an outer transaction, psycopg's transaction() would commit each chunk
         if self.connection.info.transaction_status == TransactionStatus.IDLE:
             self.connection.execute("begin")
 
@@ -168,7 +168,7 @@ class TargetWriter:
             return
         statement = pending.statement
         policy = self._policy.failed(statement.table, statement.action, error)
-        self._act(pending, policy, speakable(error), str(error), error)
+        self._act(pending, policy, loggable_text(error), str(error), error)
 
     def _missed(self, pending: Pending) -> None:
         if pending.cached:
@@ -194,20 +194,20 @@ class TargetWriter:
             )
 
     def _upserted(self, pending: Pending) -> bool:
-        if pending.row is None or not pending.binding.plan.key:
+        if pending.row is None or not pending.dml.plan.key:
             return False
-        again = pending.binding.upsert(pending.row)
+        mark_reloaded = pending.dml.upsert(pending.row)
         try:
             with self.connection.transaction():
-                self.connection.execute(again.text, again.parameters)
+                self.connection.execute(mark_reloaded.text, mark_reloaded.parameters)
         except psycopg.Error as error:
-            self._act(pending, LOG, speakable(error), str(error), error)
+            self._act(pending, LOG, loggable_text(error), str(error), error)
         else:
             self._count([pending])
         return True
 
     def _stop_or_suspend(self, table: Name, policy: str, error: Exception) -> None:
-        reason = speakable(error)
+        reason = loggable_text(error)
         if policy == STOP:
             raise TaskFailed(f"{dotted(table)}: {reason}") from error
         self._suspend(table, reason)
@@ -218,6 +218,6 @@ class TargetWriter:
 
 
 def _groups(chunk: Iterable[Pending]) -> Iterator[list[Statement]]:
-    """Runs of statements that differ in parameters only."""
+    """Return runs of statements that differ only in their parameters."""
     for _, run in groupby((p.statement for p in chunk), key=lambda s: s.shape):
         yield list(run)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pgcutover.awslocal.dms_api.infrastructure import describe
+from pgcutover.awslocal.dms_api.describe import describe
 from pgcutover.awslocal.http import naming
 from pgcutover.awslocal.http.aws_errors import conflicting, invalid, not_found, wrong_state
 from pgcutover.awslocal.http.request_context import Context, Operation, Request
@@ -13,7 +13,7 @@ _OTHER_SETTINGS = ("DmsTransferSettings", "ServiceAccessRoleArn", "ExternalTable
 _CLEAR = ("ServerName", "Port", "Username", "Password")
 _SECRET = ("SecretsManagerSecretId", "SecretsManagerAccessRoleArn")
 _PLACE = (*_CLEAR, "DatabaseName")
-# a slot made before our publications cannot be decoded through them
+# a slot created before the task's publications cannot be decoded through them
 _UNSUPPORTED = ("BabelfishDatabaseName", "ServiceAccessRoleArn", "SlotName")
 _ATTRIBUTES = {
     "afterconnectscript": ("AfterConnectScript", str),
@@ -35,7 +35,7 @@ _IDLE = ("ready", "stopped", "failed")
 
 
 def create_endpoint(context: Context, request: Request) -> dict[str, Any]:
-    """An active endpoint; its password goes nowhere but into the private state file."""
+    """Create an active endpoint; its password is stored in the private state file only."""
     name = naming.identifier(request["EndpointIdentifier"], "EndpointIdentifier")
     arn = new_arn("endpoint", context.region, naming.resource_id(request.get("ResourceIdentifier")))
     record = Record("endpoint", arn, name, {}, tags=naming.tags(request.get("Tags")))
@@ -45,7 +45,7 @@ def create_endpoint(context: Context, request: Request) -> dict[str, Any]:
 
 
 def modify_endpoint(context: Context, request: Request) -> dict[str, Any]:
-    """The endpoint with the given members changed; refused while a task uses it."""
+    """Change the given members of an endpoint; refused while a task uses it."""
     record = context.store.get("endpoint", request["EndpointArn"])
     for task in _tasks_of(context, record):
         if task.wire["Status"] not in _IDLE:
@@ -147,7 +147,7 @@ def _wire(record: Record, request: Request, settings: dict[str, Any]) -> dict[st
 
 
 def describe_endpoints(context: Context, request: Request) -> dict[str, Any]:
-    """The endpoints of this region, never with a password."""
+    """Return the endpoints of this region, without passwords."""
     keys = {
         "endpoint-arn": ["EndpointArn"],
         "endpoint-type": ["EndpointType"],
@@ -158,7 +158,7 @@ def describe_endpoints(context: Context, request: Request) -> dict[str, Any]:
 
 
 def delete_endpoint(context: Context, request: Request) -> dict[str, Any]:
-    """An endpoint that is deleting, then gone; refused while a task names it."""
+    """Delete an endpoint; refused while a task uses it."""
     record = context.store.get("endpoint", request["EndpointArn"])
     for task in _tasks_of(context, record):
         raise wrong_state(f"Endpoint {record.identifier} is used by task {task.identifier}.")
@@ -179,7 +179,7 @@ def _tasks_of(context: Context, endpoint: Record) -> list[Record]:
 
 
 def test_connection(context: Context, request: Request) -> dict[str, Any]:
-    """A connection that is testing; it becomes successful or failed by really connecting."""
+    """Start a connection test, which connects to the server."""
     instance = context.store.get("rep", request["ReplicationInstanceArn"])
     endpoint = context.store.get("endpoint", request["EndpointArn"])
     if instance.wire["ReplicationInstanceStatus"] != "available":
@@ -201,7 +201,7 @@ def test_connection(context: Context, request: Request) -> dict[str, Any]:
 
 
 def connection_of(context: Context, instance: str, endpoint: str) -> Record | None:
-    """The connection between an instance and an endpoint, if it was ever tested."""
+    """Return the connection between an instance and an endpoint, or None if never tested."""
     for record in context.store.all("connection", context.region):
         if (record.wire["ReplicationInstanceArn"], record.wire["EndpointArn"]) == (
             instance,
@@ -212,7 +212,7 @@ def connection_of(context: Context, instance: str, endpoint: str) -> Record | No
 
 
 def describe_connections(context: Context, request: Request) -> dict[str, Any]:
-    """The connections of this region with the outcome of their last test."""
+    """Return the connections of this region with the result of their last test."""
     keys = {
         "endpoint-arn": ["EndpointArn"],
         "replication-instance-arn": ["ReplicationInstanceArn"],
@@ -221,7 +221,7 @@ def describe_connections(context: Context, request: Request) -> dict[str, Any]:
 
 
 def delete_connection(context: Context, request: Request) -> dict[str, Any]:
-    """The connection is forgotten; it must be tested again before a task can start."""
+    """Delete a connection; it must be tested again before a task can start."""
     record = connection_of(context, request["ReplicationInstanceArn"], request["EndpointArn"])
     if record is None:
         raise not_found("No Connections found matching the replication instance and endpoint.")

@@ -1,8 +1,8 @@
-"""The mover's own reading of table mappings; the checks have another, never to be shared.
+"""Parser of table mappings for the local DMS; the checks have their own and never share this one.
 
 AWS DMS user guide, "Selection rules and actions", "Wildcards in table mapping", "Transformation
 rules and actions" and "Table and collection settings rules". A rule that is not implemented is
-refused when the task is created: one that is ignored would move other rows than AWS would.
+refused when the task is created: ignoring it would move other rows than AWS does.
 """
 
 import json
@@ -29,7 +29,7 @@ _PLAIN_RENAMES: dict[str, Callable[[str, str], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A rule that brings tables in or keeps them out."""
+    """A selection rule: includes or excludes tables."""
 
     action: str
     schema: str
@@ -37,15 +37,15 @@ class Selection:
     load_order: int
 
     def hits(self, name: Name) -> bool:
-        """Whether the rule speaks of this table."""
+        """Whether the rule matches this table."""
         if self.action == "explicit":
             return (self.schema, self.table) == name
-        return like(self.schema, name[0]) and like(self.table, name[1])
+        return matches_pattern(self.schema, name[0]) and matches_pattern(self.table, name[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Transformation:
-    """A rule that changes a name, or removes a column."""
+    """A transformation rule: renames an object or removes a column."""
 
     rule_id: str
     target: str
@@ -57,12 +57,12 @@ class Transformation:
     old_value: str
 
     def hits(self, name: Name, column: str = "") -> bool:
-        """Whether the rule speaks of this table or column."""
-        there = like(self.schema, name[0]) and like(self.table, name[1])
-        return there and (self.target != "column" or like(self.column, column))
+        """Whether the rule matches this table or column."""
+        there = matches_pattern(self.schema, name[0]) and matches_pattern(self.table, name[1])
+        return there and (self.target != "column" or matches_pattern(self.column, column))
 
     def renamed(self, old: str) -> str:
-        """The new name of what was called `old`."""
+        """Return the new name of the object named `old`."""
         if self.action in _PLAIN_RENAMES:
             return _PLAIN_RENAMES[self.action](old, self.value)
         if self.action == "replace-prefix" and old.startswith(self.old_value):
@@ -74,7 +74,7 @@ class Transformation:
 
 @dataclass(frozen=True, slots=True)
 class LobSetting:
-    """A table's own way with large values; None means of any size."""
+    """A table's LOB settings; a limit of None means unlimited."""
 
     schema: str
     table: str
@@ -90,29 +90,29 @@ class Routes:
     lobs: tuple[LobSetting, ...]
 
     def selects(self, name: Name) -> bool:
-        """Whether the table is in scope; one exclusion outweighs any number of inclusions."""
+        """Whether the table is in scope; an exclusion overrides all inclusions."""
         actions = {s.action for s in self.selections if s.hits(name)}
         return bool(actions) and "exclude" not in actions
 
     def load_order(self, name: Name) -> int:
-        """The table's priority; greater loads earlier."""
+        """Return the table's load order; higher values load first."""
         return max((s.load_order for s in self.selections if s.hits(name)), default=0)
 
     def target(self, name: Name) -> Name:
-        """The table's qualified name on the target."""
+        """Return the table's qualified name on the target."""
         return self._new("schema", name, name[0]), self._new("table", name, name[1])
 
     def column(self, name: Name, column: str) -> str | None:
-        """The column's name on the target, None where a rule removes it."""
+        """Return the column's name on the target, or None if a rule removes it."""
         for rule in self.transformations:
             if rule.action == "remove-column" and rule.hits(name, column):
                 return None
         return self._new("column", name, column, column)
 
     def lob_limit(self, name: Name, default: int | None) -> int | None:
-        """The greatest size of a LOB in kilobytes, None without limit."""
+        """Return the maximum size of a LOB in kilobytes, or None without a limit."""
         for lob in self.lobs:
-            if like(lob.schema, name[0]) and like(lob.table, name[1]):
+            if matches_pattern(lob.schema, name[0]) and matches_pattern(lob.table, name[1]):
                 return lob.limit_kilobytes
         return default
 
@@ -123,7 +123,7 @@ class Routes:
             if rule.target == target and rule.action != "remove-column" and rule.hits(name, column)
         ]
         if len(rules) > 1:
-            raise _broken(rules[1].rule_id, f"it and rule {rules[0].rule_id} change one {target}")
+            raise _fault(rules[1].rule_id, f"it and rule {rules[0].rule_id} change one {target}")
         return rules[0].renamed(old) if rules else old
 
 
@@ -147,13 +147,13 @@ def _character_set(body: str) -> str:
     return f"[{''.join(safe)}]"
 
 
-def like(pattern: str, name: str) -> bool:
-    """Whether a name fits a pattern with DMS's wildcards: % _ [ab] [a-d]."""
+def matches_pattern(pattern: str, name: str) -> bool:
+    """Whether a name matches a pattern with DMS's wildcards: % _ [ab] [a-d]."""
     return bool(_wildcard(pattern).fullmatch(name))
 
 
 def parse(text: str) -> Routes:
-    """The rules of a TableMappings document; a fault names the rule that cannot be used."""
+    """Parse a TableMappings document; DmsFault names the rule that cannot be used."""
     try:
         rules = json.loads(text)["rules"]
     except (ValueError, TypeError, KeyError):
@@ -177,18 +177,16 @@ def _require_identity(rules: Sequence[dict[str, Any]]) -> None:
         for rule in rules:
             value = str(rule.get(member, ""))
             if not value or (member == "rule-id" and not value.isdigit()):
-                raise _broken(rule.get("rule-id"), f"{member} {value!r} is missing or not valid")
+                raise _fault(rule.get("rule-id"), f"{member} {value!r} is missing or not valid")
             if value in seen:
-                raise _broken(rule["rule-id"], f"{member} {value!r} is not unique")
+                raise _fault(rule["rule-id"], f"{member} {value!r} is not unique")
             seen.add(value)
     for rule in rules:
         if rule.get("rule-type") not in _KINDS:
-            raise _broken(
-                rule["rule-id"], f"rule-type {rule.get('rule-type')!r} is not implemented"
-            )
+            raise _fault(rule["rule-id"], f"rule-type {rule.get('rule-type')!r} is not implemented")
 
 
-def _broken(rule_id: object, reason: str) -> DmsFault:
+def _fault(rule_id: object, reason: str) -> DmsFault:
     return invalid(
         f"Error in mapping rules. Rule with ruleId = {rule_id} failed validation: {reason}."
     )
@@ -198,19 +196,19 @@ def _known(rule: dict[str, Any], *members: str) -> None:
     common = {"rule-type", "rule-id", "rule-name", "object-locator", "rule-action"}
     strange = sorted(set(rule) - common - set(members))
     if strange:
-        raise _broken(rule["rule-id"], f"{', '.join(strange)} is not implemented")
+        raise _fault(rule["rule-id"], f"{', '.join(strange)} is not implemented")
 
 
 def _locator(rule: dict[str, Any], needed: int) -> tuple[str, str, str]:
     locator = rule.get("object-locator")
     if not isinstance(locator, dict):
-        raise _broken(rule["rule-id"], "object-locator is missing")
+        raise _fault(rule["rule-id"], "object-locator is missing")
     parts = ("schema-name", "table-name", "column-name")
     if set(locator) - {*parts, "table-type"} or locator.get("table-type", "table") != "table":
-        raise _broken(rule["rule-id"], "its object-locator asks for more than plain tables")
+        raise _fault(rule["rule-id"], "its object-locator asks for more than plain tables")
     for part in parts[:needed]:
         if not isinstance(locator.get(part), str) or not locator[part]:
-            raise _broken(rule["rule-id"], f"object-locator needs {part}")
+            raise _fault(rule["rule-id"], f"object-locator needs {part}")
     schema, table, column = (str(locator.get(part, "%")) for part in parts)
     return schema, table, column
 
@@ -219,15 +217,15 @@ def _selection(rule: dict[str, Any]) -> Selection:
     _known(rule, "filters", "load-order")
     action = rule.get("rule-action")
     if action not in ("include", "exclude", "explicit"):
-        raise _broken(rule["rule-id"], f"rule-action {action!r} is not include, exclude, explicit")
+        raise _fault(rule["rule-id"], f"rule-action {action!r} is not include, exclude, explicit")
     if rule.get("filters"):
-        raise _broken(rule["rule-id"], "filters are not implemented")
+        raise _fault(rule["rule-id"], "filters are not implemented")
     schema, table, _ = _locator(rule, 2)
     if action == "explicit" and "%" in schema + table:
-        raise _broken(rule["rule-id"], "an explicit rule takes no wildcards")
+        raise _fault(rule["rule-id"], "an explicit rule takes no wildcards")
     order = str(rule.get("load-order", 0))
     if not order.isdigit():
-        raise _broken(rule["rule-id"], f"load-order {order!r} is not a number")
+        raise _fault(rule["rule-id"], f"load-order {order!r} is not a number")
     return Selection(action, schema, table, int(order))
 
 
@@ -235,11 +233,11 @@ def _transformation(rule: dict[str, Any]) -> Transformation:
     _known(rule, "rule-target", "value", "old-value")
     target, action = rule.get("rule-target"), str(rule.get("rule-action"))
     if target not in ("schema", "table", "column"):
-        raise _broken(rule["rule-id"], f"rule-target {target!r} is not implemented")
+        raise _fault(rule["rule-id"], f"rule-target {target!r} is not implemented")
     replacing = action in ("replace-prefix", "replace-suffix")
     removing = action == "remove-column" and target == "column"
     if action not in _PLAIN_RENAMES and not replacing and not removing:
-        raise _broken(rule["rule-id"], f"rule-action {action!r} of a {target} is not implemented")
+        raise _fault(rule["rule-id"], f"rule-action {action!r} of a {target} is not implemented")
     if not (removing or action.startswith("convert-")):
         _require_text(rule, "value")
     if replacing:
@@ -251,7 +249,7 @@ def _transformation(rule: dict[str, Any]) -> Transformation:
 
 def _require_text(rule: dict[str, Any], member: str) -> None:
     if not isinstance(rule.get(member), str) or not rule[member]:
-        raise _broken(rule["rule-id"], f"{rule.get('rule-action')} needs {member}")
+        raise _fault(rule["rule-id"], f"{rule.get('rule-action')} needs {member}")
 
 
 def _lob_settings(rules: Sequence[dict[str, Any]]) -> Iterator[LobSetting]:
@@ -259,7 +257,7 @@ def _lob_settings(rules: Sequence[dict[str, Any]]) -> Iterator[LobSetting]:
         if rule["rule-type"] == "table-settings":
             _known(rule, "lob-settings", "parallel-load")
             if (rule.get("parallel-load") or {}).get("type", "none") != "none":
-                raise _broken(rule["rule-id"], "parallel-load is not implemented")
+                raise _fault(rule["rule-id"], "parallel-load is not implemented")
             if rule.get("lob-settings"):
                 schema, table, _ = _locator(rule, 2)
                 yield LobSetting(schema, table, _lob_limit(rule, rule["lob-settings"]))
@@ -270,5 +268,5 @@ def _lob_limit(rule: dict[str, Any], setting: dict[str, Any]) -> int | None:
         return None
     size = str(setting.get("bulk-max-size", ""))
     if setting.get("mode") != "limited" or not size.isdigit() or size == "0":
-        raise _broken(rule["rule-id"], "lob-settings need mode unlimited, or limited with a size")
+        raise _fault(rule["rule-id"], "lob-settings need mode unlimited, or limited with a size")
     return int(size)

@@ -1,4 +1,4 @@
-"""Task settings: DMS's defaults, what the caller changed, and what this DMS cannot do."""
+"""Task settings: DMS's defaults, the caller's changes, and settings that are not implemented."""
 
 import copy
 import json
@@ -145,7 +145,7 @@ _ALLOWED: dict[tuple[str, str], tuple[Any, ...]] = {
         "SUSPEND_TABLE",
         "STOP_TASK",
     ),
-    # what this DMS does not do is refused, not ignored
+    # a setting that is not implemented is refused, not ignored
     ("TargetMetadata", "TargetSchema"): ("",),
     ("TargetMetadata", "SupportLobs"): (True,),
     ("FullLoadSettings", "CreatePkAfterFullLoad"): (False,),
@@ -170,31 +170,31 @@ _RANGES: dict[tuple[str, str], tuple[int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class TaskSettings:
-    """Settings complete with defaults."""
+    """Task settings with all defaults filled in."""
 
     document: dict[str, Any]
 
     def of(self, section: str, key: str) -> Any:
-        """One setting."""
+        """Return one setting."""
         return self.document[section][key]
 
     def policy(self, key: str) -> str:
-        """One setting of ErrorBehavior that names an action."""
+        """Return an ErrorBehavior setting that names an action."""
         return str(self.document["ErrorBehavior"][key])
 
     @property
     def lob_limit_kilobytes(self) -> int | None:
-        """The greatest size of a LOB, None in full LOB mode."""
+        """Return the maximum size of a LOB, or None in full LOB mode."""
         metadata = self.document["TargetMetadata"]
         return int(metadata["LobMaxSize"]) if metadata["LimitedSizeLobMode"] else None
 
     def text(self) -> str:
-        """The JSON that DescribeReplicationTasks shows."""
+        """Return the JSON that DescribeReplicationTasks shows."""
         return json.dumps(self.document)
 
 
 def parse(text: str | None, base: dict[str, Any] | None = None) -> TaskSettings:
-    """Settings over their defaults, or over `base`; a fault names what cannot be used."""
+    """Merge settings into the defaults or into `base`; DmsFault names an unusable one."""
     try:
         given = json.loads(text) if text else {}
     except ValueError:
@@ -210,7 +210,7 @@ def parse(text: str | None, base: dict[str, Any] | None = None) -> TaskSettings:
 
 def _merge(document: dict[str, Any], section: str, values: Any) -> None:
     if section not in DEFAULTS:
-        raise _broken(section, "it is not known")
+        raise _fault(section, "it is not known")
     default = DEFAULTS[section]
     if default is None:
         _require_off(section, values)
@@ -219,23 +219,23 @@ def _merge(document: dict[str, Any], section: str, values: Any) -> None:
     elif isinstance(values, dict):
         for key, value in values.items():
             if key not in default:
-                raise _broken(f"{section}.{key}", "it is not known")
+                raise _fault(f"{section}.{key}", "it is not known")
             document[section][key] = _typed(f"{section}.{key}", default[key], value)
     elif values is not None:
-        raise _broken(section, "expected an object")
+        raise _fault(section, "expected an object")
 
 
 def _require_off(section: str, values: Any) -> None:
     switch = _SWITCHES.get(section)
     off = values is None or (switch and isinstance(values, dict) and not values.get(switch))
     if not off:
-        raise _broken(section, "it is not implemented here")
+        raise _fault(section, "it is not implemented here")
 
 
 def _typed(path: str, default: Any, value: Any) -> Any:
     if default is None or (type(value) is type(default)):
         return value
-    raise _broken(path, f"expected {type(default).__name__}, found {value!r}")
+    raise _fault(path, f"expected {type(default).__name__}, found {value!r}")
 
 
 def _require_possible(document: dict[str, Any]) -> None:
@@ -243,22 +243,22 @@ def _require_possible(document: dict[str, Any]) -> None:
         value = document[section][key]
         if value not in allowed:
             choices = ", ".join(str(choice) or "an empty text" for choice in allowed)
-            raise _broken(f"{section}.{key}", f"{value!r} is not implemented; expected {choices}")
+            raise _fault(f"{section}.{key}", f"{value!r} is not implemented; expected {choices}")
     for (section, key), (least, most) in _RANGES.items():
         if not least <= document[section][key] <= most:
-            raise _broken(f"{section}.{key}", f"expected {least} to {most}")
+            raise _fault(f"{section}.{key}", f"expected {least} to {most}")
     _require_one_lob_mode(document["TargetMetadata"])
     load = document["FullLoadSettings"]
     if load["StopTaskCachedChangesApplied"] and load["StopTaskCachedChangesNotApplied"]:
-        raise _broken("FullLoadSettings", "a task stops before or after cached changes, not both")
+        raise _fault("FullLoadSettings", "a task stops before or after cached changes, not both")
 
 
 def _require_one_lob_mode(metadata: dict[str, Any]) -> None:
     if metadata["FullLobMode"] == metadata["LimitedSizeLobMode"]:
-        raise _broken("TargetMetadata", "exactly one of FullLobMode, LimitedSizeLobMode is true")
+        raise _fault("TargetMetadata", "exactly one of FullLobMode, LimitedSizeLobMode is true")
     if metadata["LimitedSizeLobMode"] and metadata["LobMaxSize"] == 0:
-        raise _broken("TargetMetadata.LobMaxSize", "limited LOB mode needs a size above 0")
+        raise _fault("TargetMetadata.LobMaxSize", "limited LOB mode needs a size above 0")
 
 
-def _broken(path: str, reason: str) -> DmsFault:
+def _fault(path: str, reason: str) -> DmsFault:
     return invalid(f"Invalid task settings JSON: {path}: {reason}.")

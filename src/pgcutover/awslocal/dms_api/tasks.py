@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 from pgcutover.awslocal.dms_api import table_mappings, task_settings
+from pgcutover.awslocal.dms_api.describe import describe
 from pgcutover.awslocal.dms_api.endpoints import connection_of
-from pgcutover.awslocal.dms_api.infrastructure import describe
 from pgcutover.awslocal.http import naming, paging
 from pgcutover.awslocal.http.aws_errors import conflicting, invalid, wrong_state
 from pgcutover.awslocal.http.request_context import Context, Operation, Request
@@ -18,7 +18,7 @@ _MOST_TABLES_TO_RELOAD = 10
 
 
 def create_task(context: Context, request: Request) -> dict[str, Any]:
-    """A task that is creating, and ready after the delay."""
+    """Create a task, which is ready after the delay."""
     member = "ReplicationTaskIdentifier"
     name = naming.identifier(request[member], member)
     instance = context.store.get("rep", request["ReplicationInstanceArn"])
@@ -80,7 +80,7 @@ def _wire(record: Record, request: Request, chosen: task_settings.TaskSettings) 
 
 
 def modify_task(context: Context, request: Request) -> dict[str, Any]:
-    """The task with the given members changed; it must not be running."""
+    """Change the given members of a task; it must not be running."""
     record = _idle(context, request["ReplicationTaskArn"], "modified")
     if request.get("MigrationType", record.wire["MigrationType"]) != record.wire["MigrationType"]:
         raise conflicting("The migration type of a task cannot be changed.")
@@ -108,7 +108,7 @@ def _rename(context: Context, record: Record, request: Request) -> None:
 
 
 def describe_tasks(context: Context, request: Request) -> dict[str, Any]:
-    """The tasks of this region, with how far each has come."""
+    """Return the tasks of this region with their progress."""
     keys = {
         "replication-task-arn": ["ReplicationTaskArn"],
         "replication-task-id": ["ReplicationTaskIdentifier"],
@@ -126,7 +126,7 @@ def describe_tasks(context: Context, request: Request) -> dict[str, Any]:
 
 
 def shown(record: Record, without_settings: bool = False) -> dict[str, Any]:
-    """A task as AWS shows it, its statistics counted now."""
+    """Return a task as AWS shows it, with current statistics."""
     hidden = ("ReplicationTaskSettings", "TableMappings") if without_settings else ()
     wire = {key: value for key, value in record.wire.items() if key not in hidden}
     states = [table["TableState"] for table in record.hidden["tables"].values()]
@@ -163,7 +163,7 @@ def _elapsed(stats: dict[str, Any]) -> int:
 
 
 def start_task(context: Context, request: Request) -> dict[str, Any]:
-    """A task that is starting; it needs both of its connections tested successfully."""
+    """Start a task; both of its connections must have been tested successfully."""
     record = _idle(context, request["ReplicationTaskArn"], "started")
     _require_positions(request)
     mode, ran = request["StartReplicationTaskType"], "ReplicationTaskStartDate" in record.wire
@@ -204,7 +204,7 @@ def _idle(context: Context, arn: str, verb: str) -> Record:
 
 
 def stop_task(context: Context, request: Request) -> dict[str, Any]:
-    """A task that is stopping; it finishes what it is applying first."""
+    """Stop a task after the batch it is applying."""
     record = context.store.get("task", request["ReplicationTaskArn"])
     if record.wire["Status"] not in ("running", "starting"):
         raise wrong_state(
@@ -218,7 +218,7 @@ def stop_task(context: Context, request: Request) -> dict[str, Any]:
 
 
 def delete_task(context: Context, request: Request) -> dict[str, Any]:
-    """A task that is deleting, then gone together with the slot it made on the source."""
+    """Delete a task and the slot it created on the source."""
     record = _idle(context, request["ReplicationTaskArn"], "deleted")
     record.wire["Status"] = "deleting"
     context.runners.delete(record)
@@ -227,7 +227,7 @@ def delete_task(context: Context, request: Request) -> dict[str, Any]:
 
 
 def describe_statistics(context: Context, request: Request) -> dict[str, Any]:
-    """What was loaded, applied and validated, table by table."""
+    """Return the numbers of rows loaded, applied and validated for each table."""
     record = context.store.get("task", request["ReplicationTaskArn"])
     keys = {
         "schema-name": ["SchemaName"],
@@ -241,7 +241,7 @@ def describe_statistics(context: Context, request: Request) -> dict[str, Any]:
 
 
 def reload_tables(context: Context, request: Request) -> dict[str, Any]:
-    """Tables loaded again while the task goes on."""
+    """Reload tables while the task runs."""
     record = context.store.get("task", request["ReplicationTaskArn"])
     if record.wire["Status"] != "running":
         raise wrong_state(f"Replication Task {record.identifier} is not running.")

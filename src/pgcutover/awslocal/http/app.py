@@ -1,4 +1,4 @@
-"""One port for all of AWS: DMS is answered here, everything else by moto."""
+"""WSGI application for all AWS services on one port: DMS here, everything else in moto."""
 
 import json
 import logging
@@ -9,14 +9,24 @@ from typing import Any
 from werkzeug.wrappers import Request as HttpRequest
 from werkzeug.wrappers import Response
 
-from pgcutover.awslocal.dms_api import endpoints, infrastructure, tasks
+from pgcutover.awslocal.dms_api import (
+    certificates,
+    endpoints,
+    instances,
+    subnet_groups,
+    tags,
+    tasks,
+)
 from pgcutover.awslocal.http.aws_errors import DmsFault
 from pgcutover.awslocal.http.protocol import TARGET_PREFIX, Model
 from pgcutover.awslocal.http.request_context import Context, Operation, Runners, delay_seconds
 from pgcutover.awslocal.http.store import Store, random_id
 
 OPERATIONS: dict[str, Operation] = {
-    **infrastructure.OPERATIONS,
+    **subnet_groups.OPERATIONS,
+    **instances.OPERATIONS,
+    **certificates.OPERATIONS,
+    **tags.OPERATIONS,
     **endpoints.OPERATIONS,
     **tasks.OPERATIONS,
 }
@@ -31,7 +41,7 @@ class LocalAws:
     """The WSGI application."""
 
     def __init__(self, store: Store, runners: Runners, moto: Wsgi) -> None:
-        """`moto` answers whatever is not DMS."""
+        """`moto` handles the requests of all other services."""
         self._store = store
         self._runners = runners
         self._moto = moto

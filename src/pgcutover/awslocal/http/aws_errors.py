@@ -2,35 +2,35 @@
 
 
 class DmsFault(Exception):
-    """An error answer of the service; `code` is what boto3 shows as Error.Code."""
+    """An error response of the service; boto3 shows `code` as Error.Code."""
 
     def __init__(self, code: str, message: str) -> None:
-        """Both parts go to the caller as they are, so neither may hold a secret."""
+        """Both parts are sent to the caller unchanged, so neither may contain a secret."""
         super().__init__(message)
         self.code = code
         self.message = message
 
 
 def invalid(message: str) -> DmsFault:
-    """A parameter the service cannot use."""
+    """Return the fault for an invalid parameter."""
     return DmsFault("InvalidParameterValueException", message)
 
 
 def conflicting(message: str) -> DmsFault:
-    """Parameters, or a parameter and the resource's past, that exclude each other."""
+    """Return the fault for parameters that contradict each other or the resource."""
     return DmsFault("InvalidParameterCombinationException", message)
 
 
 def wrong_state(message: str) -> DmsFault:
-    """The resource exists but cannot do this now."""
+    """Return the fault for a resource in the wrong state."""
     return DmsFault("InvalidResourceStateFault", message)
 
 
 def not_found(message: str) -> DmsFault:
-    """No such resource in this region."""
+    """Return the fault for a resource that this region does not have."""
     return DmsFault("ResourceNotFoundFault", message)
 
 
 def already_exists(message: str) -> DmsFault:
-    """The identifier is taken."""
+    """Return the fault for an identifier that is in use."""
     return DmsFault("ResourceAlreadyExistsFault", message)

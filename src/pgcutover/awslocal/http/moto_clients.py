@@ -1,4 +1,4 @@
-"""The other AWS services as DMS uses them: its own port, answered by moto."""
+"""Clients of the other AWS services that DMS uses; moto answers them on the same port."""
 
 from functools import cached_property
 from typing import Any
@@ -9,22 +9,22 @@ from botocore.config import Config
 _REGION = "us-east-1"
 
 
-class Cloud:
-    """Secrets Manager, CloudWatch and Logs of this process, region by region."""
+class AwsClients:
+    """Secrets Manager, CloudWatch and Logs clients of this process, one per region."""
 
     def __init__(self, url: str) -> None:
-        """`url` is this very process's address."""
+        """`url` is this process's own address."""
         self._url = url
         self._clients: dict[tuple[str, str], Any] = {}
 
     def secret(self, region: str, secret_id: str) -> str:
-        """The current text of a secret."""
+        """Return the current text of a secret."""
         client = self.client("secretsmanager", region)
         answer = client.get_secret_value(SecretId=secret_id, VersionStage="AWSCURRENT")
         return str(answer["SecretString"])
 
     def client(self, service: str, region: str) -> Any:
-        """A client that never reaches a real account or a proxy."""
+        """Return a client that never reaches a real account or a proxy."""
         if (service, region) not in self._clients:
             self._clients[service, region] = self._session.client(
                 service,

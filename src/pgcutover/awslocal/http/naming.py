@@ -1,4 +1,4 @@
-"""Identifiers and tags, by DMS's rules."""
+"""Identifiers and tags under DMS's rules."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
 
 
 def identifier(text: str, member: str, longest: int = 255) -> str:
-    """The identifier in lower case, as DMS stores it; a fault where it breaks DMS's rules."""
+    """Return the identifier in lower case, as DMS stores it; DmsFault if it breaks DMS's rules."""
     if not _IDENTIFIER.fullmatch(text) or len(text) > longest:
         raise invalid(
             f"{member} {text!r} is not valid: it must begin with a letter, hold only ASCII "
@@ -20,7 +20,7 @@ def identifier(text: str, member: str, longest: int = 255) -> str:
 
 
 def resource_id(text: str | None) -> str | None:
-    """The caller's own end of the ARN, or None where DMS is to make one up."""
+    """Return the resource id the caller chose for the ARN, or None for a generated one."""
     if text is None:
         return None
     identifier(text, "ResourceIdentifier", 31)
@@ -28,5 +28,5 @@ def resource_id(text: str | None) -> str | None:
 
 
 def tags(entries: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    """AWS's list of keys and values as a mapping."""
+    """Return AWS's list of keys and values as a mapping."""
     return {entry["Key"]: entry.get("Value", "") for entry in entries or ()}

@@ -1,4 +1,4 @@
-"""Filters and markers, the same for every Describe call."""
+"""Filters and markers of the Describe operations."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ SMALLEST_PAGE = 20
 def chosen(
     rows: Sequence[Row], filters: Sequence[Row], keys: Mapping[str, Sequence[str]]
 ) -> list[Row]:
-    """The rows that pass every filter; `keys` says which members a filter name looks at."""
+    """Return the rows that pass every filter; `keys` maps filter names to members."""
     for entry in filters:
         if entry["Name"] not in keys:
             raise invalid(
@@ -27,7 +27,7 @@ def chosen(
 
 
 def require_match(rows: Sequence[Row], filters: Sequence[Row], title: str) -> None:
-    """DMS answers a filter that matches nothing with a fault, on which its waiters rely."""
+    """Raise DmsFault if no row is left, as DMS does; boto3's waiters rely on it."""
     if filters and not rows:
         raise not_found(f"No {title}s found matching provided filters.")
 
@@ -35,7 +35,7 @@ def require_match(rows: Sequence[Row], filters: Sequence[Row], title: str) -> No
 def page(
     rows: Sequence[Row], request: Row, member: str, largest: int = DEFAULT_PAGE
 ) -> dict[str, Any]:
-    """One page of rows under `member`, with a Marker when more remain."""
+    """Return one page of rows under `member`, with a Marker if more remain."""
     size = request.get("MaxRecords") or min(DEFAULT_PAGE, largest)
     if not SMALLEST_PAGE <= size <= largest:
         raise invalid(f"MaxRecords must be from {SMALLEST_PAGE} to {largest}, found {size}.")

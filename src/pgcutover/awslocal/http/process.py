@@ -1,4 +1,4 @@
-"""Starting the local AWS endpoint as a process of its own, and ending it."""
+"""Starts and stops the local AWS endpoint as a separate process."""
 
 import json
 import os
@@ -28,7 +28,7 @@ class AwsEndpoint:
 
 @contextmanager
 def aws_endpoint(run_dir: Path, *, progress: Progress) -> Iterator[AwsEndpoint]:
-    """The endpoint while the block runs; it also ends when this process dies in any way."""
+    """Run the endpoint during the block; it also ends when this process dies in any way."""
     run_dir.mkdir(parents=True, exist_ok=True)
     log_file = run_dir / "aws.log"
     process = _start(run_dir, log_file)
@@ -49,12 +49,12 @@ def _start(run_dir: Path, log_file: Path) -> "subprocess.Popen[bytes]":
             stdout=subprocess.PIPE,
             stderr=log,
             env=_environment(),
-            start_new_session=True,  # Ctrl-C is the parent's to handle; stdin tells us
+            start_new_session=True,  # the parent handles Ctrl-C; the end of stdin stops the child
         )
 
 
 def _environment() -> dict[str, str]:
-    """Without the caller's AWS account and libpq defaults, which are not for a rehearsal."""
+    """Return the environment without the caller's AWS account and libpq defaults."""
     foreign = ("AWS_", "PG")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return kept | {k: v for k, v in os.environ.items() if k.startswith("PGCUTOVER_")}

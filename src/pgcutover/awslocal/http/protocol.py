@@ -1,4 +1,4 @@
-"""The JSON 1.1 protocol, with botocore's own model of DMS judging requests and answers."""
+"""The JSON 1.1 protocol; botocore's model of DMS validates requests and responses."""
 
 import json
 from collections.abc import Iterator
@@ -14,21 +14,21 @@ TARGET_PREFIX = "AmazonDMSv20160101."
 
 
 class Model:
-    """What botocore knows of DMS."""
+    """botocore's service model of DMS."""
 
     def __init__(self) -> None:
-        """Reads the service description that ships with botocore; no network, no account."""
+        """Read the service description that ships with botocore, without network or account."""
         self._service = botocore.session.Session().get_service_model("dms")
         self._validator = ParamValidator()
 
     def operation(self, name: str) -> OperationModel:
-        """The operation of that name; a fault where AWS has none."""
+        """Return the operation of that name; DmsFault if AWS has none."""
         if name not in self._service.operation_names:
             raise DmsFault("UnknownOperationException", f"AWS DMS has no operation {name!r}.")
         return self._service.operation_model(name)
 
     def parse(self, operation: OperationModel, body: bytes) -> dict[str, Any]:
-        """The request's members, every one known, typed and, where enumerated, allowed."""
+        """Parse a request; DmsFault for a member that is unknown, mistyped or not allowed."""
         try:
             request = json.loads(body or b"{}")
         except ValueError:
@@ -41,7 +41,7 @@ class Model:
         return request
 
     def render(self, operation: OperationModel, answer: dict[str, Any]) -> bytes:
-        """The answer's bytes; RuntimeError, our defect, where it is not as AWS would send it."""
+        """Return the response's bytes; RuntimeError (a defect) if the model does not match."""
         problems = list(self._problems(answer, operation.output_shape))
         if problems:
             raise RuntimeError(f"{operation.name}: {'; '.join(problems)}")

@@ -1,4 +1,4 @@
-"""One DMS request: who asks, what the operation may use, and the table of operations."""
+"""The context of a DMS request, and the table of operations."""
 
 import os
 from collections.abc import Callable
@@ -12,32 +12,32 @@ DEFAULT_DELAY_SECONDS = 0.5
 
 
 def delay_seconds() -> float:
-    """How long a resource stays in a passing state such as creating."""
+    """Return the duration of transitional states such as creating."""
     return float(os.environ.get(DELAY_VARIABLE, DEFAULT_DELAY_SECONDS))
 
 
 class Runners(Protocol):
-    """What the operations need of the machinery that moves rows."""
+    """The background work that operations start and stop."""
 
     def start(self, task: Record, mode: str) -> None:
-        """Begin moving rows for a task, in the background."""
+        """Start a task in the background."""
 
     def stop(self, task: Record) -> None:
-        """Ask a running task to stop, in the background."""
+        """Request a running task to stop, in the background."""
 
     def delete(self, task: Record) -> None:
-        """Drop what the task left on the source and forget it, in the background."""
+        """Drop the task's objects on the source and the task itself, in the background."""
 
     def reload(self, task: Record, tables: list[tuple[str, str]]) -> None:
-        """Ask a running task to load tables again."""
+        """Request a running task to reload tables."""
 
     def test(self, connection: Record, endpoint: Record) -> None:
-        """Connect to an endpoint in the background and record how that went."""
+        """Test an endpoint's connection in the background and record the result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an operation works with."""
+    """The context of one operation."""
 
     region: str
     store: Store

@@ -1,4 +1,4 @@
-"""The process: binds a port, says so on stdout, and ends with its parent."""
+"""The server process: binds a port, prints its address, and ends with its parent."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from typing import Any
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from pgcutover.awslocal.http.app import LocalAws
-from pgcutover.awslocal.http.moto_clients import Cloud
+from pgcutover.awslocal.http.moto_clients import AwsClients
 from pgcutover.awslocal.http.store import Store
 from pgcutover.awslocal.task.supervisor import Supervisor
 from pgcutover.errors import ServerError
@@ -23,17 +23,17 @@ HOST = "127.0.0.1"
 
 class _QuietHandler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Requests are not news, and may name a secret."""
+        """Log nothing: a request may name a secret."""
 
 
 def serve(port: int, state_dir: Path) -> None:
-    """Serve until stdin ends or a signal comes, then stop the tasks and return."""
+    """Serve until stdin ends or a signal arrives, then stop the tasks and return."""
     _make(state_dir)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-    listener = _bind(port)
+    listener = _match_columns(port)
     url = f"http://{HOST}:{listener.getsockname()[1]}"
     store = Store(state_dir / "dms.json")
-    supervisor = Supervisor(store, Cloud(url), state_dir)
+    supervisor = Supervisor(store, AwsClients(url), state_dir)
     server = _server(listener, LocalAws(store, supervisor, _moto()))
     _end_with_parent(server)
     print(json.dumps({"url": url}), flush=True)
@@ -42,7 +42,7 @@ def serve(port: int, state_dir: Path) -> None:
 
 
 def _make(state_dir: Path) -> None:
-    """Not its parents: a run that ended while we started has taken them away for good."""
+    """Create the folder but not its parents: a run that has ended removed them."""
     try:
         state_dir.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
@@ -52,7 +52,7 @@ def _make(state_dir: Path) -> None:
         ) from error
 
 
-def _bind(port: int) -> socket.socket:
+def _match_columns(port: int) -> socket.socket:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -82,7 +82,7 @@ def _moto() -> Any:
 
 def _end_with_parent(server: BaseWSGIServer) -> None:
     def end(*_: object) -> None:
-        # shutdown() waits for the loop, which a signal handler has interrupted
+        # shutdown() waits for the loop, which this signal handler interrupted
         threading.Thread(target=server.shutdown, daemon=True).start()
 
     def watch_stdin() -> None:

@@ -1,4 +1,4 @@
-"""What the service remembers: resources in memory, written to one private file at each change."""
+"""The service's resources, in memory and in one private file that each change rewrites."""
 
 import json
 import secrets
@@ -24,7 +24,7 @@ TITLES = {
 
 @dataclass(slots=True)
 class Due:
-    """A change of state that time alone brings; value None means the resource is gone."""
+    """A scheduled change of state; value None means that the resource is deleted."""
 
     at: float
     key: str
@@ -33,7 +33,7 @@ class Due:
 
 @dataclass(slots=True)
 class Record:
-    """One resource: `wire` is what AWS shows of it, `hidden` what it never shows."""
+    """A resource: `wire` is returned by AWS, `hidden` never is."""
 
     kind: str
     arn: str
@@ -45,31 +45,31 @@ class Record:
 
     @property
     def region(self) -> str:
-        """The region the resource lives in."""
+        """Return the resource's region."""
         return self.arn.split(":")[3]
 
     @property
     def resource_id(self) -> str:
-        """The last part of the ARN, which DMS calls the external resource id."""
+        """Return the last part of the ARN, which DMS calls the external resource id."""
         return self.arn.rsplit(":", 1)[1]
 
     def become(self, key: str, now: str, then: str | None, delay: float) -> None:
-        """Show one state now and another (None: be gone) after the delay."""
+        """Set one state now and another one (None: deleted) after the delay."""
         self.wire[key] = now
         self.due = Due(time.time() + delay, key, then)
 
 
 class Store:
-    """All resources of all regions; hold `lock` while reading or changing any of them."""
+    """All resources of all regions; hold `lock` while reading or changing them."""
 
     def __init__(self, file: Path) -> None:
-        """Resources of an earlier process are read back from the file."""
+        """Read the resources that an earlier process left in the file."""
         self.lock = threading.RLock()
         self._file = file
         self._records: dict[str, Record] = _read(file)
 
     def add(self, record: Record) -> None:
-        """Remember a new resource; the fault says when its identifier is taken."""
+        """Add a resource; DmsFault if its identifier is in use."""
         if self.named(record.kind, record.region, record.identifier):
             title = TITLES[record.kind]
             raise already_exists(f"{title} already exists: {record.identifier}")
@@ -77,7 +77,7 @@ class Store:
         self.save()
 
     def get(self, kind: str, arn: str) -> Record:
-        """The resource with this ARN; a fault where there is none."""
+        """Return the resource with this ARN; DmsFault if there is none."""
         self.settle()
         record = self._records.get(arn)
         if record is None or record.kind != kind:
@@ -85,29 +85,29 @@ class Store:
         return record
 
     def any(self, arn: str) -> Record:
-        """The resource of whatever kind with this ARN."""
+        """Return the resource with this ARN, of any kind."""
         self.settle()
         if arn not in self._records:
             raise not_found(f"Resource {arn} not found.")
         return self._records[arn]
 
     def named(self, kind: str, region: str, identifier: str) -> Record | None:
-        """The resource of that kind and identifier, if there is one."""
+        """Return the resource of that kind and identifier, or None."""
         found = (r for r in self.all(kind, region) if r.identifier == identifier)
         return next(found, None)
 
     def all(self, kind: str, region: str | None = None) -> list[Record]:
-        """The resources of a kind, oldest first."""
+        """Return the resources of a kind, oldest first."""
         self.settle()
         return [r for r in self._records.values() if r.kind == kind and region in (None, r.region)]
 
     def remove(self, record: Record) -> None:
-        """Forget a resource at once."""
+        """Remove a resource immediately."""
         self._records.pop(record.arn, None)
         self.save()
 
     def settle(self) -> None:
-        """Let the states whose time has come change."""
+        """Apply the state changes that are due."""
         now = time.time()
         for record in [r for r in self._records.values() if r.due and r.due.at <= now]:
             due, record.due = record.due, None
@@ -117,7 +117,7 @@ class Store:
                 del self._records[record.arn]
 
     def save(self) -> None:
-        """Write everything, atomically; the file holds endpoint passwords, so it is private."""
+        """Write all resources atomically; the file is private because it contains passwords."""
         part = self._file.with_suffix(".part")
         text = json.dumps([asdict(r) for r in list(self._records.values())])
         part.touch(mode=0o600)
@@ -134,10 +134,10 @@ def _read(file: Path) -> dict[str, Record]:
 
 
 def new_arn(kind: str, region: str, resource_id: str | None = None) -> str:
-    """An ARN as DMS forms it, with a random resource id unless one is given."""
+    """Return an ARN as DMS forms it, with a random resource id unless one is given."""
     return f"arn:aws:dms:{region}:{ACCOUNT}:{kind}:{resource_id or random_id()}"
 
 
 def random_id() -> str:
-    """Twenty-six characters of A-Z and 2-7, like DMS's own resource ids."""
+    """Return 26 characters of A-Z and 2-7, as DMS's resource ids have."""
     return "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(26))

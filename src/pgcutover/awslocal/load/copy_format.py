@@ -1,4 +1,4 @@
-"""Rows in COPY's text form, where a value on its way must change."""
+"""Changes values in COPY's text format."""
 
 import re
 from collections.abc import Sequence
@@ -19,20 +19,20 @@ _TO_ESCAPE = re.compile(r"[\\\b\f\n\r\t\v]")
 
 
 def unescape(text: str) -> str:
-    """The value behind a field, which is not null."""
+    """Return the value of a field that is not null."""
     return _ESCAPED.sub(lambda m: _SPECIAL.get(m[1], m[1]), text) if "\\" in text else text
 
 
 def escape(value: str) -> str:
-    """The field for a value that is not null."""
+    """Return the field for a value that is not null."""
     return _TO_ESCAPE.sub(lambda m: _ESCAPES[m[0]], value)
 
 
 class LineFilter:
-    """Passes COPY lines on, changing the values that DMS changes."""
+    """Changes the values in COPY lines that DMS changes."""
 
     def __init__(self, converters: Sequence[Converter | None], always: bool, size: int) -> None:
-        """Lines are looked into `always`, or when longer than `size` or naming infinity."""
+        """Parse all lines if `always`, else those longer than `size` or containing infinity."""
         self._converters = tuple(converters)
         self._idle = not any(converters)
         self._always = always
@@ -40,7 +40,7 @@ class LineFilter:
         self.changed = [0] * len(self._converters)
 
     def pass_on(self, line: bytes) -> bytes:
-        """The line to send; the very same bytes unless a value changes."""
+        """Return the line to send; the same bytes unless a value changes."""
         if self._idle or not self._suspicious(line):
             return line
         fields = line[:-1].decode().split("\t")

@@ -1,4 +1,4 @@
-"""Full load of one table: COPY out of the source's snapshot, COPY into the target, streamed."""
+"""Full load of one table: streams COPY from the source's snapshot into COPY on the target."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ Report = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a load did."""
+class LoadResult:
+    """The result of a table's load."""
 
     rows: int
     cut: dict[str, int]
@@ -33,8 +33,8 @@ def load_table(
     control: ControlTables,
     snapshot: Snapshot,
     report: Report,
-) -> Loaded:
-    """Load a table and note from which position its changes count, in one transaction."""
+) -> LoadResult:
+    """Load a table and record the position of its first change, in one transaction."""
     lines = plan.line_filter()
     with target.transaction():
         rows = _copy(source, target, plan, lines, report)
@@ -44,7 +44,7 @@ def load_table(
         for column, count in zip(plan.columns, lines.changed, strict=True)
         if count and column.lob
     }
-    return Loaded(rows, cut)
+    return LoadResult(rows, cut)
 
 
 def _copy(
@@ -71,20 +71,20 @@ def _copy(
 
 
 def begin_in_snapshot(connection: Connection, snapshot: Snapshot) -> None:
-    """A read-only transaction that sees the snapshot's rows."""
+    """Begin a read-only transaction in the snapshot."""
     connection.execute("begin isolation level repeatable read read only")
     connection.execute(sql.SQL("set transaction snapshot {}").format(sql.Literal(snapshot.name)))
 
 
 def export_snapshot(connection: Connection) -> Snapshot:
-    """A snapshot of now, held by this connection's transaction; for loads without changes."""
+    """Export a snapshot held by this connection's transaction, for tasks that only load."""
     connection.execute("begin isolation level repeatable read read only")
     row = connection.execute("select pg_export_snapshot()").fetchone()
     return Snapshot(str(row[0]) if row else "", 0)
 
 
-def relax(connection: Connection) -> bool:
-    """Keep triggers and foreign keys quiet; False where this role may not."""
+def disable_triggers(connection: Connection) -> bool:
+    """Disable triggers and foreign keys in this session; return False without the right to."""
     try:
         connection.execute("set session_replication_role = replica")
     except psycopg.errors.InsufficientPrivilege:

@@ -1,4 +1,4 @@
-"""The full load: several tables at once, all from one snapshot of the source."""
+"""Full load of several tables in parallel, from one snapshot of the source."""
 
 import queue
 import threading
@@ -8,30 +8,30 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
-from pgcutover.awslocal.load.copy_table import Loaded, begin_in_snapshot, load_table
+from pgcutover.awslocal.load.copy_table import LoadResult, begin_in_snapshot, load_table
 from pgcutover.awslocal.load.prepare_target import prepare_table
 from pgcutover.awslocal.mapping.catalog import SourceTable, target_columns
 from pgcutover.awslocal.mapping.table_plan import TablePlan, dotted, plan_table
 from pgcutover.awslocal.task.endpoint_connection import Connection
-from pgcutover.awslocal.task.errors import Stopped, TableFailed, TaskFailed, speakable
+from pgcutover.awslocal.task.errors import Stopped, TableFailed, TaskFailed, loggable_text
 from pgcutover.awslocal.task.slots import Snapshot, has_identity
 from pgcutover.awslocal.task.table_statistics import CANCELLED, COMPLETED, FULL_LOAD
 from pgcutover.awslocal.task.task_run import Job
 
 
 class FullLoad:
-    """Loads tables from a snapshot; afterwards `plans` says how each loaded one is carried."""
+    """Loads tables from a snapshot; `plans` then holds the plan of each loaded table."""
 
     def __init__(self, job: Job, snapshot: Snapshot) -> None:
-        """The snapshot must stay exported until `run` returns."""
+        """The snapshot must remain exported until `run` returns."""
         self._job = job
         self._snapshot = snapshot
         self._queue: queue.SimpleQueue[SourceTable] = queue.SimpleQueue()
-        self._broken = threading.Event()
+        self._rule_fault = threading.Event()
         self.plans: list[TablePlan] = []
 
     def run(self, tables: Iterable[SourceTable]) -> None:
-        """Load them all; the first failure that is not one table's own ends the load."""
+        """Load all tables; a failure that is not specific to one table ends the load."""
         waiting = list(tables)
         for table in waiting:
             self._queue.put(table)
@@ -49,10 +49,10 @@ class FullLoad:
         try:
             with self._job.source_session() as source, self._job.target_session() as target:
                 begin_in_snapshot(source, self._snapshot)
-                while not self._broken.is_set() and (table := self._next()):
+                while not self._rule_fault.is_set() and (table := self._next()):
                     self._load(source, target, table)
         except BaseException:
-            self._broken.set()
+            self._rule_fault.set()
             raise
 
     def _next(self) -> SourceTable | None:
@@ -74,17 +74,17 @@ class FullLoad:
         except (psycopg.OperationalError, psycopg.InterfaceError):
             raise
         except (TableFailed, psycopg.Error) as error:
-            source.execute("rollback")  # an aborted transaction would fail the next table too
+            source.execute("rollback")  # in an aborted transaction the next table would fail too
             begin_in_snapshot(source, self._snapshot)
             job.statistics.set(table.name, FullLoadEndTime=time.time(), FullLoadRows=0)
-            job.suspend_or_stop(target, table.name, speakable(error))
+            job.suspend_or_stop(target, table.name, loggable_text(error))
         else:
             self.plans.append(plan)
             self._finished(table, plan, loaded)
 
     def _moved(
         self, source: Connection, target: Connection, table: SourceTable
-    ) -> tuple[TablePlan, Loaded]:
+    ) -> tuple[TablePlan, LoadResult]:
         job = self._job
         mode = job.settings.of("FullLoadSettings", "TargetTablePrepMode")
         prepare_table(target, table, job.routes, mode)
@@ -97,7 +97,7 @@ class FullLoad:
 
         return plan, load_table(source, target, plan, job.control, self._snapshot, report)
 
-    def _finished(self, table: SourceTable, plan: TablePlan, loaded: Loaded) -> None:
+    def _finished(self, table: SourceTable, plan: TablePlan, loaded: LoadResult) -> None:
         job = self._job
         for component, text in self._surprises(table, plan, loaded):
             job.log.warning(component, f"table {dotted(table.name)}: {text}")
@@ -117,9 +117,9 @@ class FullLoad:
         )
 
     def _surprises(
-        self, table: SourceTable, plan: TablePlan, loaded: Loaded
+        self, table: SourceTable, plan: TablePlan, loaded: LoadResult
     ) -> Iterator[tuple[str, str]]:
-        """What of this table does not arrive, or will not."""
+        """Return warnings about data of this table that is not migrated."""
         for column, count in loaded.cut.items():
             limit = f"LobMaxSize ({plan.lob_kilobytes} KB)"
             yield "SOURCE_UNLOAD", f"{count} LOBs of column {column} were truncated to {limit}"

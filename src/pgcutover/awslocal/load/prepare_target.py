@@ -1,4 +1,4 @@
-"""Making the target's tables ready for a full load, by TargetTablePrepMode."""
+"""Prepares target tables for a full load according to TargetTablePrepMode."""
 
 from psycopg import sql
 
@@ -10,7 +10,7 @@ from pgcutover.awslocal.task.endpoint_connection import Connection
 
 
 def prepare_table(connection: Connection, table: SourceTable, routes: Routes, mode: str) -> None:
-    """The table as the mode wants it; a missing one is made in any mode, as DMS does."""
+    """Prepare a table; a missing one is created in every mode, as DMS does."""
     target = routes.target(table.name)
     exists = bool(target_columns(connection, target))
     if exists and mode == "DROP_AND_CREATE":
@@ -22,7 +22,7 @@ def prepare_table(connection: Connection, table: SourceTable, routes: Routes, mo
 
 
 def _create(connection: Connection, table: SourceTable, routes: Routes) -> None:
-    """Columns and primary key only: no defaults, sequences, indexes, checks or foreign keys."""
+    """Create columns and primary key only: no defaults, sequences, indexes or other constraints."""
     schema, _ = target = routes.target(table.name)
     known = connection.execute("select from pg_namespace where nspname = %s", (schema,))
     if known.fetchone() is None:
@@ -38,7 +38,7 @@ def _create(connection: Connection, table: SourceTable, routes: Routes) -> None:
 
 def _column(column: SourceColumn, name: str) -> sql.Composed:
     kind = "character varying" if column.user_defined else column.type_sql
-    # LOBs are written after their row in full LOB mode, so DMS leaves them nullable
+    # in full LOB mode a LOB is written after its row, so DMS makes the column nullable
     required = column.not_null and not is_lob(column)
     return sql.SQL("{} {} {}").format(
         sql.Identifier(name),

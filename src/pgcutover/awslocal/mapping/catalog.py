@@ -1,4 +1,4 @@
-"""What the two servers' catalogs say of the tables a task moves."""
+"""Reads the tables of a task from both servers' catalogs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,9 @@ ORDINARY, PARTITIONED = "r", "p"
 
 @dataclass(frozen=True, slots=True)
 class SourceColumn:
-    """A column of the source; `base` is the type under its domains."""
+    """A source column; `base` is its type with domains resolved."""
 
-    # every non-dropped column of every table a task could select, in the table's order; to_jsonb
-    # because attgenerated exists from PostgreSQL 12 only
+    # to_jsonb, because attgenerated exists since PostgreSQL 12 only
     query = """
         with recursive resolved (type, base, typmod) as (
             select oid, oid, -1 from pg_type where typtype <> 'd'
@@ -58,13 +57,13 @@ class SourceColumn:
 
     @property
     def is_array(self) -> bool:
-        """Whether the type, its domains aside, is an array."""
+        """Whether the type, with domains resolved, is an array."""
         return self.category == "A"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """A table of the source."""
+    """A source table."""
 
     oid: int
     name: Name
@@ -76,17 +75,17 @@ class SourceTable:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The primary key's columns in the key's order; empty where there is none."""
+        """Return the primary key's columns in key order; empty without a key."""
         parts = sorted((c.key_position, c.name) for c in self.columns if c.key_position >= 0)
         return tuple(name for _, name in parts)
 
     def column(self, name: str) -> SourceColumn | None:
-        """The column of that name, None where there is none."""
+        """Return the column of that name, or None."""
         return next((c for c in self.columns if c.name == name), None)
 
 
 def source_tables(connection: Connection) -> tuple[SourceTable, ...]:
-    """Every table of the source that a selection rule could mean."""
+    """Return every source table that a selection rule could select."""
     rows = connection.execute(SourceColumn.query.encode()).fetchall()
     tables = []
     for head, group in groupby(rows, key=lambda row: row[:7]):
@@ -100,7 +99,7 @@ def source_tables(connection: Connection) -> tuple[SourceTable, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TargetColumn:
-    """A column of the target."""
+    """A target column."""
 
     query = """
         select a.attname, t.typname, coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '',
@@ -120,7 +119,7 @@ class TargetColumn:
 
 
 def target_columns(connection: Connection, name: Name) -> dict[str, TargetColumn]:
-    """The columns of a table of the target, empty where it does not exist."""
+    """Return the columns of a target table; empty if it does not exist."""
     rows: Sequence[tuple[str, str, bool, bool]] = connection.execute(
         TargetColumn.query.encode(), name
     ).fetchall()

@@ -1,4 +1,4 @@
-"""Which column of which table goes where, and what happens to its values."""
+"""Plans the columns of each table: target names and value conversions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pgcutover.awslocal.task.errors import TableFailed, TaskFailed
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What of the task's and the endpoints' settings bears on values."""
+    """The task and endpoint settings that affect values."""
 
     lob_kilobytes: int | None
     trim_char: bool
@@ -23,7 +23,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """A column that is carried."""
+    """A migrated column."""
 
     source: str
     target: str
@@ -34,7 +34,7 @@ class ColumnPlan:
 
 @dataclass(frozen=True, slots=True)
 class TablePlan:
-    """A table that is carried."""
+    """A migrated table."""
 
     table: SourceTable
     target: Name
@@ -44,27 +44,27 @@ class TablePlan:
 
     @property
     def name(self) -> Name:
-        """The table on the source."""
+        """Return the table's name on the source."""
         return self.table.name
 
     @property
     def key(self) -> tuple[ColumnPlan, ...]:
-        """The primary key as far as it is carried; empty where it is not carried whole."""
+        """Return the primary key; empty unless all of its columns are migrated."""
         by_name = {column.source: column for column in self.columns}
         found = [by_name[name] for name in self.table.key if name in by_name]
         return tuple(found) if len(found) == len(self.table.key) else ()
 
     def line_filter(self) -> LineFilter:
-        """A filter for this table's COPY lines."""
+        """Return a filter for this table's COPY lines."""
         converters = [column.convert for column in self.columns]
         always = any(c.convert and c.base in ("numeric", "bpchar") for c in self.columns)
-        # an NCLOB's characters count double, so half the limit is where cutting can begin
+        # an NCLOB's characters count double, so truncation may begin at half the limit
         size = (self.lob_kilobytes or 1 << 40) * 512
         return LineFilter(converters, always, size)
 
 
 def select_tables(tables: Iterable[SourceTable], routes: Routes) -> list[SourceTable]:
-    """The tables in scope, in the order they load; TaskFailed where two become one."""
+    """Return the tables in load order; TaskFailed if two have the same target."""
     chosen = [table for table in tables if routes.selects(table.name)]
     seen: dict[Name, Name] = {}
     for table in chosen:
@@ -81,7 +81,7 @@ def select_tables(tables: Iterable[SourceTable], routes: Routes) -> list[SourceT
 def plan_table(
     table: SourceTable, routes: Routes, target: dict[str, TargetColumn], options: Options
 ) -> TablePlan:
-    """How a table is carried; TableFailed says why it cannot be."""
+    """Return the table's plan; TableFailed if it cannot be migrated."""
     _require_possible(table)
     name = routes.target(table.name)
     if not target:
@@ -113,7 +113,7 @@ def _require_possible(table: SourceTable) -> None:
 def _require_lob_possible(
     table: SourceTable, column: SourceColumn, target: TargetColumn, limit: int | None
 ) -> None:
-    """Full LOB mode writes a row without its LOBs first and finds it again by its key."""
+    """Raise TableFailed without a key: full LOB mode finds the row again by its key."""
     if limit is None and is_lob(column):
         if target.not_null:
             raise TableFailed(f"full LOB mode needs {target.name} of the target to be nullable")
@@ -141,15 +141,15 @@ def _carried(
 
 
 def dotted(name: Name) -> str:
-    """`schema.table`, for messages."""
+    """Return `schema.table` for messages."""
     return f"{name[0]}.{name[1]}"
 
 
 def quoted(name: Name) -> sql.Composed:
-    """The qualified name, for SQL."""
+    """Return the qualified name as SQL."""
     return sql.SQL(".").join(map(sql.Identifier, name))
 
 
 def listed(names: Iterable[str]) -> sql.Composed:
-    """Column names with commas, for SQL."""
+    """Return a list of column names as SQL."""
     return sql.SQL(", ").join(map(sql.Identifier, names))

@@ -1,4 +1,4 @@
-"""What DMS is documented to do to values on their way; everything else passes untouched.
+"""Value conversions that AWS documents for DMS; all other values are unchanged.
 
 AWS DMS user guide: "Limitations on using a PostgreSQL database as a DMS source" (numeric without
 precision), "Using DMS to migrate data from PostgreSQL to PostgreSQL" (±infinity), "Working with
@@ -26,12 +26,12 @@ _EXACT = Context(prec=131_072 + 16_383, rounding=ROUND_HALF_UP)
 
 
 def is_lob(column: SourceColumn) -> bool:
-    """Whether DMS handles the type as a large object of some kind."""
+    """Whether DMS handles the type as a LOB."""
     return lob_cutter(column) is not None
 
 
 def lob_cutter(column: SourceColumn) -> Callable[[str, int], str] | None:
-    """How a LOB of this type is cut to a number of bytes, None for other types."""
+    """Return the function that truncates a LOB of this type; None for other types."""
     if column.base == "bytea":
         return cut_bytea
     if column.base in _CLOBS:
@@ -43,26 +43,26 @@ def lob_cutter(column: SourceColumn) -> Callable[[str, int], str] | None:
 
 
 def cut_bytea(text: str, size: int) -> str:
-    """At most so many bytes of a bytea's hex form."""
+    """Truncate a bytea's hex form to a number of bytes."""
     return text[: 2 + 2 * size]
 
 
 def cut_utf8(text: str, size: int) -> str:
-    """A CLOB: each character counts as its UTF-8 bytes."""
+    """Truncate a CLOB: each character counts as its UTF-8 bytes."""
     if len(text) * 4 <= size:
         return text
     return text.encode()[:size].decode(errors="ignore")
 
 
 def cut_utf16(text: str, size: int) -> str:
-    """An NCLOB: each character counts double, one outside the basic plane fourfold."""
+    """Truncate an NCLOB: a character counts as two bytes, outside the BMP as four."""
     if len(text) * 4 <= size:
         return text
     return text.encode("utf-16-le")[: size - size % 2].decode("utf-16-le", "ignore")
 
 
 def round_numeric(text: str) -> str:
-    """A numeric without precision as NUMERIC(28,6); fewer decimals stay as they are written."""
+    """Round a numeric without precision to NUMERIC(28,6); fewer decimals are unchanged."""
     if not _MANY_DECIMALS.fullmatch(text):
         return text
     step = Decimal(1).scaleb(-NUMERIC_SCALE)
@@ -70,7 +70,7 @@ def round_numeric(text: str) -> str:
 
 
 def clamp(column: SourceColumn) -> Converter | None:
-    """±infinity of dates and timestamps becomes the ends that DMS can hold."""
+    """Replace ±infinity of dates and timestamps by the limits of DMS."""
     if column.base not in _CLAMPS:
         return None
     most, least = _CLAMPS[column.base]
@@ -81,7 +81,7 @@ def clamp(column: SourceColumn) -> Converter | None:
 def converter(
     column: SourceColumn, target_type: str, lob_kilobytes: int | None, trim_char: bool
 ) -> Converter | None:
-    """What happens to this column's values, None where nothing does."""
+    """Return the conversion of this column's values, or None."""
     if column.base == "numeric" and column.modifier == -1:
         return round_numeric
     if column.base == "bpchar" and trim_char and target_type != "bpchar":

@@ -1,8 +1,7 @@
-"""The tables that DMS keeps on its target, all named awsdms_*.
+"""The awsdms_* control tables that DMS keeps on the target.
 
-`awsdms_txn_state` is what makes the mover exact: the position reached, and each table's own
-starting point, are committed with the rows they speak of, so neither a crash nor a replay can
-lose or repeat a change.
+`awsdms_txn_state` makes the mover exact: the position, and each table's starting point, are
+committed together with the rows, so neither a crash nor a replay can lose or repeat a change.
 """
 
 from dataclasses import dataclass
@@ -64,7 +63,7 @@ class ControlTables:
     validates: bool
 
     def create(self, connection: Connection) -> None:
-        """Make those that are missing; looked for first, for `if not exists` needs CREATE."""
+        """Create missing tables; checked first, as `if not exists` needs the CREATE privilege."""
         wanted = ["awsdms_apply_exceptions", "awsdms_txn_state"]
         wanted += ["awsdms_suspended_tables"] * self.keeps_suspended
         wanted += ["awsdms_validation_failures_v1"] * self.validates
@@ -85,7 +84,7 @@ class ControlTables:
     def record_exception(
         self, connection: Connection, table: Name, statement: str, error: str
     ) -> None:
-        """A change that was not applied, for whoever reads awsdms_apply_exceptions."""
+        """Record a change that was not applied in awsdms_apply_exceptions."""
         connection.execute(
             sql.SQL(
                 "insert into {} values (%s, %s, %s, clock_timestamp() at time zone 'utc', %s, %s)"
@@ -94,7 +93,7 @@ class ControlTables:
         )
 
     def record_suspended(self, connection: Connection, table: Name, reason: str) -> None:
-        """A table that is no longer replicated, where the task keeps awsdms_suspended_tables."""
+        """Record a suspended table, if the task keeps awsdms_suspended_tables."""
         if self.keeps_suspended:
             connection.execute(
                 sql.SQL(
@@ -105,7 +104,7 @@ class ControlTables:
             )
 
     def forget_suspended(self, connection: Connection, table: Name) -> None:
-        """The table is replicated again."""
+        """Remove a table from awsdms_suspended_tables."""
         if self.keeps_suspended:
             connection.execute(
                 sql.SQL(
@@ -117,7 +116,7 @@ class ControlTables:
     def record_mismatch(
         self, connection: Connection, table: Name, key: str, kind: str, details: str
     ) -> None:
-        """A row that validation found different."""
+        """Record a row that validation found different."""
         connection.execute(
             sql.SQL(
                 "insert into {} values"
@@ -127,7 +126,7 @@ class ControlTables:
         )
 
     def forget_mismatches(self, connection: Connection, table: Name) -> None:
-        """Validation looks at the table anew."""
+        """Remove a table's validation failures."""
         connection.execute(
             sql.SQL(
                 'delete from {} where ("TASK_NAME", "TABLE_OWNER", "TABLE_NAME") = (%s, %s, %s)'
@@ -136,11 +135,11 @@ class ControlTables:
         )
 
     def save_position(self, connection: Connection, lsn: int) -> None:
-        """Everything that committed on the source before this position is applied."""
+        """Store the position up to which all source commits are applied."""
         self._save(connection, _WHOLE_TASK, lsn)
 
     def save_table(self, connection: Connection, table: Name, lsn: int) -> None:
-        """The table's rows are those of this position; its later changes are to be applied."""
+        """Store the position of a table's rows; only later changes are applied."""
         self._save(connection, table, lsn)
 
     def _save(self, connection: Connection, table: Name, lsn: int) -> None:
@@ -155,7 +154,7 @@ class ControlTables:
         )
 
     def positions(self, connection: Connection) -> tuple[int, dict[Name, int]]:
-        """The task's position (0 before any), and the starting point of each loaded table."""
+        """Return the task's position (0 initially) and the starting point of each loaded table."""
         rows = connection.execute(
             sql.SQL(
                 "select table_owner, table_name, source_position::text from {} where task_name = %s"
@@ -166,7 +165,7 @@ class ControlTables:
         return found.pop(_WHOLE_TASK, 0), found
 
     def forget(self, connection: Connection) -> None:
-        """The task starts over, or is deleted."""
+        """Remove the task's rows."""
         connection.execute(
             sql.SQL("delete from {} where task_name = %s").format(self._table("awsdms_txn_state")),
             (self.task,),

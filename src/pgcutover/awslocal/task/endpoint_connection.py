@@ -1,4 +1,4 @@
-"""Connecting to an endpoint as DMS would: credentials, TLS, and a session that says it exactly."""
+"""Connects to an endpoint as DMS does: credentials, TLS, pinned output settings."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pgcutover.awslocal.http.moto_clients import Cloud
+from pgcutover.awslocal.http.moto_clients import AwsClients
 from pgcutover.awslocal.http.store import Record, Store
 from pgcutover.redact import without_passwords
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 CONNECT_SECONDS = 15
-# every value must leave and arrive as the same text
+# a value must be read and written as the same text
 _SESSION = {
     "application_name": "awsdms",
     "client_encoding": "UTF8",
@@ -35,18 +35,18 @@ _SSL_MODES = {"none": "disable"}
 
 
 class EndpointError(Exception):
-    """An endpoint cannot be reached or used; the text holds no password."""
+    """An endpoint cannot be reached or used; the message contains no password."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where and as whom to connect."""
+class EndpointAddress:
+    """An endpoint's address and credentials."""
 
     parameters: dict[str, str] = field(repr=False)
     after_connect: str = ""
 
     def connect(self, **extra: Any) -> Connection:
-        """A session with the output settings pinned; EndpointError with libpq's own words."""
+        """Open a session with pinned output settings; EndpointError carries libpq's message."""
         try:
             connection = psycopg.connect(**{**self.parameters, **extra}, autocommit=True)
         except psycopg.Error as error:
@@ -73,8 +73,10 @@ class Place:
         return text.replace(self.parameters["password"], "***")
 
 
-def place_of(endpoint: Record, store: Store, cloud: Cloud, state_dir: Path) -> Place:
-    """How to reach an endpoint, its secret read now."""
+def endpoint_address(
+    endpoint: Record, store: Store, cloud: AwsClients, state_dir: Path
+) -> EndpointAddress:
+    """Return an endpoint's address and credentials; reads its secret."""
     settings = endpoint.hidden["settings"]
     who = settings
     if settings.get("SecretsManagerSecretId"):
@@ -90,10 +92,10 @@ def place_of(endpoint: Record, store: Store, cloud: Cloud, state_dir: Path) -> P
         "gssencmode": "disable",
         **_tls(endpoint, store, state_dir),
     }
-    return Place(parameters, settings.get("AfterConnectScript", ""))
+    return EndpointAddress(parameters, settings.get("AfterConnectScript", ""))
 
 
-def _from_secret(cloud: Cloud, region: str, secret_id: str) -> dict[str, Any]:
+def _from_secret(cloud: AwsClients, region: str, secret_id: str) -> dict[str, Any]:
     try:
         secret = json.loads(cloud.secret(region, secret_id))
         names = {"ServerName": "host", "Port": "port", "Username": "username"}

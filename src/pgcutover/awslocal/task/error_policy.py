@@ -1,4 +1,4 @@
-"""What DMS does about a change that cannot be applied, by ErrorBehavior of the task settings."""
+"""The action for a change that cannot be applied, from ErrorBehavior of the task settings."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ _CONFLICT_CLASS = "23"
 
 @dataclass(slots=True)
 class ErrorPolicy:
-    """Decides, and counts towards escalation."""
+    """Chooses actions and counts errors for escalation."""
 
     settings: TaskSettings
     _conflicts: Counter[Name] = field(default_factory=Counter)
@@ -29,11 +29,11 @@ class ErrorPolicy:
     _table_errors: int = 0
 
     def missing_row(self, table: Name, action: str) -> str:
-        """An update or delete met no row."""
+        """Return the action for an update or delete that affected no row."""
         return self._escalated(table, self.settings.policy(_APPLY_POLICY[action]))
 
     def failed(self, table: Name, action: str, error: psycopg.Error) -> str:
-        """The target refused a change."""
+        """Return the action for a change that the target refused."""
         kind = (error.sqlstate or "")[:2]
         if kind == _CONFLICT_CLASS:
             return self._escalated(table, self.settings.policy(_APPLY_POLICY[action]))
@@ -42,7 +42,7 @@ class ErrorPolicy:
         return self.table_error()
 
     def table_error(self) -> str:
-        """A table as a whole cannot go on."""
+        """Return the action for a table that cannot continue."""
         self._table_errors += 1
         limit = self.settings.of("ErrorBehavior", "TableErrorEscalationCount")
         if limit and self._table_errors >= limit:

@@ -1,4 +1,4 @@
-"""How far behind the mover is, measured."""
+"""Measures the latency of change data capture."""
 
 import time
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Latency:
-    """How far behind the mover is, as seconds, by the clocks of this machine and the source."""
+    """Latency in seconds, by the clocks of this machine and the source."""
 
     source: float = 0.0
     target: float = 0.0
@@ -15,11 +15,11 @@ class Latency:
     waiting: int = 0
 
     def is_idle(self) -> bool:
-        """Whether nothing read is still to be applied."""
+        """Whether every change read has been applied."""
         return self.oldest_uncommitted is None and self.asking_since is None and not self.waiting
 
     def gauges(self) -> dict[str, tuple[float, str]]:
-        """The CloudWatch metrics of now."""
+        """Return the current CloudWatch metrics."""
         now = time.time()
         source, target = self.source, self.target
         if self.asking_since is not None:

@@ -1,4 +1,4 @@
-"""A task's thread: full load, then changes, then the state and reason it ends with."""
+"""A task's thread: full load, then change data capture, then the final state and stop reason."""
 
 import sys
 import threading
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import psycopg
 
-from pgcutover.awslocal.cdc.cdc_loop import Following
+from pgcutover.awslocal.cdc.cdc_loop import CdcLoop
 from pgcutover.awslocal.cdc.change_applier import Progress
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.http.aws_errors import DmsFault
-from pgcutover.awslocal.http.moto_clients import Cloud
+from pgcutover.awslocal.http.moto_clients import AwsClients
 from pgcutover.awslocal.http.request_context import delay_seconds
 from pgcutover.awslocal.http.store import Record, Store
 from pgcutover.awslocal.load.copy_table import export_snapshot
@@ -22,7 +22,7 @@ from pgcutover.awslocal.mapping.catalog import SourceTable, source_tables, targe
 from pgcutover.awslocal.mapping.table_plan import plan_table, select_tables
 from pgcutover.awslocal.task import slots
 from pgcutover.awslocal.task.endpoint_connection import Connection, EndpointError
-from pgcutover.awslocal.task.errors import Stopped, TableFailed, TaskFailed, speakable
+from pgcutover.awslocal.task.errors import Stopped, TableFailed, TaskFailed, loggable_text
 from pgcutover.awslocal.task.slots import Snapshot
 from pgcutover.awslocal.task.table_statistics import COMPLETED
 from pgcutover.awslocal.task.task_run import Job, open_job
@@ -35,10 +35,10 @@ _FAILURES = (TaskFailed, EndpointError, PgCutoverError, DmsFault, psycopg.Error,
 
 
 class TaskRunner(threading.Thread):
-    """Runs one task once."""
+    """Runs a task once."""
 
     def __init__(
-        self, task: Record, mode: str, store: Store, cloud: Cloud, state_dir: Path
+        self, task: Record, mode: str, store: Store, cloud: AwsClients, state_dir: Path
     ) -> None:
         """`mode` is the StartReplicationTaskType."""
         super().__init__(name=f"task-{task.identifier}", daemon=True)
@@ -51,30 +51,30 @@ class TaskRunner(threading.Thread):
         self._job: Job | None = None
 
     def stop(self) -> None:
-        """Ask the run to end; it does so between two batches."""
+        """Request the run to stop between two batches."""
         self._asked_to_stop.set()
         if self._job:
             self._job.stop()
 
     def reload(self, tables: Sequence[Name]) -> None:
-        """Load these tables again between two batches."""
+        """Reload these tables between two batches."""
         for table in tables:
             if self._job:
                 self._job.reloads.put(table)
 
     def run(self) -> None:
-        """Do the work; whatever happens, the task ends in a state that says so."""
+        """Run the task; every outcome ends in a state that shows it."""
         try:
             reason = self._work()
         except (Stopped, psycopg.errors.QueryCanceled) as error:
             if self._asked_to_stop.is_set():
                 self._finish("stopped", "NORMAL", "")
             else:
-                self._finish("failed", "FATAL_ERROR", speakable(error))
+                self._finish("failed", "FATAL_ERROR", loggable_text(error))
         except _FAILURES as error:
-            self._finish("failed", "FATAL_ERROR", speakable(error))
+            self._finish("failed", "FATAL_ERROR", loggable_text(error))
         except Exception as error:
-            # the frames without the message, which may quote a row
+            # the frames without the message, which may contain a row
             traceback.print_tb(error.__traceback__, file=sys.stderr)
             self._finish("failed", "FATAL_ERROR", f"internal error: {type(error).__name__}")
         else:
@@ -86,7 +86,7 @@ class TaskRunner(threading.Thread):
         job = self._job = open_job(self.task, self._store, self._cloud, self._state_dir)
         if self._asked_to_stop.is_set():
             raise Stopped
-        return Run(job, self._mode).run()
+        return RunSteps(job, self._mode).run()
 
     def _finish(self, status: str, reason: str, failure: str) -> None:
         job = self._job
@@ -108,18 +108,18 @@ class TaskRunner(threading.Thread):
             self._store.save()
 
 
-class Run:
-    """The steps of one run."""
+class RunSteps:
+    """The steps of a run."""
 
     def __init__(self, job: Job, mode: str) -> None:
-        """Nothing is touched yet."""
+        """Store the job; nothing is opened yet."""
         self._job = job
         self._anew = mode != RESUME
         self._reload = mode == RELOAD
         self._cdc_only = job.task.wire["MigrationType"] == "cdc"
 
     def run(self) -> str:
-        """The stop reason, without its "Stop Reason"."""
+        """Run the steps and return the stop reason, without its "Stop Reason" prefix."""
         job = self._job
         with job.source_session() as source, job.target_session() as target:
             tables = self._begin(source, target)
@@ -167,7 +167,7 @@ class Run:
         self._load(source, snapshot, [table for table in tables if table.name not in starts])
         if self._job.control.validates:
             plans = self._progress(target, tables).plans
-            Validator(self._job, plans, follows=False).complete()
+            Validator(self._job, plans, follows=False).validate_all()
         return "FULL_LOAD_ONLY_FINISHED"
 
     def _load(self, source: Connection, snapshot: Snapshot, tables: Sequence[SourceTable]) -> None:
@@ -179,7 +179,7 @@ class Run:
     def _catch_up(
         self, source: Connection, target: Connection, tables: Sequence[SourceTable]
     ) -> Progress:
-        """Load what is not loaded; afterwards changes alone are missing."""
+        """Load the tables that are not loaded yet."""
         job = self._job
         slots.publish(source, job.names, tables)
         position, starts = job.control.positions(target)
@@ -197,7 +197,7 @@ class Run:
         self, source: Connection, target: Connection, tables: Sequence[SourceTable]
     ) -> None:
         job = self._job
-        slots.drop_slot(source, job.names)  # one of a run that died before it began
+        slots.drop_slot(source, job.names)  # left by a run that died before it began
         with slots.slot_with_snapshot(job.source, job.names.slot, False, job.opened) as snapshot:
             job.control.save_position(target, snapshot.lsn)
             self._load_or_skip(source, snapshot, target, tables)
@@ -247,7 +247,7 @@ class Run:
             self._note_checkpoint(progress)
 
     def _follow_validated(self, progress: Progress, validator: Validator | None) -> str:
-        following = Following(self._job, progress, validator)
+        following = CdcLoop(self._job, progress, validator)
         hidden, load = self._job.task.hidden, self._job.settings.document["FullLoadSettings"]
         if not hidden.get("load_done"):
             if load["StopTaskCachedChangesApplied"]:

@@ -1,4 +1,4 @@
-"""The logical slot and the publications that a task keeps on its source."""
+"""The logical slot and the publications of a task on its source."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -8,14 +8,14 @@ from psycopg import sql
 
 from pgcutover.awslocal.mapping.catalog import SourceTable
 from pgcutover.awslocal.mapping.table_plan import quoted
-from pgcutover.awslocal.task.endpoint_connection import Connection, Place
+from pgcutover.awslocal.task.endpoint_connection import Connection, EndpointAddress
 from pgcutover.awslocal.task.errors import TaskFailed
 from pgcutover.pgoutput import format_lsn, parse_lsn
 
 
 @dataclass(frozen=True, slots=True)
 class SlotNames:
-    """What a task calls its things on the source."""
+    """The names of a task's objects on the source."""
 
     slot: str
     changes: str
@@ -23,25 +23,25 @@ class SlotNames:
 
     @classmethod
     def of_task(cls, resource_id: str) -> "SlotNames":
-        """Names that belong to this task alone."""
+        """Return names that are unique to this task."""
         base = f"awsdms_{resource_id.lower().replace('-', '_')}"
         return cls(base, f"{base}_changes", f"{base}_inserts")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A view of the source that holds exactly the transactions that committed before `lsn`."""
+    """A snapshot that contains exactly the transactions committed before `lsn`."""
 
     name: str
     lsn: int
 
 
 def publish(connection: Connection, names: SlotNames, tables: Sequence[SourceTable]) -> None:
-    """Publish these tables and no others.
+    """Publish exactly these tables.
 
-    A publication of updates makes PostgreSQL refuse them on a table without replica identity,
-    which would break the application; such tables are published for inserts only, as pglogical's
-    second replication set does under DMS.
+    PostgreSQL refuses updates of a published table without replica identity, which would break
+    the application. Such tables are published for inserts only, as pglogical's second replication
+    set does under DMS.
     """
     logged = [table for table in tables if table.persistence == "p" and table.kind == "r"]
     identified = [table for table in logged if has_identity(table)]
@@ -51,7 +51,7 @@ def publish(connection: Connection, names: SlotNames, tables: Sequence[SourceTab
 
 
 def has_identity(table: SourceTable) -> bool:
-    """Whether the WAL says which row an update or delete of this table means."""
+    """Whether the WAL identifies the row of an update or delete of this table."""
     return table.replica_identity in ("f", "i") or (
         table.replica_identity == "d" and bool(table.key)
     )
@@ -75,15 +75,15 @@ def _publication(
 
 @contextmanager
 def slot_with_snapshot(
-    place: Place, slot: str, temporary: bool, opened: Callable[[Connection], None]
+    place: EndpointAddress, slot: str, temporary: bool, opened: Callable[[Connection], None]
 ) -> Iterator[Snapshot]:
-    """Create the slot; while the block runs, its snapshot can be imported.
+    """Create the slot; its snapshot can be imported during the block.
 
     Only the replication protocol exports a slot's snapshot, and only while the session is idle.
     """
     with place.connect(replication="database") as connection:
         opened(connection)
-        # the replication grammar knows its words in upper case only
+        # the replication grammar accepts upper-case keywords only
         statement = sql.SQL("CREATE_REPLICATION_SLOT {} {} LOGICAL pgoutput EXPORT_SNAPSHOT")
         kind = sql.SQL("TEMPORARY" if temporary else "")
         row = connection.execute(statement.format(sql.Identifier(slot), kind)).fetchone()
@@ -93,7 +93,7 @@ def slot_with_snapshot(
 
 
 def require_slot(connection: Connection, slot: str) -> None:
-    """TaskFailed where the slot is gone, lost its WAL, or is not one we can read."""
+    """Raise TaskFailed if the slot is missing, lost its WAL, or has another plugin."""
     row = connection.execute(
         "select plugin, database = current_database(), to_jsonb(s) ->> 'wal_status'"
         " from pg_replication_slots as s where slot_name = %s",
@@ -108,13 +108,13 @@ def require_slot(connection: Connection, slot: str) -> None:
 
 
 def flushed_lsn(connection: Connection) -> int:
-    """How far the source's WAL is on disk; decoding sees no further."""
+    """Return the source's flushed WAL position, which limits decoding."""
     row = connection.execute("select pg_current_wal_flush_lsn()::text").fetchone()
     return parse_lsn(row[0]) if row else 0
 
 
 def advance(connection: Connection, slot: str, lsn: int) -> None:
-    """Let the source forget what was applied."""
+    """Advance the slot past the applied changes."""
     connection.execute(
         "select pg_replication_slot_advance(slot_name, greatest(%s::pg_lsn, confirmed_flush_lsn))"
         " from pg_replication_slots where slot_name = %s and confirmed_flush_lsn < %s::pg_lsn",
@@ -123,14 +123,14 @@ def advance(connection: Connection, slot: str, lsn: int) -> None:
 
 
 def temporary_snapshot(
-    place: Place, names: SlotNames, opened: Callable[[Connection], None]
+    place: EndpointAddress, names: SlotNames, opened: Callable[[Connection], None]
 ) -> AbstractContextManager[Snapshot]:
-    """A snapshot with a known position, from a slot that lives as long as the block."""
+    """Export a snapshot with a known position, from a slot that is dropped after the block."""
     return slot_with_snapshot(place, f"{names.slot[:54]}_load", True, opened)
 
 
 def drop_slot(connection: Connection, names: SlotNames) -> None:
-    """Remove the task's slot, if it is there."""
+    """Drop the task's slot, if it exists."""
     connection.execute(
         "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s",
         (names.slot,),
@@ -138,7 +138,7 @@ def drop_slot(connection: Connection, names: SlotNames) -> None:
 
 
 def drop(connection: Connection, names: SlotNames) -> None:
-    """Remove what the task made on the source; nothing else."""
+    """Drop the objects that the task created on the source."""
     drop_slot(connection, names)
     for publication in (names.changes, names.inserts):
         connection.execute(

@@ -1,4 +1,4 @@
-"""What goes on in the background: connection tests and, one thread a task, moving rows."""
+"""Background work: connection tests, and one thread for each running task."""
 
 import sys
 import threading
@@ -9,12 +9,12 @@ from pathlib import Path
 import psycopg
 
 from pgcutover.awslocal.http.aws_errors import DmsFault
-from pgcutover.awslocal.http.moto_clients import Cloud
+from pgcutover.awslocal.http.moto_clients import AwsClients
 from pgcutover.awslocal.http.request_context import delay_seconds
 from pgcutover.awslocal.http.store import Record, Store
 from pgcutover.awslocal.task import slots
-from pgcutover.awslocal.task.endpoint_connection import EndpointError, place_of
-from pgcutover.awslocal.task.errors import speakable
+from pgcutover.awslocal.task.endpoint_connection import EndpointError, endpoint_address
+from pgcutover.awslocal.task.errors import loggable_text
 from pgcutover.awslocal.task.runner import TaskRunner
 from pgcutover.awslocal.task.task_run import Job, open_job
 
@@ -25,8 +25,8 @@ _UNUSABLE = (EndpointError, psycopg.Error, DmsFault, OSError)
 class Supervisor:
     """Starts and stops the background work of the service."""
 
-    def __init__(self, store: Store, cloud: Cloud, state_dir: Path) -> None:
-        """What an earlier process left half done is marked as interrupted."""
+    def __init__(self, store: Store, cloud: AwsClients, state_dir: Path) -> None:
+        """Mark the unfinished work of an earlier process as interrupted."""
         self._store = store
         self._cloud = cloud
         self._state_dir = state_dir
@@ -44,7 +44,7 @@ class Supervisor:
                 connection.wire["Status"] = "failed"
 
     def test(self, connection: Record, endpoint: Record) -> None:
-        """Connect to an endpoint in the background and record how that went."""
+        """Test an endpoint's connection in the background and record the result."""
         _in_background(self._test, connection, endpoint)
 
     def _test(self, connection: Record, endpoint: Record) -> None:
@@ -58,7 +58,7 @@ class Supervisor:
 
     def _connect(self, endpoint: Record) -> str:
         try:
-            place = place_of(endpoint, self._store, self._cloud, self._state_dir)
+            place = endpoint_address(endpoint, self._store, self._cloud, self._state_dir)
             place.connect().close()
         except _UNUSABLE as error:
             return (
@@ -68,21 +68,21 @@ class Supervisor:
         return ""
 
     def start(self, task: Record, mode: str) -> None:
-        """Begin moving rows for a task, in the background."""
+        """Start a task in the background."""
         runner = TaskRunner(task, mode, self._store, self._cloud, self._state_dir)
         self._runners[task.arn] = runner
         runner.start()
 
     def stop(self, task: Record) -> None:
-        """Ask a running task to stop, in the background."""
+        """Request a running task to stop, in the background."""
         self._runners[task.arn].stop()
 
     def reload(self, task: Record, tables: list[tuple[str, str]]) -> None:
-        """Ask a running task to load tables again."""
+        """Request a running task to reload tables."""
         self._runners[task.arn].reload(tables)
 
     def delete(self, task: Record) -> None:
-        """Drop what the task left on the source and forget it, in the background."""
+        """Drop the task's objects on the source and the task itself, in the background."""
         _in_background(self._delete, task)
 
     def _delete(self, task: Record) -> None:
@@ -97,18 +97,18 @@ class Supervisor:
                 self._store.remove(task)
 
     def _clean(self, task: Record) -> str:
-        """What could not be cleaned, if anything."""
+        """Return the reason why cleaning up failed; empty on success."""
         if "ReplicationTaskStartDate" not in task.wire:
             return ""
         try:
             job = open_job(task, self._store, self._cloud, self._state_dir)
         except _UNUSABLE as error:
-            return speakable(error)
+            return loggable_text(error)
         try:
             _forget_on_both_sides(job)
         except _UNUSABLE as error:
             print(f"slot {job.names.slot} stays on the source", file=sys.stderr)
-            return f"{speakable(error)}; slot {job.names.slot} may be left on the source"
+            return f"{loggable_text(error)}; slot {job.names.slot} may be left on the source"
         finally:
             job.log.close()
         return ""
@@ -117,7 +117,7 @@ class Supervisor:
         return '"FailTaskWhenCleanTaskResourceFailed": true' in task.wire["ReplicationTaskSettings"]
 
     def shut_down(self) -> None:
-        """Stop what runs and remember where."""
+        """Stop the running tasks and save their positions."""
         deadline = time.monotonic() + _SHUT_DOWN_SECONDS
         alive = [runner for runner in self._runners.values() if runner.is_alive()]
         for runner in alive:

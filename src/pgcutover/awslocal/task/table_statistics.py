@@ -1,4 +1,4 @@
-"""Table statistics as DescribeTableStatistics shows them."""
+"""Table statistics of DescribeTableStatistics."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -34,15 +34,15 @@ _COUNTERS = (
 
 
 class TaskStatistics:
-    """The statistics of one task's tables; safe to use from its threads."""
+    """The statistics of a task's tables; thread-safe."""
 
     def __init__(self, store: Store, task: Record) -> None:
-        """Statistics live in the task's record and so outlive this process."""
+        """Statistics are part of the task's record and survive this process."""
         self._store = store
         self._task = task
 
     def begin(self, expected_rows: Mapping[Name, int], anew: bool, validated: bool) -> None:
-        """A row for each table; those of an earlier run stay unless the task starts anew."""
+        """Add a row for each table; rows of an earlier run are kept unless the task restarts."""
         state = "Pending records" if validated else "Not enabled"
         with self._store.lock:
             old = {} if anew else self._task.hidden["tables"]
@@ -55,23 +55,23 @@ class TaskStatistics:
             self._store.save()
 
     def set(self, table: Name, **members: Any) -> None:
-        """Some members of a table's row changed."""
+        """Set members of a table's row."""
         with self._store.lock:
             row = self._row(table)
             row.update(members, LastUpdateTime=time.time())
 
     def state(self, table: Name) -> str:
-        """The table's TableState."""
+        """Return the table's TableState."""
         with self._store.lock:
             return str(self._row(table)["TableState"])
 
     def get(self, table: Name, member: str) -> Any:
-        """One member of a table's row."""
+        """Return one member of a table's row."""
         with self._store.lock:
             return self._row(table)[member]
 
     def add(self, counts: Mapping[tuple[Name, str], int]) -> None:
-        """Counters of several tables grow."""
+        """Add to the counters of several tables."""
         now = time.time()
         with self._store.lock:
             for (table, member), count in counts.items():
@@ -80,13 +80,13 @@ class TaskStatistics:
                 row["LastUpdateTime"] = now
 
     def in_state(self, state: str) -> Iterable[str]:
-        """The tables, as `schema.table`, in a state."""
+        """Return the tables in a state, as `schema.table`."""
         with self._store.lock:
             rows = self._task.hidden["tables"].items()
             return [name for name, row in rows if row["TableState"] == state]
 
     def save(self) -> None:
-        """Let a later process know."""
+        """Save the statistics for a later process."""
         with self._store.lock:
             self._store.save()
 

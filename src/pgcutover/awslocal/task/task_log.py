@@ -1,4 +1,4 @@
-"""A task's log in CloudWatch Logs and its latencies in CloudWatch, published by one thread."""
+"""Publishes a task's log to CloudWatch Logs and its latencies to CloudWatch."""
 
 import os
 import queue
@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pgcutover.awslocal.http.moto_clients import Cloud
+from pgcutover.awslocal.http.moto_clients import AwsClients
 
 METRIC_VARIABLE = "PGCUTOVER_AWSLOCAL_METRIC_SECONDS"
 DEFAULT_METRIC_SECONDS = 1.0
@@ -24,7 +24,7 @@ Gauges = Callable[[], Mapping[str, tuple[float, str]]]
 
 @dataclass(frozen=True, slots=True)
 class LogPlace:
-    """Where a task's log and metrics go; `task` is the external resource id."""
+    """The destination of a task's log and metrics; `task` is the external resource id."""
 
     region: str
     instance: str
@@ -34,7 +34,7 @@ class LogPlace:
 
     @property
     def stream(self) -> dict[str, str]:
-        """The log group and stream, named as DMS names them."""
+        """Return the log group and stream names as DMS forms them."""
         return {
             "logGroupName": f"dms-tasks-{self.instance}",
             "logStreamName": f"dms-task-{self.task}",
@@ -42,10 +42,10 @@ class LogPlace:
 
 
 class TaskLog:
-    """Takes lines from any thread and publishes them in order."""
+    """Publishes lines of all threads in order."""
 
-    def __init__(self, cloud: Cloud, place: "LogPlace", gauges: Gauges) -> None:
-        """`gauges` gives name → (value, unit) whenever metrics are due."""
+    def __init__(self, cloud: AwsClients, place: "LogPlace", gauges: Gauges) -> None:
+        """`gauges` returns name → (value, unit) for each metric."""
         self._cloud = cloud
         self._place = place
         self._gauges = gauges
@@ -55,19 +55,19 @@ class TaskLog:
         self._thread.start()
 
     def info(self, component: str, text: str) -> None:
-        """Something happened as it should."""
+        """Log an expected event."""
         self._line(component, "I", text)
 
     def warning(self, component: str, text: str) -> None:
-        """Something will surprise: DMS goes on, but rows or values differ."""
+        """Log that DMS continues although rows or values differ."""
         self._line(component, "W", text)
 
     def failure(self, component: str, text: str) -> None:
-        """Something did not work."""
+        """Log an error."""
         self._line(component, "E", text)
 
     def close(self) -> None:
-        """Publish what is left."""
+        """Publish the remaining lines."""
         self._done.set()
         self._thread.join(timeout=5)
 
@@ -100,7 +100,7 @@ class TaskLog:
             (logs.create_log_group, {"logGroupName": stream["logGroupName"]}),
             (logs.create_log_stream, stream),
         ):
-            with suppress(ClientError, BotoCoreError):  # it exists since the task ran last
+            with suppress(ClientError, BotoCoreError):  # created by an earlier run of the task
                 call(**what)
 
     def _put_lines(self) -> None:
@@ -113,7 +113,7 @@ class TaskLog:
         with self._place.file.open("a", encoding="utf-8") as file:
             file.writelines(f"{event['message']}\n" for event in events)
         if self._place.enabled:
-            with suppress(ClientError, BotoCoreError):  # logs must not stop a migration
+            with suppress(ClientError, BotoCoreError):  # a logging error must not stop a migration
                 self._cloud.client("logs", self._place.region).put_log_events(
                     logEvents=events, **self._place.stream
                 )

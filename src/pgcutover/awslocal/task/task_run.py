@@ -1,4 +1,4 @@
-"""One run of one task: what it needs, what it has open, and how it is told to stop."""
+"""One run of a task: settings, open sessions, and the stop request."""
 
 import json
 import queue
@@ -14,12 +14,16 @@ import psycopg
 
 from pgcutover.awslocal.dms_api import table_mappings, task_settings
 from pgcutover.awslocal.dms_api.table_mappings import Name, Routes
-from pgcutover.awslocal.http.moto_clients import Cloud
+from pgcutover.awslocal.http.moto_clients import AwsClients
 from pgcutover.awslocal.http.store import Record, Store
-from pgcutover.awslocal.load.copy_table import relax
+from pgcutover.awslocal.load.copy_table import disable_triggers
 from pgcutover.awslocal.mapping.table_plan import Options, dotted
 from pgcutover.awslocal.task.control_tables import ControlTables
-from pgcutover.awslocal.task.endpoint_connection import Connection, Place, place_of
+from pgcutover.awslocal.task.endpoint_connection import (
+    Connection,
+    EndpointAddress,
+    endpoint_address,
+)
 from pgcutover.awslocal.task.error_policy import STOP, ErrorPolicy
 from pgcutover.awslocal.task.errors import Stopped, TaskFailed
 from pgcutover.awslocal.task.latency import Latency
@@ -32,15 +36,15 @@ _GRACE_SECONDS = 3.0
 
 @dataclass(slots=True)
 class Job:
-    """Everything the parts of a running task share."""
+    """The state that the parts of a running task share."""
 
     task: Record
     store: Store
     settings: task_settings.TaskSettings
     routes: Routes
     options: Options
-    source: Place
-    target: Place
+    source: EndpointAddress
+    target: EndpointAddress
     names: SlotNames
     control: ControlTables
     log: TaskLog
@@ -55,26 +59,26 @@ class Job:
     _warned: bool = False
 
     def check(self) -> None:
-        """Stopped where the task was asked to stop."""
+        """Raise Stopped if the task was requested to stop."""
         if self.stopping.is_set():
             raise Stopped
 
     def wait(self, seconds: float) -> None:
-        """Sleep, unless and until the task is asked to stop."""
+        """Sleep until the time is over or the task is requested to stop."""
         self.stopping.wait(seconds)
         self.check()
 
     @contextmanager
     def source_session(self) -> Iterator[Connection]:
-        """A session on the source."""
+        """Open a session on the source."""
         with self._session(self.source) as connection:
             yield connection
 
     @contextmanager
     def target_session(self) -> Iterator[Connection]:
-        """A session on the target whose writes fire no trigger and check no foreign key."""
+        """Open a session on the target with triggers and foreign keys disabled."""
         with self._session(self.target) as connection:
-            if not relax(connection) and not self._warned:
+            if not disable_triggers(connection) and not self._warned:
                 self._warned = True
                 self.log.warning(
                     "TARGET_LOAD",
@@ -83,7 +87,7 @@ class Job:
             yield connection
 
     @contextmanager
-    def _session(self, place: Place) -> Iterator[Connection]:
+    def _session(self, place: EndpointAddress) -> Iterator[Connection]:
         connection = place.connect()
         self.opened(connection)
         try:
@@ -93,11 +97,11 @@ class Job:
             connection.close()
 
     def opened(self, connection: Connection) -> None:
-        """Remember a session, so that stopping can cancel what it waits for."""
+        """Register a session, so that a stop request can cancel its query."""
         self._open.add(connection)
 
     def stop(self) -> None:
-        """Ask the run to stop; what still waits after a grace time is cancelled."""
+        """Request the run to stop; cancel queries that still run after a grace period."""
         self.stopping.set()
         threading.Thread(target=self._cancel, daemon=True).start()
 
@@ -108,7 +112,7 @@ class Job:
                 connection.cancel_safe(timeout=_GRACE_SECONDS)
 
     def suspend(self, connection: Connection, table: Name, reason: str) -> None:
-        """The table is no longer replicated; TaskFailed where the policy says so."""
+        """Suspend a table; raise TaskFailed if the policy requires it."""
         self.suspended.add(table)
         self.statistics.set(table, TableState=ERROR)
         if self.statistics.get(table, "ValidationState") != "Not enabled":
@@ -121,19 +125,19 @@ class Job:
         )
 
     def suspend_or_stop(self, connection: Connection, table: Name, reason: str) -> None:
-        """What TableErrorPolicy wants done about a table that cannot go on."""
+        """Apply TableErrorPolicy to a table that cannot continue."""
         if self.policy.table_error() == STOP:
             raise TaskFailed(f"{dotted(table)}: {reason}")
         self.suspend(connection, table, reason)
 
     def note(self, **members: Any) -> None:
-        """Dates and the like of ReplicationTaskStats."""
+        """Set members of ReplicationTaskStats."""
         with self.store.lock:
             self.task.wire["ReplicationTaskStats"].update(members)
 
 
-def open_job(task: Record, store: Store, cloud: Cloud, state_dir: Path) -> Job:
-    """The run of a task as it is defined now; EndpointError where a secret cannot be read."""
+def open_job(task: Record, store: Store, cloud: AwsClients, state_dir: Path) -> Job:
+    """Return the job of a task; EndpointError if a secret cannot be read."""
     with store.lock:
         wire = dict(task.wire)
         source = store.get("endpoint", wire["SourceEndpointArn"])
@@ -158,8 +162,8 @@ def open_job(task: Record, store: Store, cloud: Cloud, state_dir: Path) -> Job:
             source.hidden["settings"].get("TrimSpaceInChar", True),
             wire["MigrationType"] != "full-load",
         ),
-        source=place_of(source, store, cloud, state_dir),
-        target=place_of(target, store, cloud, state_dir),
+        source=endpoint_address(source, store, cloud, state_dir),
+        target=endpoint_address(target, store, cloud, state_dir),
         names=SlotNames.of_task(task.resource_id),
         control=_control_tables(task, instance, chosen),
         log=TaskLog(cloud, place, latency.gauges),

@@ -1,6 +1,6 @@
-"""Comparing rows the way DMS's validation does: by primary key, row by row, on both sides.
+"""Compares rows as DMS validation does: by primary key, row by row, on both sides.
 
-It shares nothing with the checks of the gate: what one of them misses, the other may find.
+It shares no code with the gate's checks, so that an error in one does not hide in the other.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -26,7 +26,7 @@ class RowReader:
     values: sql.Composed
 
     def stream(self, connection: Connection) -> Iterator[tuple[str, Key, str]]:
-        """Every row, in an order that both sides share: that of the key's digest."""
+        """Return every row in the order of the key's digest, which both sides share."""
         query = sql.SQL(
             'select md5({key}) collate "C", {keys}, md5({row}) from {table} order by 1'
         ).format(
@@ -41,7 +41,7 @@ class RowReader:
                 yield row[0], row[1:-1], row[-1]
 
     def digest(self, connection: Connection, key: Key) -> str | None:
-        """One row's digest, None where there is no such row."""
+        """Return one row's digest, or None if the row does not exist."""
         condition = sql.SQL(" and ").join(
             sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder()) for name in self.key
         )
@@ -57,7 +57,7 @@ class RowReader:
 
 
 def readers(plan: TablePlan, skip_lobs: bool, lob_kilobytes: int) -> tuple[RowReader, RowReader]:
-    """How to read the table on the source and on the target."""
+    """Return the readers of the table on the source and on the target."""
 
     def reader(table: Name, name: Callable[[ColumnPlan], str]) -> RowReader:
         columns = [c for c in plan.columns if not (skip_lobs and c.lob)]
@@ -82,7 +82,7 @@ def _as_text(name: str) -> sql.Composed:
 def differences(
     source: Iterator[tuple[str, Key, str]], target: Iterator[tuple[str, Key, str]]
 ) -> Generator[Key | None]:
-    """One item a row of either side: the key where the sides differ, None where they agree."""
+    """Yield the key of each row that differs, and None for each equal one."""
     left, right = next(source, None), next(target, None)
     while left or right:
         if right is None or (left and left[0] < right[0]):
@@ -97,7 +97,7 @@ def differences(
 
 
 def verdict(source: str | None, target: str | None) -> str:
-    """The kind of difference between two digests of one key, empty where there is none."""
+    """Return the kind of difference between two digests of a key; empty if equal."""
     if source == target:
         return ""
     if source is None:

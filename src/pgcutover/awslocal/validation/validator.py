@@ -1,8 +1,8 @@
-"""DMS's data validation: every row once after the load, then the rows that changes touch.
+"""DMS data validation: all rows after the load, then the rows that changes modify.
 
-A difference is believed when it is still there after several looks while the mover was idle; AWS
-waits minutes (RecordFailureDelayInMinutes), a rehearsal does not. Documented limits are kept: it
-needs a primary key that is no LOB and shorter than 1024 characters, and gives a table up at
+A difference is reported if it persists over several rechecks while the mover is idle; AWS waits
+minutes (RecordFailureDelayInMinutes), a rehearsal does not. As documented, validation needs a
+primary key that is no LOB and shorter than 1024 characters, and stops for a table at
 TableFailureMaxCount differences.
 """
 
@@ -14,11 +14,11 @@ from itertools import islice
 
 import psycopg
 
-from pgcutover.awslocal.cdc.relation_dml import Binding
+from pgcutover.awslocal.cdc.relation_dml import RelationDml
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.mapping.table_plan import TablePlan
 from pgcutover.awslocal.task.endpoint_connection import Connection, EndpointError
-from pgcutover.awslocal.task.errors import Stopped, speakable
+from pgcutover.awslocal.task.errors import Stopped, loggable_text
 from pgcutover.awslocal.task.task_run import Job
 from pgcutover.awslocal.validation.row_digests import Key, RowReader, differences, readers, verdict
 from pgcutover.pgoutput import Delete, Insert, Update
@@ -33,7 +33,7 @@ _VARLENA_HEADER = 4
 
 @dataclass(slots=True)
 class _Table:
-    """What validation knows of one table."""
+    """The validation state of one table."""
 
     plan: TablePlan
     source: RowReader
@@ -45,10 +45,10 @@ class _Table:
 
 
 class Validator:
-    """Validates a task's tables in a thread of its own."""
+    """Validates a task's tables in a separate thread."""
 
     def __init__(self, job: Job, plans: Mapping[Name, TablePlan], follows: bool) -> None:
-        """`follows` where changes are being applied, so that a difference may be in flight."""
+        """`follows` means that changes are being applied, so a difference may be in flight."""
         self._job = job
         self._looks = LOOKS if follows else 1
         self._lock = threading.Lock()
@@ -85,17 +85,17 @@ class Validator:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what is unfinished stays pending."""
+        """Stop the thread; unfinished tables remain pending."""
         self._ended.set()
         self._thread.join(timeout=5)
 
-    def touched(self, binding: Binding, change: Insert | Update | Delete) -> None:
-        """A change was applied; its row is to be looked at again."""
-        table = self._tables.get(binding.table)
+    def mark_changed(self, dml: RelationDml, change: Insert | Update | Delete) -> None:
+        """Mark the row of an applied change for validation."""
+        table = self._tables.get(dml.table)
         if table is None:
             return
         row = change.old if isinstance(change, Delete) else change.new
-        key = binding.key_of(row)
+        key = dml.key_of(row)
         if None in key:
             return
         with self._lock:
@@ -105,17 +105,17 @@ class Validator:
                 table.waiting.clear()
                 table.scanned = False
         if first:
-            self._report(binding.table, table)
+            self._report(dml.table, table)
 
-    def again(self, name: Name) -> None:
-        """The table was loaded anew; every row counts as not validated."""
+    def mark_reloaded(self, name: Name) -> None:
+        """Mark all rows of a reloaded table for validation."""
         if table := self._tables.get(name):
             with self._lock:
                 table.scanned = False
                 table.given_up = ""
 
-    def complete(self) -> None:
-        """Validate everything now, in this thread."""
+    def validate_all(self) -> None:
+        """Validate everything in this thread."""
         with self._job.source_session() as source, self._job.target_session() as target:
             while self._unfinished():
                 self._pass(source, target)
@@ -135,7 +135,7 @@ class Validator:
             except Stopped:
                 return
             except (psycopg.OperationalError, psycopg.InterfaceError, EndpointError) as error:
-                self._job.log.failure("VALIDATOR", speakable(error))
+                self._job.log.failure("VALIDATOR", loggable_text(error))
                 self._ended.wait(1)
 
     def _pass(self, source: Connection, target: Connection) -> None:
@@ -147,7 +147,7 @@ class Validator:
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 raise
             except psycopg.Error as error:
-                table.given_up = speakable(error)
+                table.given_up = loggable_text(error)
                 self._job.statistics.set(
                     name, ValidationState="Error", ValidationStateDetails=table.given_up
                 )
