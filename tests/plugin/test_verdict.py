@@ -43,11 +43,11 @@ def test_a_difference_fails_and_is_named(migration, workers):
     assert "name 7" not in outcome.text
 
 
-def test_what_would_mend_the_schema_is_a_command_that_works(migration):
+def test_the_command_that_prints_the_fix_of_a_schema_works(migration):
     migration.on_target("drop index visits_person_idx")
     outcome = migration.gate("-n", "0")
     assert outcome.code == FAIL
-    (words,) = re.findall(r"^mending +pgcutover (.+)$", outcome.text, re.MULTILINE)
+    (words,) = re.findall(r"^fix +pgcutover (.+)$", outcome.text, re.MULTILINE)
     done = subprocess.run(
         [sys.executable, "-m", "pgcutover", *shlex.split(words)],
         cwd=migration.folder,
@@ -60,7 +60,7 @@ def test_what_would_mend_the_schema_is_a_command_that_works(migration):
     migration.on_target(done.stdout)
     again = migration.gate("-n", "0")
     assert again.code == PASS
-    assert "mending" not in again.text
+    assert "schema fix" not in again.text
 
 
 @pytest.mark.parametrize(

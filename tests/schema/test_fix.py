@@ -11,7 +11,7 @@ from support.servers import Pair
 
 from pgcutover.connect import open_session
 from pgcutover.schema.compare import Difference, differences
-from pgcutover.schema.fix.script import Mender
+from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.snapshot import take
@@ -54,7 +54,7 @@ def wrong(expected: Snapshot, dsn: str) -> list[Difference]:
 
 def mended(expected: Snapshot, dsn: str, found: list[Difference]) -> list[str]:
     """Runs what is printed, extras too; what it says cannot be mended."""
-    mender = Mender(expected)
+    mender = FixScript(expected)
     impossible = []
     with psycopg.connect(dsn, autocommit=True) as connection:
         for _, statement in mender.plan(found):
@@ -96,5 +96,5 @@ def test_a_whole_schema_can_be_made_from_nothing(lab: FaultLab, pair: Pair, fres
 
 def test_what_nothing_explains_is_only_dropped_by_people(lab: FaultLab) -> None:
     with lab.damaged('create table app."odd; drop\n"" schema app" (id int)') as target:
-        lines = Mender(lab.expected).script(wrong(lab.expected, target))
+        lines = FixScript(lab.expected).script(wrong(lab.expected, target))
     assert lines == ['-- drop table app."odd; drop\n-- "" schema app";']

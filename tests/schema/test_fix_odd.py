@@ -13,7 +13,7 @@ from support.servers import Pair, create_database, drop_database
 
 from pgcutover.connect import open_session
 from pgcutover.schema.compare import CHANGED, MISSING, Difference, Property, differences
-from pgcutover.schema.fix.script import Mender
+from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.severity import Severity
@@ -61,7 +61,7 @@ def mended(row: Odd, expected_dsn: str, found_dsn: str) -> tuple[str, list[str]]
     expected = taken(expected_dsn)
     wrong = differences(expected, taken(found_dsn), NAMES)
     assert wrong, "both sides are the same"
-    statements = [statement for _, statement in Mender(expected).plan(wrong)]
+    statements = [statement for _, statement in FixScript(expected).plan(wrong)]
     run(found_dsn, *(s for s in statements if not s.startswith("--")))
     left = differences(expected, taken(found_dsn), NAMES)
     return " ".join(s for s in statements if s.startswith("--")), [str(d) for d in left]
@@ -89,7 +89,7 @@ def test_ends_of_lines_in_a_body_stay_and_in_a_remark_end_nothing() -> None:
     body = "CREATE FUNCTION s.f() AS $$a\r\nb\x0cc$$"
     function = SchemaObject("function", "s.f()", "", body, {})
     enum = SchemaObject("enum", '"x\rdrop table t;--"', "", "", {"labels": ["a"]})
-    mender = Mender(Snapshot("d", 170000, "", (function, enum)))
+    mender = FixScript(Snapshot("d", 170000, "", (function, enum)))
     labels = (Property("labels", ["a"], ["a", "b"]),)
     lines = mender.script(
         [

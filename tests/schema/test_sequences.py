@@ -112,7 +112,7 @@ def test_what_mends_a_sequence_is_told_and_mends_it(both: Databases) -> None:
         "insert into app.t (id) values (70)",
     )
     run(both.source, "select setval('app.t_id_seq', 90)")
-    mends = {str(f.object): f.evidence["mend"] for f in asked(both).findings()}
+    mends = {str(f.object): f.evidence["fix"] for f in asked(both).findings()}
     assert mends.keys() == {"app.t_id_seq", "app.down"}
     run(both.target, *mends.values())
     assert not asked(both)

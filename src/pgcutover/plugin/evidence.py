@@ -140,7 +140,7 @@ def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iter
     if written is not None:
         yield from _paths(written)
         if any(r.check_id.startswith("SCHEMA-") and r.verdict is Verdict.FAIL for r in wrong):
-            yield from _mending(gate.options.out / "schema")
+            yield from _fix(gate.options.out / "schema")
     yield f"time      {gate.journal.elapsed_seconds:.1f} s"
     if gate.options.rehearsal:
         yield "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
@@ -154,12 +154,12 @@ def _paths(written: Written) -> Iterator[str]:
         yield f"note      {trouble}"
 
 
-def _mending(folder: Path) -> Iterator[str]:
-    """How to see the SQL, where the snapshots that it takes were kept."""
+def _fix(folder: Path) -> Iterator[str]:
+    """Return the command that prints the SQL, where the run kept the snapshots."""
     expected, target = folder / "expected.json", folder / "target.json"
     if expected.exists() and target.exists():
         sides = shlex.join(map(_shown_path, (expected, target)))
-        yield f"mending   pgcutover schema fix {sides} --print"
+        yield f"fix       pgcutover schema fix {sides}"
 
 
 def _shown_path(path: Path | None) -> str:

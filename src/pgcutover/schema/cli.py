@@ -1,63 +1,82 @@
-"""`pgcutover schema`: take a database's schema, compare two, print what would mend one."""
+"""`pgcutover schema`: save a database's schema, compare two, print the SQL that fixes one."""
 
 import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from pgcutover.catalog import read_manifest
+from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.config import Settings, load_rules, load_settings
 from pgcutover.connect import open_side
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.schema.collect import EVERY_KIND, take_schema
-from pgcutover.schema.compare import Difference, differences
+from pgcutover.schema.compare import Difference, concerns_role, differences
 from pgcutover.schema.diff_text import shown, summed_up
-from pgcutover.schema.fix.script import Mender
+from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.severity import Severity
 from pgcutover.schema.snapshot import take
 from pgcutover.schema.snapshot_file import load, save
-from pgcutover.schema.stage import SchemaStage
+from pgcutover.schema.source_faults import source_warnings, without_faults
+from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+from pgcutover.schema.state.checker import SchemaState
+from pgcutover.verdict import Finding
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FIRST_LINES = (
-    "-- what would make the target as it should be: read it, decide, and run it yourself",
-    "set check_function_bodies = off;",  # they may name what is made later
+    "-- SQL that makes the target as expected: read it, decide, and run it yourself",
+    "set check_function_bodies = off;",  # a function may name an object that is created later
 )
 _MAINTAIN_SINCE = 17
 _SIDE = "a snapshot's file, or the name of an environment variable that holds a DSN"
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """Differences of two schemas, and notes; `undecided` says what could not be compared, and why.
+
+    `state` are findings about contents, which no snapshot holds: positions of sequences and
+    materialized views.
+    """
+
+    expected: Snapshot
+    differences: list[Difference]
+    undecided: list[str]
+    names: tuple[str, str]
+    state: Sequence[Finding] = ()
+    notes: list[str] = field(default_factory=list)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Its subcommands; each sets `run`."""
+    """Add the subcommands; each sets `run`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    taking = commands.add_parser("snapshot", help="save a database's schema as JSON")
-    taking.add_argument("variable", help="the environment variable that holds its DSN")
-    taking.add_argument("--out", type=Path, required=True, metavar="FILE")
-    taking.set_defaults(run=_snapshot)
-    comparing = commands.add_parser(
-        "diff", help="compare two schemas, or a migration's target with what it should be"
+    snapshot = commands.add_parser("snapshot", help="save a database's schema as JSON")
+    snapshot.add_argument("variable", help="the environment variable that holds its DSN")
+    snapshot.add_argument("--out", type=Path, required=True, metavar="FILE")
+    snapshot.set_defaults(run=_snapshot)
+    diff = commands.add_parser(
+        "diff", help="compare two schemas, or a migration's target with its expected schema"
     )
-    comparing.add_argument("sides", nargs="*", metavar="A B", help=f"each {_SIDE}")
-    comparing.add_argument("--migration", type=Path, metavar="FILE", help="instead of A and B")
-    comparing.set_defaults(run=_diff)
-    mending = commands.add_parser(
-        "fix", help="print the SQL that would make the target as it should be; never runs it"
+    diff.add_argument("sides", nargs="*", metavar="A B", help=f"each {_SIDE}")
+    diff.add_argument("--migration", type=Path, metavar="FILE", help="instead of A and B")
+    diff.set_defaults(run=_diff)
+    fix = commands.add_parser(
+        "fix", help="print the SQL that makes the target as expected; it is never run"
     )
-    mending.add_argument("sides", nargs="*", metavar="A B", help=f"each {_SIDE}; B is mended")
-    mending.add_argument("--migration", type=Path, metavar="FILE", help="instead of A and B")
-    mending.add_argument("--print", action="store_true", dest="only_print")
-    mending.set_defaults(run=_fix)
+    fix.add_argument("sides", nargs="*", metavar="A B", help=f"each {_SIDE}; the SQL is for B")
+    fix.add_argument("--migration", type=Path, metavar="FILE", help="instead of A and B")
+    fix.add_argument("--print", action="store_true", help=argparse.SUPPRESS)  # the default
+    fix.set_defaults(run=_fix)
 
 
 def _snapshot(arguments: argparse.Namespace) -> int:
-    snapshot = _taken(arguments.variable)
+    snapshot = _read(arguments.variable)
     save(snapshot, arguments.out)
     for kind, why in snapshot.unread.items():
         _say(f"not read: {kind}: {why}")
@@ -66,86 +85,115 @@ def _snapshot(arguments: argparse.Namespace) -> int:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    wrong, troubles, _, names = _compared(arguments)
-    for line in shown(wrong, *names):
+    compared = _compare(arguments)
+    for line in shown(compared.differences, *compared.names):
         sys.stdout.write(f"{line}\n")
-    return _ended(wrong, troubles) or int(any(d.severity is Severity.BLOCK for d in wrong))
+    for problem in compared.state:
+        sys.stdout.write(f"@@ {problem.message} @@\n")
+    is_blocked = any(d.severity is Severity.BLOCK for d in compared.differences)
+    return _end(compared) or int(is_blocked or bool(compared.state))
 
 
 def _fix(arguments: argparse.Namespace) -> int:
-    if not arguments.only_print:
-        raise ConfigError(
-            "pgcutover schema fix changes no database; add --print to see the SQL, read it, and "
-            "run it yourself"
-        )
-    wrong, troubles, expected, _ = _compared(arguments)
-    script = Mender(expected).script(wrong)
+    compared = _compare(arguments)
+    script = FixScript(compared.expected).script(compared.differences)
+    script += list(dict.fromkeys(_state_fix(problem) for problem in compared.state))
     for line in (*(_FIRST_LINES if script else ()), *script):
         sys.stdout.write(f"{line}\n")
-    return _ended(wrong, troubles)
+    return _end(compared)
 
 
-def _ended(wrong: Sequence[Difference], troubles: Sequence[str]) -> int:
-    """Say what was found; 3 where something could not be compared."""
-    for trouble in troubles:
-        _say(trouble)
-    _say(summed_up(wrong) if wrong or not troubles else "no difference in what could be compared")
-    return 3 if troubles else 0
+def _state_fix(problem: Finding) -> str:
+    """Return the statement that a finding about contents carries, or the finding as a comment."""
+    if statement := problem.evidence.get("fix"):
+        return f"{statement};"
+    return f"-- {problem.message}"
 
 
-def _compared(
-    arguments: argparse.Namespace,
-) -> tuple[list[Difference], list[str], Snapshot, tuple[str, str]]:
-    """What differs, what could not be compared and why, what is expected, the sides' names."""
+def _end(compared: _Compared) -> int:
+    """Print notes and the summary; return 3 where something could not be compared."""
+    for line in (*compared.notes, *compared.undecided):
+        _say(line)
+    problems = len(compared.state)
+    if compared.differences or problems:
+        _say(summed_up(compared.differences, problems))
+    else:
+        undecided = " in what could be compared" if compared.undecided else ""
+        _say(f"no difference{undecided}")
+    return 3 if compared.undecided else 0
+
+
+def _compare(arguments: argparse.Namespace) -> _Compared:
     if arguments.migration is not None and not arguments.sides:
-        return *_of_migration(load_settings(arguments.migration)), ("expected schema", "target")
+        return _of_migration(load_settings(arguments.migration))
     if arguments.migration is not None or len(arguments.sides) != 2:
         raise ConfigError(
             f"expected two sides to compare, each {_SIDE}, or --migration FILE, found "
             f"{len(arguments.sides)} sides{' and --migration' if arguments.migration else ''}"
         )
     one, other = arguments.sides
-    expected = _side(one)
-    return *_of_snapshots(expected, _side(other)), expected, (one, other)
+    return _of_snapshots(_side(one), _side(other), (one, other))
 
 
-def _of_snapshots(one: Snapshot, other: Snapshot) -> tuple[list[Difference], list[str]]:
-    majors = [s.server_version // 10_000 for s in (one, other)]
-    if majors[0] != majors[1]:
-        _say(
-            f"note: PostgreSQL {majors[0]} and {majors[1]} word some definitions differently, and "
-            "that is shown as a difference; `diff --migration` compares on one major"
-        )
+def _of_snapshots(expected: Snapshot, found: Snapshot, names: tuple[str, str]) -> _Compared:
+    majors = [s.server_version // 10_000 for s in (expected, found)]
     if min(majors) < _MAINTAIN_SINCE <= max(majors):
-        one, other = _without_maintain(one), _without_maintain(other)
-    common = [kind for kind in one.kinds if kind in other.kinds]
-    left = sorted(set(one.kinds) ^ set(other.kinds))
-    if left:
-        _say(f"note: not compared, because only one snapshot has them: {', '.join(left)}")
-    found: list[Difference] = []
-    troubles: list[str] = []
+        expected, found = _without_maintain(expected), _without_maintain(found)
+    common = [kind for kind in expected.kinds if kind in found.kinds]
+    compared = _Compared(expected, [], [], names)
+    if left := sorted(set(expected.kinds) ^ set(found.kinds)):
+        compared.notes.append(
+            f"note: not compared, because only one snapshot has them: {', '.join(left)}"
+        )
+    compared.notes.extend(f"warning: {text}" for text in source_warnings(expected, common))
+    faultless, roles = without_faults(expected, found), (expected.own_role, found.own_role)
     for kind in common:
         try:
-            found += differences(one, other, [kind])
+            of_kind = differences(faultless, found, [kind])
         except UnreadableError as error:
-            troubles.append(f"not compared: {error}")
-    return found, troubles
+            compared.undecided.append(f"not compared: {error}")
+        else:
+            compared.differences.extend(d for d in of_kind if not concerns_role(d, roles))
+    if majors[0] != majors[1]:
+        _leave_out_queries(compared, majors)
+    if not compared.differences:
+        compared.notes.append(
+            "note: positions of sequences and contents of materialized views are in no snapshot; "
+            "`--migration FILE` compares them"
+        )
+    return compared
+
+
+def _leave_out_queries(compared: _Compared, majors: Sequence[int]) -> None:
+    """Drop differences of views' queries: majors print one query differently."""
+    kept, left = [], []
+    for each in compared.differences:
+        is_view = each.object.kind in ("view", "materialized_view")
+        rest = each.about((), ("query",) if is_view else ())
+        kept += [rest] if rest is not None else []
+        left += [each.object.name] if rest != each else []
+    compared.differences[:] = kept
+    if left:
+        compared.notes.append(
+            f"warning: queries of views printed by PostgreSQL {majors[0]} and {majors[1]}, not "
+            f"compared: {', '.join(left)}; `--migration FILE` compares them on one major"
+        )
 
 
 def _without_maintain(snapshot: Snapshot) -> Snapshot:
-    """A right of 17 that every owner has there, and nobody before."""
+    """Remove a privilege that every owner has since 17, and that did not exist before."""
 
-    def older(thing: SchemaObject) -> SchemaObject:
-        rights = thing.facts.get("privileges")
-        if not isinstance(rights, list):
-            return thing
-        kept = [right for right in rights if right.rstrip("*") != "MAINTAIN"]
-        return replace(thing, facts={**thing.facts, "privileges": kept})
+    def older(each: SchemaObject) -> SchemaObject:
+        privileges = each.facts.get("privileges")
+        if not isinstance(privileges, list):
+            return each
+        kept = [p for p in privileges if p.rstrip("*") != "MAINTAIN"]
+        return replace(each, facts={**each.facts, "privileges": kept})
 
     return replace(snapshot, objects=tuple(map(older, snapshot.objects)))
 
 
-def _of_migration(settings: Settings) -> tuple[list[Difference], list[str], Snapshot]:
+def _of_migration(settings: Settings) -> _Compared:
     source, target = (_dsn(_variable(each.dsn_env)) for each in (settings.source, settings.target))
     with open_side("source", source) as one, open_side("target", target) as other:
         manifest = read_manifest(one, other, load_rules(settings))
@@ -159,16 +207,31 @@ def _of_migration(settings: Settings) -> tuple[list[Difference], list[str], Snap
         _say,
     )
     expected = taken.snapshots.get("expected", taken.snapshots["source"])
-    return *SchemaStage(taken.evidence).everything(), expected
+    found, undecided = SchemaStage(taken.evidence).everything()
+    notes = [f"warning: {t}" for t in source_warnings(taken.evidence.source, expected.kinds)]
+    state = list(_state(source, target, taken.evidence, manifest, undecided))
+    return _Compared(expected, found, undecided, ("expected schema", "target"), state, notes)
+
+
+def _state(
+    source: str, target: str, evidence: SchemaEvidence, manifest: Manifest, undecided: list[str]
+) -> Iterator[Finding]:
+    """Yield findings about sequences and materialized views."""
+    state = SchemaState(source, target, evidence, manifest.tables)
+    for check in (state.sequences, state.materialized_views):
+        try:
+            yield from check().findings()
+        except UnreadableError as error:
+            undecided.append(f"not compared: {error}")
 
 
 def _side(named: str) -> Snapshot:
     if _VARIABLE.fullmatch(named) and (named in os.environ or not Path(named).is_file()):
-        return _taken(named)
+        return _read(named)
     return load(Path(_no_dsn(named)))
 
 
-def _taken(named: str) -> Snapshot:
+def _read(named: str) -> Snapshot:
     with open_side(named, _dsn(_variable(named))) as session:
         return take(session, EVERY_KIND)
 
@@ -192,7 +255,7 @@ def _dsn(variable: str) -> str:
 
 
 def _no_dsn(named: str) -> str:
-    """A DSN on the command line is refused before anything repeats it."""
+    """Refuse a DSN on the command line before anything repeats it."""
     try:
         is_dsn = bool(conninfo_to_dict(named))
     except psycopg.Error:

@@ -1,7 +1,7 @@
 """Everything the schema stage needs of both sides, taken once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pgcutover.catalog import Manifest
@@ -13,8 +13,9 @@ from pgcutover.schema.expected.script_changes import derived_differences
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.snapshot import own_role, quoted, take
+from pgcutover.schema.snapshot import quoted, take
 from pgcutover.schema.snapshot_file import save
+from pgcutover.schema.source_faults import without_faults
 from pgcutover.schema.stage import SchemaEvidence
 from pgcutover.sides import both
 
@@ -52,7 +53,6 @@ def take_schema(
         source, target = both(
             lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other)
         )
-        roles = {own_role(one), own_role(other)}
         compared = quoted(other, [table.target for table in manifest.tables])
     recipe = Recipe(
         source_dsn,
@@ -64,7 +64,8 @@ def take_schema(
         scripts,
         scratch_dsn,
     )
-    own, kept = tuple(sorted(roles)), source.only(_OF_THE_SOURCE)
+    own = tuple(sorted({source.own_role, target.own_role}))
+    kept = source.only(_OF_THE_SOURCE)
     snapshots = {"source": source, "target": target}
     try:
         expected = expected_schema(recipe, say)
@@ -78,4 +79,26 @@ def take_schema(
         kept, target, expected.snapshot, expected.moved, own_roles=own, compared=compared
     )
     derived = tuple(derived_differences(manifest, expected.catalog))
-    return TakenSchema(evidence, derived, snapshots | {"expected": expected.snapshot})
+    whole = whole_expectation(expected.snapshot, source, target)
+    return TakenSchema(evidence, derived, snapshots | {"expected": whole})
+
+
+def whole_expectation(made: Snapshot, source: Snapshot, target: Snapshot) -> Snapshot:
+    """Return the expected schema with what no dump carries, as scripts or the source set it.
+
+    Versions of extensions are the source's, because the scratch server may offer others.
+    """
+    versions = {n: o.facts["version"] for n, o in source.of_kind("extension").items()}
+    faultless = without_faults(source, target).only([kind.name for kind in CLUSTER_KINDS])
+    objects = {o.identity: o for o in faultless.objects}
+    for each in made.objects:
+        version = versions.get(each.name) if each.kind == "extension" else None
+        facts = {**each.facts, "version": version} if version else each.facts
+        objects[each.identity] = replace(each, facts=facts)
+    return replace(
+        made,
+        objects=tuple(objects.values()),
+        unread={**faultless.unread, **made.unread},
+        kinds=tuple(dict.fromkeys((*made.kinds, *faultless.kinds))),
+        own_role=source.own_role,
+    )

@@ -71,6 +71,29 @@ class Difference:
         return f"{thing} differs: {told}"
 
 
+_GRANTS = (
+    "grant", "default_privilege", "database_grant", "extension_grant", "system_grant",
+    "parameter_grant",
+)  # fmt: skip
+
+
+def concerns_role(difference: Difference, roles: Collection[str]) -> bool:
+    """Return whether a difference is a role itself, its settings, or grants to it.
+
+    The gate's own roles, and what they need, are no part of the application.
+    """
+    kind, name = difference.object.kind, difference.object.name
+    for role in roles:
+        if kind in _GRANTS:
+            if name.endswith(f" to {role}"):
+                return True
+        elif (kind == "role" and name == role) or (
+            kind == "role_setting" and f" of {role} in " in name
+        ):
+            return True
+    return False
+
+
 def differences(
     expected: Snapshot, found: Snapshot, kinds: Collection[str]
 ) -> tuple[Difference, ...]:

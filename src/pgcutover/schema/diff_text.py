@@ -19,12 +19,11 @@ def shown(differences: Sequence[Difference], expected: str, found: str) -> Itera
         yield from _one(each)
 
 
-def summed_up(differences: Sequence[Difference]) -> str:
-    """One line: how many block, how many only warn."""
+def summed_up(differences: Sequence[Difference], more_blocking: int = 0) -> str:
+    """Return one line: the numbers of blocking differences and of warnings."""
     blocking = sum(d.severity is Severity.BLOCK for d in differences)
     warning = len(differences) - blocking
-    if not differences:
-        return "no difference"
+    blocking += more_blocking
     counted = (_counted(blocking, "blocking difference"), _counted(warning, "warning"))
     return ", ".join(counted)
 

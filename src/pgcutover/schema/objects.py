@@ -31,7 +31,8 @@ class SchemaObject:
 class Snapshot:
     """A database's schema at one moment; `unread` says which kinds could not be read, and why.
 
-    `kinds` are those that were asked for: of others it says nothing.
+    `kinds` are those that were read; it says nothing of others. `own_role` is the role that read
+    it, quoted: it is the gate's, and no part of the application.
     """
 
     database: str
@@ -40,6 +41,7 @@ class Snapshot:
     objects: tuple[SchemaObject, ...]
     unread: Mapping[str, str] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
+    own_role: str = ""
 
     def only(self, kinds: Collection[str]) -> "Snapshot":
         """What it says of some kinds."""

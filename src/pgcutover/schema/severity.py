@@ -7,6 +7,7 @@ matters.
 """
 
 import enum
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -30,6 +31,8 @@ class Rule:
     None says that one side alone has it for no reason of the migration's, as newer servers do.
     `cosmetic` properties only warn; so do `harmless` ones that go from one value to another, and
     an object of one side of which the fact `told_where` is true; that fact is not compared.
+    Objects with a name in `gates_own` are the gate's, not the application's: the target may have
+    them alone. An older version of a `versioned` property blocks, a newer one only warns.
     """
 
     words: str
@@ -38,9 +41,13 @@ class Rule:
     cosmetic: Collection[str] = ()
     harmless: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
     told_where: str = ""
+    gates_own: Collection[str] = ()
+    versioned: Collection[str] = ()
 
     def alone(self, thing: SchemaObject, *, missing: bool) -> Severity | None:
         """The severity of an object that one side alone has."""
+        if thing.name in self.gates_own and not missing:
+            return None
         severity = self.missing if missing else self.extra
         return WARN if severity and thing.facts.get(self.told_where) is True else severity
 
@@ -48,7 +55,14 @@ class Rule:
         """The severity of one differing property."""
         if name in self.cosmetic or self.harmless.get(name) == (expected, found):
             return WARN
+        if name in self.versioned and version(found) >= version(expected):
+            return WARN
         return BLOCK
+
+
+def version(text: Value) -> list[int]:
+    """Return the numbers of a version, in the order in which they are compared."""
+    return [int(number) for number in re.findall("[0-9]+", str(text))]
 
 
 _LESS = (True, False)
@@ -59,6 +73,7 @@ RULES: Mapping[str, Rule] = {
         "column",
         cosmetic=("storage", "compression", "statistics_target", "options", "position"),
     ),
+    "extension": Rule("extension", gates_own=("amcheck",), versioned=("version",)),
     "partition": Rule("partition", cosmetic=("columns_tuned_unlike_parent",)),
     "index": Rule("index", cosmetic=("clustered", "statistics_targets")),
     "storage": Rule(

@@ -23,16 +23,16 @@ def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
     version = connection.info.server_version
     objects: list[SchemaObject] = []
     unread: dict[str, str] = {}
-    for kind in kinds:
-        if version < kind.since:
-            continue
+    readable = [kind for kind in kinds if version >= kind.since]
+    for kind in readable:
         try:
             objects += _read(connection, kind)
         except psycopg.errors.InsufficientPrivilege as error:
             unread[kind.name] = describe_error(error)
     taken_at = datetime.now(UTC).isoformat(timespec="seconds")
-    asked = tuple(kind.name for kind in kinds)
-    return Snapshot(connection.info.dbname, version, taken_at, tuple(objects), unread, asked)
+    asked = tuple(kind.name for kind in readable)
+    database, role = connection.info.dbname, own_role(connection)
+    return Snapshot(database, version, taken_at, tuple(objects), unread, asked, role)
 
 
 def own_role(connection: Connection) -> str:

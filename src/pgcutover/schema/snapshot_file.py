@@ -6,7 +6,8 @@ from pathlib import Path
 from pgcutover.errors import ConfigError
 from pgcutover.schema.objects import Snapshot
 
-FORMAT, VERSION = "pgcutover schema snapshot", 1
+FORMAT, VERSION = "pgcutover schema snapshot", 2
+_READABLE = (1, VERSION)  # 1 did not name the role that read it
 
 
 def save(snapshot: Snapshot, path: Path) -> None:
@@ -31,7 +32,7 @@ def load(path: Path) -> Snapshot:
         raise _other(path, "no JSON") from error
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise _other(path, "another kind of JSON")
-    if told.get("version") != VERSION:
+    if told.get("version") not in _READABLE:
         raise _other(path, f"version {told.get('version')!r} of it, and this is for {VERSION}")
     try:
         return Snapshot.from_json(json.dumps(told["snapshot"]))

@@ -1,7 +1,6 @@
 """Answers of the schema stage: the target against the expected schema, and against the source."""
 
 import json
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -9,10 +8,11 @@ from typing import Any
 
 from pgcutover.diff import Diff
 from pgcutover.errors import UnreadableError
-from pgcutover.schema.compare import Difference, differences
+from pgcutover.schema.compare import Difference, concerns_role, differences
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.objects import SchemaObject, Snapshot
-from pgcutover.schema.severity import Severity
+from pgcutover.schema.severity import Severity, version
+from pgcutover.schema.source_faults import source_warnings, without_faults
 from pgcutover.verdict import Finding
 
 RUN_WIDE = "*"
@@ -116,7 +116,7 @@ class SchemaStage:
         for name in sorted(source.keys() & target.keys()):
             one, other = (str(side[name].facts["version"]) for side in (source, target))
             words = f"extension {name} has version {other} on the target, {one} on the source"
-            if _version(other) < _version(one):
+            if version(other) < version(one):
                 message = f"{words}: alter extension {name} update"
                 older.append(Finding(name, "extension older", message))
             elif one != other:
@@ -126,11 +126,13 @@ class SchemaStage:
         return Diff(RUN_WIDE, (*diff.differences, *older), facts)
 
     def as_on_the_source(self, *kinds: str, but: Collection[str] = ()) -> Diff:
-        """What no dump carries, directly; names are the same on both sides.
+        """Compare kinds that no dump carries; names are the same on both sides.
 
-        What a script sets counts as if the source had it so.
+        The target is expected to be as a script sets it, else as the source is without its faults.
         """
-        return _diff(self._from_source(kinds, but))
+        return _diff(
+            self._from_source(kinds, but), list(source_warnings(self.evidence.source, kinds))
+        )
 
     def everything(self) -> tuple[list[Difference], list[str]]:
         """Every difference there is, and why some kinds could not be compared."""
@@ -155,6 +157,7 @@ class SchemaStage:
 
     def _from_source(self, kinds: Collection[str], but: Collection[str] = ()) -> list[Difference]:
         source, made = self.evidence.source, self.evidence.expected
+        source = without_faults(source, self.evidence.target)
         scripted = {o.identity: o for o in made.objects if o.kind in kinds} if made else {}
         objects = {o.identity: o for o in source.objects} | self._of_newer_majors() | scripted
         expected = replace(source, objects=tuple(objects.values()))
@@ -165,8 +168,8 @@ class SchemaStage:
 
         Only versions of collations are of that kind.
         """
-        version = self.evidence.source.server_version
-        newer = {kind.name for kind in CLUSTER_KINDS if version < kind.since}
+        source_version = self.evidence.source.server_version
+        newer = {kind.name for kind in CLUSTER_KINDS if source_version < kind.since}
         return {
             o.identity: replace(o, facts={**o.facts, "stale": False})
             for o in self.evidence.target.objects
@@ -176,31 +179,15 @@ class SchemaStage:
     def _asked(
         self, found: Collection[Difference], only: Collection[str], but: Collection[str]
     ) -> list[Difference]:
-        asked = [each.about(only, but) for each in found if not self._is_own(each)]
+        own = self.evidence.own_roles
+        asked = [each.about(only, but) for each in found if not concerns_role(each, own)]
         return [each for each in asked if each is not None]
 
-    def _is_own(self, difference: Difference) -> bool:
-        """Whether it is of a role that the gate itself comes as."""
-        kind, name = difference.object.kind, difference.object.name
-        for role in self.evidence.own_roles:
-            if kind in ("grant", "default_privilege", "database_grant"):
-                if name.endswith(f" to {role}"):
-                    return True
-            elif (kind == "role" and name == role) or (
-                kind == "role_setting" and f" of {role} " in f"{name} "
-            ):
-                return True
-        return False
 
-
-def _version(text: str) -> list[int]:
-    return [int(number) for number in re.findall("[0-9]+", text)]
-
-
-def _diff(found: Collection[Difference]) -> Diff:
-    """Blocking differences as findings; others only told."""
+def _diff(found: Collection[Difference], more_warnings: Collection[str] = ()) -> Diff:
+    """Return blocking differences as findings, and others as warnings."""
     blocking = tuple(_finding(d) for d in found if d.severity is Severity.BLOCK)
-    warnings = [str(d) for d in found if d.severity is Severity.WARN]
+    warnings = [*(str(d) for d in found if d.severity is Severity.WARN), *more_warnings]
     return Diff(RUN_WIDE, blocking, {"warnings": warnings} if warnings else {})
 
 

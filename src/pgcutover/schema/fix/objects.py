@@ -15,6 +15,7 @@ from pgcutover.schema.fix.sql_names import (
     text_of,
 )
 from pgcutover.schema.objects import SchemaObject
+from pgcutover.schema.severity import version
 
 Change = Callable[[Difference, Property], Iterator[str]]
 
@@ -181,7 +182,7 @@ def _extension(difference: Difference, prop: Property) -> Iterator[str]:
     name = difference.object.name
     if prop.name == "schema":
         yield f"alter extension {name} set schema {prop.expected}"
-    else:
+    elif version(prop.found) < version(prop.expected):
         yield f"alter extension {name} update"
 
 

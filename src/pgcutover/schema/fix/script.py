@@ -45,7 +45,7 @@ _PUBLIC = (*ROUTINES, "enum", "domain", "composite", "range", "base_type", "lang
 
 
 @dataclass(frozen=True, slots=True)
-class Mender:
+class FixScript:
     """Statements for differences from the expected snapshot, which says what goes with a thing."""
 
     expected: Snapshot

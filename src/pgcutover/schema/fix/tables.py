@@ -152,8 +152,8 @@ def table(difference: Difference, prop: Property) -> Iterator[str]:
             using = expected.removeprefix("index ")
             identity = f"using index {using}" if expected != using else expected
             yield f"{alter} replica identity {identity}"
-        case "access_method":
-            yield f"{alter} set access method {expected}"
+        case "access_method" if "partition_key" not in {p.name for p in difference.properties}:
+            yield f"{alter} set access method {expected or 'default'}"
         case "inherits" if difference.object.kind == "foreign_table":
             raise Anew
         case "inherits":

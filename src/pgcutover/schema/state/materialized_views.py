@@ -212,7 +212,7 @@ def _unpopulated(name: str, on_source: bool | None, reading: Reading) -> None:
     remedy = f"refresh materialized view {name}"
     if on_source:
         message = f"materialized view {name} is not populated on the target: {remedy}"
-        reading.problems.append(finding(name, "materialized view unpopulated", message))
+        reading.problems.append(finding(name, "materialized view unpopulated", message, fix=remedy))
     elif on_source is None:
         reading.warnings.append(
             f"materialized view {name} exists on the target only and is not populated: {remedy}"
@@ -257,12 +257,12 @@ def _stale(target: Connection, view: _View, contents: Contents, writes: int | No
     if by_order and held == defined:
         why = "it differs from its query, whose result depends on the order in which rows are read"
         return StaleView(contents, writes, None, f"{view.name}: {why}")
+    fix = f"refresh materialized view {view.name}"
     message = (
         f"materialized view {view.name} is stale: it holds {_rows(held)}, its query gives "
-        f"{_rows(defined)}{' of other contents' if held == defined else ''}: "
-        f"refresh materialized view {view.name}"
+        f"{_rows(defined)}{' of other contents' if held == defined else ''}: {fix}"
     )
-    evidence = {"held": held, "defined": defined}
+    evidence = {"held": held, "defined": defined, "fix": fix}
     return StaleView(
         contents, writes, finding(view.name, "materialized view stale", message, **evidence)
     )

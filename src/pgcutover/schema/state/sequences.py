@@ -166,14 +166,14 @@ def _behind(
     late = [(k, whose, lack) for k, whose, value in taken if (lack := position.lacks(value))]
     if not late:
         return []
-    mend = position.set_past([value for _, _, value in taken])
+    fix = position.set_past([value for _, _, value in taken])
     return [
         finding(
             position.name,
             kind,
             f"sequence {position.name} is behind {whose} by {lack:,}, {_REPEATS}",
             behind_by=lack,
-            mend=mend,
+            fix=fix,
         )
         for kind, whose, lack in late
     ]
