@@ -7,8 +7,8 @@
     python3 bootstrap.py -e ENV [-- ARGS]    run any other environment of tox.ini
 
 ARGS are passed to the command, which is pytest for the first three; it runs in the checkout.
-The exit code is that command's own (gate: 0 PASS, 1 FAIL, 3 UNKNOWN); 3 also when it could not be
-started, 2 for a wrong call, 130 after ctrl-c. The first run installs into .venv and .tox.
+The exit code is that of the command: 0 PASS, 1 FAIL, 2 interrupted, 3 UNKNOWN or not started,
+4 wrong call; 128 + n where signal n ended bootstrap.py. The first run installs into .venv and .tox.
 """
 
 # Older Pythons must be able to read this file to be told their age: no syntax newer than 3.6.
@@ -43,7 +43,7 @@ TOX_REQUIREMENT = "tox>=4.30,<5"
 # editable installations: changed sources need no new installation
 SHORT_FORMS = {"rehearse": ("gate", ["--rehearse"]), "gate": ("gate", []), "test": ("test", [])}
 QUIET_ENVIRONMENTS = ("gate", "test")
-CANNOT_START, WRONG_CALL = 3, 2
+CANNOT_START, WRONG_CALL = 3, 4  # as in src/pgcutover/exit_codes.py
 
 TROUBLES = (
     (r"No space left on device|os error 28", "the disk is full; free some space"),

@@ -64,7 +64,7 @@ def allure_single_file(
     if not any(results_dir.glob("*-result.json")):
         raise PgCutoverError(
             f"allure report: expected *-result.json files in {results_dir}, found none; "
-            "was pytest run with --alluredir?"
+            "write them first"
         )
     home = npm_install(HERE / "npm", "allure", progress)
     with tempfile.TemporaryDirectory(prefix="pgcutover-allure-") as work:

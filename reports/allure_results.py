@@ -1,16 +1,12 @@
-"""Allure result files: written from a verdict document, or cleaned of what must not be shown."""
+"""Allure result files, written from a verdict document."""
 
-import builtins
 import json
-import re
 import uuid
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import psycopg.errors
 
 from pgcutover.errors import PgCutoverError
 from pgcutover.redact import without_passwords
@@ -20,12 +16,8 @@ from pgcutover.reports.words import claim, known, visible
 from pgcutover.verdict_document import CheckInfo, Document, Hole, ResultEntry
 
 STATUS = {"PASS": "passed", "FAIL": "failed", "UNKNOWN": "unknown"}
-WITHHELD = "[withheld: it held a secret]"
-NO_TRACE = "[withheld: a traceback may show values; see the log of the run]"
+WITHHELD = "[withheld: it contained a secret]"
 _NAMESPACE = uuid.UUID("6f0f3c5e-6f7a-5f0e-9d8b-1c2d3e4f5a6b")
-_PLAIN_FILES = {"environment.properties", "executor.json", "categories.json"}
-# pytest's introspection below an assertion's own message prints the operands
-_INTROSPECTION = re.compile(r"(\n|(?<=^AssertionError: ))assert .*", re.S)
 
 
 def labels(migration: str, stage: str, check_id: str) -> dict[str, str]:
@@ -141,23 +133,6 @@ def _description(check: CheckInfo | None) -> str:
     return "\n\n".join([claim(check.title), *told])
 
 
-def scrub_results(results_dir: Path, secrets: Collection[str]) -> int:
-    """Clean what allure-pytest wrote, for sharing; returns how many texts held a secret.
-
-    Fails closed. Tracebacks go, since pytest prints the arguments of functions in them; so do
-    attachments, captured output among them, and the messages of errors that are not ours, since
-    PostgreSQL quotes row values in its own. A file that cannot be understood is removed.
-    """
-    forms = _forms(secrets)
-    found = 0
-    for path in sorted(results_dir.rglob("*")):
-        if path.is_symlink():
-            path.unlink()
-        elif path.is_file():
-            found += _scrub_file(path, forms)
-    return found
-
-
 def _forms(secrets: Collection[str]) -> tuple[str, ...]:
     """Each secret as it may stand in a text: plain, quoted for a URL, JSON or Python."""
     every = {s for s in secrets if s}
@@ -166,93 +141,25 @@ def _forms(secrets: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted(every))
 
 
-def _scrub_file(path: Path, forms: tuple[str, ...]) -> int:
-    data = path.read_bytes()
-    if path.name.endswith(("-result.json", "-container.json")):
-        return _scrub_json(path, data, forms)
-    found = _holds_secret(data.decode("utf-8", "replace"), forms)
-    if found or path.name not in _PLAIN_FILES:
-        path.unlink()
-    return int(found)
-
-
-def _scrub_json(path: Path, data: bytes, forms: tuple[str, ...]) -> int:
-    cleaner = _Foreign(forms)
-    try:
-        text = json.dumps(cleaner.clean(json.loads(data)))
-    except (ValueError, RecursionError):
-        text = ""
-    if not text or _holds_secret(text, forms):
-        path.unlink()
-        return max(1, cleaner.found)
-    path.write_text(text, encoding="utf-8")
-    return cleaner.found
-
-
 def _holds_secret(text: str, forms: tuple[str, ...]) -> bool:
     return any(form in text for form in forms) or without_passwords(text) != text
 
 
 class _Secrets:
-    """Walks one result and withholds, and counts, every text that holds a secret."""
+    """Replaces every text of a result that holds a secret."""
 
     def __init__(self, forms: tuple[str, ...]) -> None:
         self._forms = forms
-        self.found = 0
 
     def clean(self, value: Any) -> Any:
-        """The value with a notice in the place of such texts."""
+        """Return the value with a notice in place of such texts."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
             return [self.clean(item) for item in value]
         if isinstance(value, dict):
-            return {self._text(key): self._item(key, item) for key, item in value.items()}
+            return {self._text(key): self.clean(item) for key, item in value.items()}
         return value
 
-    def _item(self, _key: str, item: Any) -> Any:
-        return self.clean(item)
-
     def _text(self, text: str) -> str:
-        if not _holds_secret(text, self._forms):
-            return text
-        self.found += 1
-        return WITHHELD
-
-
-class _Foreign(_Secrets):
-    """The same for results that we did not write: no traceback, attachment or foreign message."""
-
-    def _item(self, key: str, item: Any) -> Any:
-        cleaned = self.clean(item)
-        if key == "attachments":
-            return []
-        if key != "statusDetails":
-            return cleaned
-        if not isinstance(cleaned, dict):
-            return None
-        return {name: _withheld(name, text) for name, text in cleaned.items()}
-
-
-def _withheld(name: str, text: Any) -> Any:
-    if name == "trace" and text:
-        return NO_TRACE
-    return _tellable(text) if name == "message" and isinstance(text, str) else text
-
-
-def _tellable(message: str) -> str:
-    """The message, if it is an assertion's or one of our errors'; else only the error's class."""
-    kind = message.partition(":")[0].strip().rpartition(".")[2]
-    if message == WITHHELD or kind in _our_errors():
-        return _INTROSPECTION.sub("", message).strip() or "AssertionError"
-    is_known = hasattr(builtins, kind) or hasattr(psycopg.errors, kind)
-    return f"{kind if is_known else 'an error'}: its message is withheld, it may show values"
-
-
-def _our_errors() -> set[str]:
-    names, waiting = {"AssertionError", "Skipped"}, [PgCutoverError]
-    while waiting:
-        error = waiting.pop()
-        names.add(error.__name__)
-        waiting += error.__subclasses__()
-    return names
+        return WITHHELD if _holds_secret(text, self._forms) else text

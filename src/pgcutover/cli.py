@@ -2,31 +2,42 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pgcutover import __version__
-from pgcutover.errors import PgCutoverError
+from pgcutover.errors import describe_crash
+from pgcutover.exit_codes import SIGNAL_BASE, ExitCode
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand and return its exit code: 3, with one sentence, for an error of ours."""
-    parser = _parser()
-    arguments, rest = parser.parse_known_args(argv)
-    if rest and arguments.run is not _run_checks:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    arguments.rest = rest
+    """Run a subcommand and return its exit code; an error is one sentence."""
     try:
+        parser = _parser()
+        arguments, rest = parser.parse_known_args(argv)
+        if rest and arguments.run is not _run_checks:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.rest = rest
         code: int = arguments.run(arguments)
-    except PgCutoverError as error:
-        sys.stderr.write(f"pgcutover: {error}\n")
-        return 3
     except KeyboardInterrupt:
-        return 130
+        return SIGNAL_BASE + signal.SIGINT
+    except Exception as error:
+        sys.stderr.write(f"pgcutover: {describe_crash(error)}\n")
+        return ExitCode.UNKNOWN
     return code
 
 
-_RUNS = (
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports a wrong call as the gate does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.USAGE, f"{self.prog}: {message}\n")
+
+
+_RUNS: tuple[tuple[str, str, list[str]], ...] = (
     ("rehearse", "run a demo migration on embedded servers and judge it", ["--rehearse"]),
     ("gate", "judge the databases that migration.toml names", []),
 )
@@ -44,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     from pgcutover.embedded import command
     from pgcutover.schema import cli as schema_command
 
-    parser = argparse.ArgumentParser(prog="pgcutover", description="Gate a PostgreSQL migration.")
+    parser = _Parser(prog="pgcutover", description="Gate a PostgreSQL migration.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary, options in _RUNS:

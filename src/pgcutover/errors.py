@@ -21,5 +21,18 @@ class MoverError(PgCutoverError):
     """The mover refused a call or reports a state from which it cannot go on."""
 
 
+class MissingExtraError(PgCutoverError):
+    """An optional package is not installed; the message names the pip line."""
+
+
 class UnreadableError(PgCutoverError):
     """Something that must be compared cannot be read; the answer is UNKNOWN, never equal."""
+
+
+def describe_crash(error: Exception) -> str:
+    """Return one sentence without secrets for whatever ended a command."""
+    if isinstance(error, ImportError):  # perhaps the import below fails for the same reason
+        return f"{error}; reinstall pgcutover"
+    from pgcutover.public_errors import public_error
+
+    return str(public_error(error))

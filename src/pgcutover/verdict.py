@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pgcutover.exit_codes import ExitCode
+
 
 class Verdict(enum.IntEnum):
     """What is known: equal (PASS), undecided (UNKNOWN), different (FAIL)."""
@@ -14,9 +16,9 @@ class Verdict(enum.IntEnum):
     FAIL = 2
 
     @property
-    def exit_code(self) -> int:
-        """0 PASS, 1 FAIL, 3 UNKNOWN; pytest keeps 2, 4 and 5 for itself."""
-        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: 3}[self]
+    def exit_code(self) -> ExitCode:
+        """The exit code of a run with this verdict."""
+        return ExitCode[self.name]
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -74,7 +74,7 @@ def test_outer_tox_does_not_lead_the_inner_one_astray(ready: Any, tmp_path: Path
 @pytest.mark.parametrize("words", [[], ["gat"], ["-e"], ["-e", "lint", "--fix"]])
 def test_wrong_call_shows_the_right_ones(checkout: Any, words: list[str]) -> None:
     done = checkout.run(*words)
-    assert done.returncode == 2
+    assert done.returncode == 4
     assert "bootstrap.py gate [ARGS]" in done.stderr
     assert not (checkout.folder / ".venv").exists()
 

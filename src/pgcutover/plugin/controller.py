@@ -20,6 +20,7 @@ from pgcutover.plugin import check_items, evidence, progress_display, run_option
 from pgcutover.plugin.run_lock import run_lock
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
+from pgcutover.public_errors import public_error
 from pgcutover.verdict import Result, Verdict
 
 FIXTURE_MODULES = ("settings", "databases", "schema", "dms", "expectations", "progress")
@@ -104,7 +105,7 @@ class Gate:
             self.context = stack.enter_context(run_options.open_run(self.options, self.journal))
             stack.enter_context(self._progress(self.context))
         except Exception as error:  # whatever it is, a traceback would show DSNs
-            pytest.exit(str(check_items.public_error(error)), Verdict.UNKNOWN.exit_code)
+            pytest.exit(str(public_error(error)), Verdict.UNKNOWN.exit_code)
         self.config.stash[check_items.CONTEXT] = self.context
         names = {k: [str(o) for o in v] for k, v in self.context.objects().items()}
         self.expected = expectations(self.checks, names)
@@ -160,7 +161,7 @@ class Gate:
         try:
             self.written = evidence.write(self, self._context(), self.judgement)
         except Exception as error:  # without its evidence no verdict is worth anything
-            self.troubles.append(f"the evidence was not written: {check_items.public_error(error)}")
+            self.troubles.append(f"the evidence was not written: {public_error(error)}")
             self.judgement = judge(self.expected, self.results, self.troubles)
         if self._complete(self.judgement):
             self.checkpoints.clear()

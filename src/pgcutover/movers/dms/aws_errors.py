@@ -1,13 +1,9 @@
 """What botocore raises, as one sentence a user can act on, without secrets."""
 
-import re
-
 from botocore import exceptions as aws
 
 from pgcutover.errors import MoverError
-from pgcutover.redact import without_passwords
-
-_LONGEST = 600
+from pgcutover.movers.dms.aws_text import public_text
 
 _REFUSED = {
     "AccessDeniedException",
@@ -70,18 +66,6 @@ def as_mover_error(error: Exception, call: str, where: str) -> MoverError:
     if isinstance(error, aws.ClientError):
         return _answered(error, call)
     return MoverError(f"{call}: unexpected {type(error).__name__} of the AWS client")
-
-
-def public_text(text: str | None) -> str:
-    """A message of AWS on one line: no passwords, no endless driver output."""
-    line = " ".join(without_passwords(_quoted_pairs_blanked(text or "")).split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 3] + "..."
-
-
-def _quoted_pairs_blanked(text: str) -> str:
-    return re.sub(
-        r"(?i)(\"?\b(?:password|pwd)\b\"?\s*[:=]\s*)(\"[^\"]*\"|[^\s,;}]+)", r"\1***", text
-    )
 
 
 def _answered(error: aws.ClientError, call: str) -> MoverError:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pgcutover.errors import MoverError
+from pgcutover.extras import require_extra
 
 if TYPE_CHECKING:
     from pgcutover.context import AwsAccess
@@ -27,7 +28,8 @@ class Api:
     """Clients of one region, made when first used; one instance must not be shared by threads."""
 
     def __init__(self, region: str, access: "AwsAccess") -> None:
-        """Keep how AWS is reached; nothing is called yet."""
+        """Keep the region and credentials; MissingExtraError without boto3. Nothing is called."""
+        require_extra("AWS DMS", "dms")
         self.region, self._access = region, access
         # boto3 itself reads AWS_ENDPOINT_URL; what runs on this machine may be polled quickly
         self.local = _is_loopback(access.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", ""))

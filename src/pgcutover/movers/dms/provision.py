@@ -9,7 +9,7 @@ from typing import Any
 from pgcutover.config import DmsSettings
 from pgcutover.errors import MoverError
 from pgcutover.movers.dms import specs
-from pgcutover.movers.dms.aws_errors import public_text
+from pgcutover.movers.dms.aws_text import public_text
 from pgcutover.movers.dms.client import Api, ResourceExistsError
 from pgcutover.movers.dms.poll import wait_for
 from pgcutover.movers.dms.resource_kinds import INSTANCE, TASK, find

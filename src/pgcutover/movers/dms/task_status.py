@@ -7,7 +7,7 @@ from typing import Any
 
 from pgcutover.errors import MoverError
 from pgcutover.mapping import RelationName
-from pgcutover.movers.dms.aws_errors import public_text
+from pgcutover.movers.dms.aws_text import public_text
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.resource_kinds import TASK, find
 from pgcutover.movers.dms.task_settings import parse_document, staged

@@ -1,0 +1,29 @@
+"""Called by tox -e base, where pip has installed the wheel without extras: it works that far."""
+
+import subprocess
+import sys
+
+CALLS = (
+    (["--help"], 0, "usage: pgcutover"),
+    (["schema", "--help"], 0, "usage: pgcutover schema"),
+    (["pages", "checks"], 0, "# The checks"),
+    (["servers"], 3, "run: pip install 'pgcutover[rehearsal]'"),
+    (["rehearse"], 3, "run: pip install 'pgcutover[rehearsal]'"),
+    (["gate"], 4, "no migration.toml in this folder"),
+)
+
+
+def main() -> None:
+    for words, code, text in CALLS:
+        done = subprocess.run([sys.executable, "-m", "pgcutover", *words], capture_output=True)
+        said = (done.stdout + done.stderr).decode()
+        if done.returncode != code or text not in said or "Traceback" in said:
+            sys.exit(
+                f"pgcutover {' '.join(words)}: expected exit code {code} and {text!r}, found exit "
+                f"code {done.returncode} and:\n{said}"
+            )
+    print(f"{len(CALLS)} commands of the base installation end as expected")
+
+
+if __name__ == "__main__":
+    main()
