@@ -162,6 +162,25 @@ def test_a_fixture_that_fails_is_unknown(migration):
     assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
 
 
+BROKEN_FIXTURE_WITH_A_SECRET = """
+import pgcutover.fixtures.databases as databases
+
+def _options(context):
+    raise RuntimeError("secret of a patient")
+
+databases._options = _options
+"""
+
+
+def test_error_of_a_fixture_says_nothing_private_in_any_check_that_uses_it(migration):
+    migration.plugin(BROKEN_FIXTURE_WITH_A_SECRET)
+    outcome = migration.gate()
+    assert outcome.code == UNKNOWN, outcome.text
+    assert "unexpected RuntimeError" in outcome.text
+    assert "secret of a patient" not in outcome.text
+    assert "secret of a patient" not in (outcome.out / "verdict.json").read_text()
+
+
 def test_an_earlier_pass_does_not_outlive_a_run_that_cannot_start(migration):
     assert migration.gate().verdict == "PASS"
     migration.environment["PGCUTOVER_TARGET_DSN"] = "host=localhost port=1 connect_timeout=2"

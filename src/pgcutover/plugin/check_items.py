@@ -2,19 +2,16 @@
 
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.check_registry import STAGES
 from pgcutover.context import RunContext
 from pgcutover.coverage import RUN_WIDE
-from pgcutover.errors import PgCutoverError, UnreadableError
 from pgcutover.plugin.scheduling import parameter_id, table_of
-from pgcutover.redact import describe_error
+from pgcutover.public_errors import public_error
 from pgcutover.verdict import Finding, Result, Verdict
 
 CONTEXT = pytest.StashKey[RunContext]()
@@ -100,19 +97,6 @@ def result_from_plain(plain: Mapping[str, Any]) -> Result:
     return Result(**{**plain, "verdict": Verdict[plain["verdict"]], "findings": findings})
 
 
-def public_error(error: Exception) -> Exception:
-    """The same error, or one that says no more than may be public."""
-    if isinstance(error, AssertionError | PgCutoverError):
-        return error
-    if isinstance(error, psycopg.Error):
-        return UnreadableError(f"the database answered with {describe_error(error)}")
-    if isinstance(error, OSError):
-        return UnreadableError(f"{error.strerror or type(error).__name__}: {error.filename}")
-    return UnreadableError(
-        f"unexpected {type(error).__name__} at {_place(error)}; please report it"
-    )
-
-
 def _publicly() -> Generator[None, object, object]:
     try:
         return (yield)
@@ -121,17 +105,6 @@ def _publicly() -> Generator[None, object, object]:
         if public is error:
             raise
         raise public from None
-
-
-def _place(error: BaseException) -> str:
-    traceback = error.__traceback__
-    place = "an unknown place"
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if "pgcutover" in traceback.tb_frame.f_globals.get("__name__", ""):
-            place = f"{Path(code.co_filename).name}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    return place
 
 
 def _identify(item: pytest.Item, kinds: Iterable[str]) -> Identity | None:
@@ -175,6 +148,8 @@ def _message(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
     if call.excinfo is None:
         return f"it failed without an error (in {report.when})"
     error = call.excinfo.value
+    if isinstance(error, Exception):  # pytest keeps a failed fixture's own error for later items
+        error = public_error(error)
     text = str(error).split("\nassert ")[0] or type(error).__name__
     return text if report.when == "call" else f"{text} (in {report.when})"
 
