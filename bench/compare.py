@@ -1,4 +1,8 @@
-"""Rows of one table on two servers: ours, the peers, and the floor, in one run, as ratios."""
+"""Benchmark of comparing one table on two servers: pgcutover, its peers and COPY, as ratios.
+
+pgcutover and a peer run alternately, and the ratio is taken pair by pair: a machine whose speed
+changes during the run changes both members of a pair.
+"""
 
 import argparse
 import json
@@ -10,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -36,12 +40,12 @@ _RELADIFF = (
 
 
 class BenchError(Exception):
-    """The bench cannot be run here, and what would help."""
+    """The benchmark cannot run here; the message says what is missing."""
 
 
 @dataclass(slots=True)
 class Bench:
-    """The two servers, the size, and every figure so far."""
+    """The two servers, the size of the table, and the figures measured so far."""
 
     dsns: tuple[str, str]
     rows: int
@@ -49,34 +53,55 @@ class Bench:
     work: Path
     seconds: dict[str, list[float]] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
+    pairs: dict[str, list[float]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     rss_mb: float = 0.0
 
     def note(self, name: str, seconds: float) -> None:
-        """Keep one run, and say it."""
+        """Record the seconds of one run and print them."""
         self.seconds.setdefault(name, []).append(round(seconds, 3))
         say(f"{name}: {seconds:.2f} s")
 
     def best(self, name: str) -> float:
-        """The median of the runs but the first, or the only one."""
+        """Return the median of the runs without the first, or the only one."""
         kept = self.seconds[name]
         return statistics.median(kept[1:] or kept)
 
     def ours(self, name: str, table: str = "t", schema: str = "public") -> dict[str, Any]:
-        """One run of ours, noted."""
+        """Run pgcutover once and record its seconds."""
         answer = peers.ours(self.dsns, schema, table)
         self.note(name, float(answer["seconds"]))
         self.rss_mb = max(self.rss_mb, float(answer["rss_mb"]))
         return answer
 
+    def ours_equal(self, name: str = "ours", table: str = "t") -> float:
+        """Run pgcutover once on equal tables and return its seconds."""
+        answer = self.ours(name, table)
+        if answer["found"]:
+            raise BenchError(f"equal tables were reported different: {answer['found']}")
+        return float(answer["seconds"])
+
+    def measure_pairs(
+        self, name: str, ours: Callable[[], float], other: Callable[[], float], runs: int
+    ) -> float:
+        """Run both alternately and return the median of other/ours without the first pair."""
+        found = self.pairs.setdefault(name, [])
+        for n in range(runs):
+            if n % 2:
+                their_seconds, our_seconds = other(), ours()
+            else:
+                our_seconds, their_seconds = ours(), other()
+            found.append(round(their_seconds / our_seconds, 3))
+        return statistics.median(found[1:] or found)
+
 
 def say(text: str) -> None:
-    """Progress, on stderr."""
+    """Print progress on stderr."""
     sys.stderr.write(f"  {text}\n")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure what was asked for, and write it."""
+    """Measure the requested parts and write the results."""
     if arguments.rows < 10_000 or arguments.runs < 1:
         raise BenchError(f"expected at least 10,000 rows and 1 run, found {arguments.rows} rows")
     wanted = set(arguments.only)
@@ -97,37 +122,41 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def identical(bench: Bench) -> None:
-    """Equal tables: ours and the floor, by turns."""
-    parts = [1, 2] if (os.cpu_count() or 1) > 1 else [1]
-    for _ in range(bench.runs):
-        found = bench.ours("ours")
-        if found["found"]:
-            raise BenchError(f"equal tables were called different: {found['found']}")
-        for n in parts:
-            seconds = peers.floor(bench.dsns, "t", n, bench.rows)
-            bench.note(f"COPY floor, {n} connections a side", seconds)
-    best = min(bench.best(f"COPY floor, {n} connections a side") for n in parts)
-    bench.ratios["vs_copy_floor"] = bench.best("ours") / best
+    """Measure equal tables against COPY of both sides to nowhere, in one part or in two."""
+    ratios = []
+    for n in [1, 2] if (os.cpu_count() or 1) > 1 else [1]:
+        name = f"COPY floor, {n} connection{'s' * (n > 1)} a side"
+
+        def copy(parts: int = n, name: str = name) -> float:
+            seconds = peers.floor(bench.dsns, "t", parts, bench.rows)
+            bench.note(name, seconds)
+            return seconds
+
+        ratios.append(bench.measure_pairs(name, bench.ours_equal, copy, bench.runs))
+    bench.ratios["vs_copy_floor"] = 1 / min(ratios)
 
 
 def reladiff(bench: Bench) -> None:
-    """The fastest of its settings counts."""
+    """Measure equal tables against reladiff with the fastest of its settings."""
     programs = peers.install("reladiff", bench.work)
     bench.facts["reladiff"] = peers.version(programs, "reladiff")
-    names = []
+    ratios = []
     for settings in _RELADIFF:
         name = "reladiff " + " ".join(f"{k}={v}" for k, v in settings.items())
-        names.append(name)
-        for _ in range(min(bench.runs, 2)):
+
+        def compare(name: str = name, settings: Mapping[str, str] = settings) -> float:
             seconds, lines = peers.reladiff(programs, bench.dsns, "t", settings)
             if lines:
-                raise BenchError(f"reladiff finds {lines} differences in equal tables")
+                raise BenchError(f"reladiff reports {lines} differences in equal tables")
             bench.note(name, seconds)
-    bench.ratios["vs_reladiff"] = min(map(bench.best, names)) / bench.best("ours")
+            return seconds
+
+        ratios.append(bench.measure_pairs(name, bench.ours_equal, compare, bench.runs))
+    bench.ratios["vs_reladiff"] = min(ratios)
 
 
 def dvt(bench: Bench) -> None:
-    """Once; beyond what fits into memory a smaller table is measured and scaled, and said so."""
+    """Measure equal tables against DVT, on as many rows as it can hold in memory."""
     programs = peers.install("dvt", bench.work)
     bench.facts["google-pso-data-validator"] = peers.version(programs, "google-pso-data-validator")
     rows, table = min(bench.rows, _DVT_ROWS), "t"
@@ -135,19 +164,26 @@ def dvt(bench: Bench) -> None:
         table = "dvt"
         for dsn in bench.dsns:
             data.make(dsn, table, rows)
-    seconds, failed = peers.dvt(programs, bench.dsns, table, bench.work)
-    if failed:
-        raise BenchError(f"DVT finds {failed} differences in equal tables")
-    bench.note(f"DVT, {rows:,} rows", seconds)
-    bench.facts["dvt_scaled_from_rows"] = rows
-    bench.ratios["vs_dvt"] = seconds * bench.rows / rows / bench.best("ours")
+
+    def validate() -> float:
+        seconds, failed = peers.dvt(programs, bench.dsns, table, bench.work)
+        if failed:
+            raise BenchError(f"DVT reports {failed} differences in equal tables")
+        bench.note(f"DVT, {rows:,} rows", seconds)
+        return seconds
+
+    def ours() -> float:
+        return bench.ours_equal(f"ours, {rows:,} rows beside DVT", table)
+
+    bench.facts["dvt_rows"] = rows
+    bench.ratios["vs_dvt"] = bench.measure_pairs("DVT", ours, validate, min(bench.runs, 2))
     if table != "t":
         for dsn in bench.dsns:
             data.drop(dsn, table)
 
 
 def differences(bench: Bench) -> None:
-    """1,000 scattered differences, then a fifth of all rows; counts must be exact."""
+    """Measure 1,000 scattered differences, then a fifth of all rows; counts must be exact."""
     many = bench.rows // 5
     for name, count in (("diff_1000", 1_000), ("diff_million", many)):
         with data.scattered(bench.dsns[1], "t", bench.rows, count) as made:
@@ -160,7 +196,7 @@ def differences(bench: Bench) -> None:
 
 
 def exponent(bench: Bench) -> None:
-    """How time grows from a fifth of the rows to four times as many."""
+    """Measure how time grows from a fifth of the rows to four times as many."""
     points = [(bench.rows, bench.best("ours"))]
     for rows in (bench.rows // 5, bench.rows * 4):
         for dsn in bench.dsns:
@@ -175,7 +211,7 @@ def exponent(bench: Bench) -> None:
 
 
 def small(bench: Bench) -> None:
-    """1,000 tables of 100 rows, all in."""
+    """Measure 1,000 tables of 100 rows."""
     for dsn in bench.dsns:
         data.make_small(dsn, 1_000, 100)
     for _ in range(bench.runs):
@@ -186,7 +222,7 @@ def small(bench: Bench) -> None:
 
 
 def pgbench(bench: Bench) -> None:
-    """What pgbench on the source loses while we compare at the default load, in percent."""
+    """Measure the transactions that pgbench loses at the default load budget, in percent."""
     losses = []
     for alone, beside in tpcb.pairs(bench.dsns, max(bench.runs, 5), say):
         losses.append(100 * (1 - beside / alone))
@@ -246,6 +282,7 @@ def _answer(bench: Bench, arguments: argparse.Namespace) -> dict[str, Any]:
         "ratios": {k: round(v, 3) for k, v in bench.ratios.items()}
         | {"rss_mb": round(bench.rss_mb, 1)},
         "seconds": bench.seconds,
+        "pairs": bench.pairs,
         "facts": bench.facts,
         "machine": {
             "cores": os.cpu_count(),

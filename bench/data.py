@@ -1,4 +1,4 @@
-"""The table that is compared, made alike on both servers, and differences put into it."""
+"""Creates the compared table on both servers, and differences in it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +29,7 @@ select 2 * i, case when i % 7 <> 0 then 'name ' || i end, 'v' || (i * 7919 % 100
        md5(i::text), i % 1000
 from generate_series(1, {n}::bigint) i
 """
-# one row in so many is changed, missing and extra by turns; spread over the whole key, of which
-# the rows hold the even numbers
+# every n-th row is changed, deleted or doubled in turn; rows have even keys only
 _SCATTER = (
     "update {t} set amount = amount + 0.001 where id % {step} = 0 and id / {step} % 3 = 0",
     "delete from {t} where id % {step} = 0 and id / {step} % 3 = 1",
@@ -40,7 +39,7 @@ _SCATTER = (
 
 
 def make(dsn: str, table: str, rows: int) -> None:
-    """One table of so many rows, with a primary key, vacuumed and analyzed."""
+    """Create a table with a number of rows and a primary key, vacuumed and analyzed."""
     name = sql.Identifier(table)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("set timezone = 'UTC'")
@@ -54,14 +53,14 @@ def make(dsn: str, table: str, rows: int) -> None:
 
 
 def drop(dsn: str, table: str) -> None:
-    """Make room."""
+    """Drop a table."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute(sql.SQL("drop table {}").format(sql.Identifier(table)))
 
 
 @contextmanager
 def scattered(dsn: str, table: str, rows: int, differences: int) -> Iterator[dict[str, int]]:
-    """About so many differing rows on one side, by kind; the table is as before afterwards."""
+    """Make about so many rows differ and yield their numbers by kind; undo it afterwards."""
     name, step = sql.Identifier(table), 2 * max(rows // differences, 2)
     kept = sql.Identifier(f"{table}_kept")
     with psycopg.connect(dsn, autocommit=True) as connection:
@@ -92,7 +91,7 @@ def scattered(dsn: str, table: str, rows: int, differences: int) -> Iterator[dic
 
 
 def make_small(dsn: str, tables: int, rows: int) -> None:
-    """Many small tables in schema `small`."""
+    """Create many small tables in schema `small`."""
     with psycopg.connect(dsn) as connection:
         connection.execute("create schema small")
         for n in range(tables):

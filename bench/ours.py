@@ -1,4 +1,4 @@
-"""One comparison by pgcutover in a process of its own; DSNs come in the environment."""
+"""Runs one comparison by pgcutover in a separate process; reads the DSNs from the environment."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from pgcutover.mapping import parse_rules
 
 
 def main(schema: str, table: str, load: float) -> None:
-    """Prints the largest resident set in MB, and what was found."""
+    """Print the maximum resident set size in MB and the differences found, as JSON."""
     source_dsn, target_dsn = os.environ["BENCH_SOURCE"], os.environ["BENCH_TARGET"]
     budgets = Budgets()
     with open_session(source_dsn) as source, open_session(target_dsn) as target:

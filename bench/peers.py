@@ -1,4 +1,4 @@
-"""Other tools that compare rows, each in a virtual environment of its own, and the floor."""
+"""Runs pgcutover, other tools in virtual environments of their own, and the COPY floor."""
 
 import json
 import os
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 
 def install(name: str, work: Path) -> Path:
-    """The folder of a peer's programs; its requirements are pinned in peers/<name>.txt."""
+    """Install a peer pinned in peers/<name>.txt and return the folder of its programs."""
     home = work / f"venv-{name}"
     if not (home / "ready").exists():
         venv.create(home, with_pip=True, clear=True)
@@ -30,7 +30,7 @@ def install(name: str, work: Path) -> Path:
 
 
 def floor(dsns: tuple[str, str], table: str, parts: int, rows: int) -> float:
-    """Seconds to move all bytes of both sides to nowhere, each in so many parallel parts."""
+    """Return the seconds to COPY both sides to nowhere, each in a number of parallel parts."""
 
     def drain(dsn: str, where: str) -> None:
         query = f"copy (select * from {table} where {where}) to stdout (format binary)"
@@ -58,7 +58,7 @@ def floor(dsns: tuple[str, str], table: str, parts: int, rows: int) -> float:
 
 
 def ours(dsns: tuple[str, str], schema: str, table: str, load: float = 1.0) -> dict[str, object]:
-    """What ours.py says of a comparison, and the seconds its process took, as for every peer."""
+    """Return the result of ours.py and the seconds of its process."""
     env = os.environ | {"BENCH_SOURCE": dsns[0], "BENCH_TARGET": dsns[1]}
     command = [sys.executable, str(HERE / "ours.py"), schema, table, str(load)]
     start = monotonic()
@@ -71,7 +71,7 @@ def ours(dsns: tuple[str, str], schema: str, table: str, load: float = 1.0) -> d
 def reladiff(
     programs: Path, dsns: tuple[str, str], table: str, settings: Mapping[str, str]
 ) -> tuple[float, int]:
-    """Seconds, and how many differing lines it printed."""
+    """Return the seconds and the number of differing lines printed."""
     options = [f"--{name}={value}" for name, value in settings.items()]
     columns = [word for column in data.COLUMNS for word in ("-c", column)]
     urls = [_url(dsn) for dsn in dsns]
@@ -87,13 +87,13 @@ def reladiff(
 
 
 def dvt(programs: Path, dsns: tuple[str, str], table: str, work: Path) -> tuple[float, int]:
-    """Seconds, and how many rows it says differ, of a row validation by hash of all columns."""
+    """Return the seconds of a row validation by hash, and the number of rows reported."""
     env = environment(dsns) | {"PSO_DV_CONN_HOME": str(work / "dvt")}
     (work / "dvt").mkdir(exist_ok=True)
     program = str(programs / "data-validation")
     for name, dsn in zip(("bench_source", "bench_target"), dsns, strict=True):
         told = conninfo_to_dict(dsn)
-        # the file holds the password, as the tool wants it, and goes with the work folder
+        # the tool reads the password from this file, which is removed with the work folder
         (work / "dvt" / f"{name}.connection.json").write_text(
             json.dumps(
                 {
@@ -120,7 +120,7 @@ def dvt(programs: Path, dsns: tuple[str, str], table: str, work: Path) -> tuple[
 
 
 def version(programs: Path, package: str) -> str:
-    """The installed version of a peer."""
+    """Return the installed version of a peer."""
     code = f"from importlib.metadata import version; print(version({package!r}))"
     done = subprocess.run(
         [str(programs / "python"), "-c", code], stdout=subprocess.PIPE, check=True
@@ -129,13 +129,13 @@ def version(programs: Path, package: str) -> str:
 
 
 def _url(dsn: str) -> str:
-    """Without the password, which libpq takes from the environment."""
+    """Return a URL without the password, which libpq reads from the environment."""
     told = conninfo_to_dict(dsn)
     return f"postgresql://{told['user']}@{told['host']}:{told['port']}/{told['dbname']}"
 
 
 def environment(dsns: tuple[str, str]) -> dict[str, str]:
-    """Passwords and certificates of both servers, where libpq looks for them."""
+    """Return an environment with passwords and certificates of both servers for libpq."""
     told = [conninfo_to_dict(dsn) for dsn in dsns]
     folder = Path(str(told[0]["sslrootcert"])).parent
     passwords = folder / "bench.pgpass"

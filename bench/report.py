@@ -1,11 +1,11 @@
-"""The figures as a table, as RESULTS.md, and as a drawing."""
+"""Writes the figures as a table, as RESULTS.md, and as a drawing."""
 
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-# what each ratio should be, and what it is
+# each ratio: its target in words, the test for it, and its meaning
 _TARGETS: Mapping[str, tuple[str, Callable[[float], bool], str]] = {
     "vs_reladiff": ("≥ 4", lambda x: x >= 4, "reladiff's time over ours, equal tables"),
     "vs_dvt": ("≥ 20", lambda x: x >= 20, "DVT's time over ours, equal tables"),
@@ -24,7 +24,7 @@ _BAR, _STEP, _LEFT, _WIDTH = 22, 36, 250, 420
 
 
 def table(answer: Mapping[str, Any]) -> str:
-    """The ratios as a table of Markdown."""
+    """Return the ratios as a Markdown table."""
     lines = ["| ratio | target | measured | | what |", "| --- | --- | --- | --- | --- |"]
     for name, (target, is_met, what) in _TARGETS.items():
         if name in answer["ratios"]:
@@ -35,7 +35,7 @@ def table(answer: Mapping[str, Any]) -> str:
 
 
 def write(answer: Mapping[str, Any], folder: Path) -> None:
-    """RESULTS.md and compare.svg."""
+    """Write RESULTS.md and compare.svg."""
     (folder / "RESULTS.md").write_text(_page(answer), encoding="utf-8")
     (folder / "compare.svg").write_text(drawing(answer), encoding="utf-8")
 
@@ -46,13 +46,17 @@ def _page(answer: Mapping[str, Any]) -> str:
         f"| {name} | {', '.join(f'{s:.2f}' for s in runs)} |"
         for name, runs in answer["seconds"].items()
     )
+    pairs = "\n".join(
+        f"| {name} | {', '.join(f'{ratio:.3g}' for ratio in found)} |"
+        for name, found in answer["pairs"].items()
+    )
     facts = "\n".join(
         f"- {name.replace('_', ' ')}: {value}" for name, value in answer["facts"].items()
     )
     return f"""# Results of the benchmarks
 
-Written by `tox -e bench -- compare --results --json FILE`. All figures stem from one run on one
-machine; ratios travel better than seconds. {answer["rows"]:,} rows of 10 columns (bigint, text,
+Written by `tox -e bench -- compare --results --json FILE`. All figures are from one run on one
+machine; compare the ratios, not the seconds. {answer["rows"]:,} rows of 10 columns (bigint, text,
 varchar, numeric(10,3), jsonb, double precision, two timestamptz, NULLs among them) on both sides.
 
 {machine}.
@@ -60,13 +64,16 @@ varchar, numeric(10,3), jsonb, double precision, two timestamptz, NULLs among th
 ![seconds to compare](compare.svg)
 
 {table(answer)}
-Each was run {answer["runs"]} times, by turns where it is compared with another; the first run warms
-the caches and is left out, the median of the others counts. Seconds are those of a whole process,
-its start included, but for the floor, which is `COPY … (format binary)`
-of both sides at once to nowhere, the faster of one and two connections a side. reladiff counts with
-the fastest of its settings below. DVT ran once.
+pgcutover and each peer ran alternately, {answer["runs"]} pairs (DVT: at most 2). A ratio is the
+median of the pairs without the first one, which warms the caches. Seconds include the start of the
+process, except for the floor: `COPY … (format binary)` of both sides at once to nowhere, with the
+faster of one and two connections a side. reladiff counts with the fastest of the settings below.
 
-| what | seconds of each run |
+| pair | peer's time over ours, pair by pair |
+| --- | --- |
+{pairs}
+
+| run | seconds of each run |
 | --- | --- |
 {rows}
 
@@ -75,7 +82,7 @@ the fastest of its settings below. DVT ran once.
 
 
 def drawing(answer: Mapping[str, Any]) -> str:
-    """Bars of seconds on a logarithmic scale, legible on light and dark ground."""
+    """Return bars of seconds on a logarithmic scale, for light and dark backgrounds."""
     bars = _bars(answer)
     low = min(seconds for _, seconds in bars) / 2
     scale = _WIDTH / math.log(max(seconds for _, seconds in bars) / low)
@@ -112,7 +119,7 @@ def _bars(answer: Mapping[str, Any]) -> list[tuple[str, float]]:
         if found := [best(runs) for name, runs in seconds.items() if name.startswith(prefix)]:
             bars.append((title, min(found)))
     if "vs_dvt" in answer["ratios"]:
-        scaled = answer["facts"]["dvt_scaled_from_rows"] < answer["rows"]
+        scaled = answer["facts"]["dvt_rows"] < answer["rows"]
         title = "DVT (scaled)" if scaled else "DVT"
         bars.append((title, answer["ratios"]["vs_dvt"] * bars[0][1]))
     return bars

@@ -9,7 +9,7 @@ import schema
 
 
 def main() -> int:
-    """Run one benchmark; 3 with a sentence where it cannot be run."""
+    """Run one benchmark; return 3, with a sentence on stderr, if it cannot run."""
     parser = argparse.ArgumentParser(prog="tox -e bench --", description=__doc__)
     benches = parser.add_subparsers(required=True, metavar="BENCH")
     own = benches.add_parser("compare", help="rows of one table, on two servers, against peers")

@@ -1,4 +1,4 @@
-"""pgbench on the source, alone and beside a comparison, by turns."""
+"""Runs pgbench on the source, alternately alone and beside a comparison."""
 
 import os
 import re
@@ -20,10 +20,10 @@ _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 def pairs(
     dsns: tuple[str, str], count: int, say: Callable[[str], None]
 ) -> Iterator[tuple[float, float]]:
-    """Transactions a second without and with a comparison that goes on all the time.
+    """Yield transactions a second without and with a comparison running all the time.
 
-    Which of the two comes first alternates, and what a run leaves behind is vacuumed: each is
-    slower than the one before it otherwise.
+    The order alternates and each run starts vacuumed, because every run would otherwise be slower
+    than the one before.
     """
     program = find_pg_dumps()[0]
     _run(program, dsns[0], ["-i", "-q", "-s", str(SCALE)])
