@@ -7,7 +7,7 @@ import sys
 
 from pgcutover.catalog import read_manifest
 from pgcutover.compare import CompareOptions, Comparer
-from pgcutover.compare.throttle.server_load import Limits
+from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.config import Budgets
 from pgcutover.connect import open_session
 from pgcutover.mapping import parse_rules
@@ -23,7 +23,7 @@ def main(schema: str, table: str, load: float) -> None:
         salt="bench",
         connections=budgets.connections,
         chunk_seconds=budgets.chunk_seconds,
-        source_limits=Limits(load),
+        source_limits=LoadLimits(load),
     )
     found: dict[str, int] = {}
     columns: set[str] = set()

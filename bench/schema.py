@@ -18,7 +18,7 @@ from pgcutover.mapping import parse_rules
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
 from pgcutover.schema.collect import EVERY_KIND
 from pgcutover.schema.snapshot import take
-from pgcutover.sides import both
+from pgcutover.sides import fetch_both
 
 TARGET_SECONDS = 5.0
 _COLUMNS, _INDEXES, _BATCH = 20, 5, 50
@@ -91,7 +91,7 @@ def _ours(dsns: tuple[str, str]) -> None:
     rules = parse_rules({"rules": [_RULE]}, "the bench's rules")
     with open_session(dsns[0]) as one, open_session(dsns[1]) as other:
         read_manifest(one, other, rules)
-        both(lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other))
+        fetch_both(lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other))
 
 
 def _dumps(dsns: tuple[str, str]) -> None:

@@ -10,6 +10,6 @@ import pytest
 
 
 @pytest.mark.check("READY-TLS")
-def test_both_sides_are_reached_over_verified_tls(comparer):
-    diff = comparer.tls()
+def test_both_sides_are_reached_over_verified_tls(readiness):
+    diff = readiness.tls()
     assert not diff, diff.report()

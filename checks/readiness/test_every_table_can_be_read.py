@@ -11,6 +11,6 @@ import pytest
 
 
 @pytest.mark.check("READY-READABLE")
-def test_every_table_can_be_read(table, comparer):
-    diff = comparer.readable(table)
+def test_every_table_can_be_read(table, readiness):
+    diff = readiness.readable(table)
     assert not diff, diff.report()

@@ -11,6 +11,6 @@ import pytest
 
 
 @pytest.mark.check("READY-DISTINCT")
-def test_source_and_target_are_two_databases(comparer):
-    diff = comparer.distinct()
+def test_source_and_target_are_two_databases(readiness):
+    diff = readiness.distinct()
     assert not diff, diff.report()

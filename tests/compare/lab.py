@@ -19,6 +19,7 @@ from pgcutover.coverage import RUN_WIDE
 from pgcutover.diff import Diff
 from pgcutover.errors import PgCutoverError
 from pgcutover.mapping import MappingRules, parse_rules
+from pgcutover.readiness.checker import ReadinessChecker
 from pgcutover.verdict import Finding
 
 HERE = Path(__file__).parent
@@ -120,8 +121,10 @@ class Lab:
             for value in values
         ]
         with self.comparer(manifest) as comparer:
+            readiness = ReadinessChecker(self.source, self.target, manifest)
+            engines = {"comparer": comparer, "readiness": readiness}
             for check, kind, value in sorted(questions, key=_as_the_plugin_orders):
-                judged.ask(check, {kind: value} if kind else {}, str(value), comparer)
+                judged.ask(check, {kind: value} if kind else {}, str(value), engines)
         return judged
 
 
@@ -147,11 +150,12 @@ class Judged:
     findings: list[Finding] = field(default_factory=list)
 
     def ask(
-        self, check: Check, arguments: dict[str, object], name: str, comparer: Comparer
+        self, check: Check, arguments: dict[str, object], name: str, engines: dict[str, object]
     ) -> None:
         identity = f"{check.id}[{name}]"
+        kept = {e: _Kept(engines[e], self.findings) for e in ENGINES if e in check.arguments}
         try:
-            FUNCTIONS[check.id](**arguments, comparer=_Kept(comparer, self.findings))
+            FUNCTIONS[check.id](**arguments, **kept)
         except AssertionError as error:
             self.red[identity] = str(error)
         except PgCutoverError as error:
@@ -168,7 +172,7 @@ class Judged:
 class _Kept:
     """Stands before the engine, as the plugin's recorder does, and keeps what it finds."""
 
-    def __init__(self, engine: Comparer, findings: list[Finding]) -> None:
+    def __init__(self, engine: object, findings: list[Finding]) -> None:
         self._engine, self._findings = engine, findings
 
     def __getattr__(self, name: str) -> Callable[..., Diff]:
@@ -187,7 +191,8 @@ def _function(path: Path) -> Callable[..., None]:
 
 
 _FOLDER = Path(pgcutover.checks.__path__[0])
-CHECKS = tuple(c for c in find_checks(_FOLDER) if "comparer" in c.arguments)
+ENGINES = ("comparer", "readiness")
+CHECKS = tuple(c for c in find_checks(_FOLDER) if not set(ENGINES).isdisjoint(c.arguments))
 FUNCTIONS = {
     next(m for m in function.pytestmark if m.name == "check").args[0]: function
     for path in sorted(_FOLDER.glob("*/test_*.py"))

@@ -8,10 +8,9 @@ import pytest
 from compare.lab import SALT, Lab, TableOptions, run
 
 from pgcutover.compare import comparer as comparing
-from pgcutover.compare import rows
 from pgcutover.compare.differences import counts
 from pgcutover.compare.live import fence
-from pgcutover.compare.scan import bucket_scan
+from pgcutover.compare.scan import bucket_scan, scanner
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.redact import keyed_hash
@@ -101,7 +100,7 @@ def test_counts_are_exact_where_samples_are_capped(lab: Lab) -> None:
     with lab.comparer() as comparer:
         (found,) = comparer.rows(lab.table(KV)).findings()
     assert found.evidence["count"] == 249
-    assert len(found.evidence["key_hashes"]) == rows.SAMPLE_LIMIT
+    assert len(found.evidence["key_hashes"]) == counts.SAMPLE_LIMIT
     assert found.evidence["sampled"] == "20 keys of 249 rows, at most 20"
     assert re.search(r"249 rows changed .*\(sampled, 249 rows in all\)", found.message)
 
@@ -119,7 +118,9 @@ def test_counts_rows_and_recent_rows_speak_of_one_snapshot(lab: Lab) -> None:
 
 def test_one_scan_serves_every_question_about_a_table(lab: Lab, monkeypatch) -> None:
     scanned = []
-    monkeypatch.setattr(comparing, "scan", lambda *asked: scanned.append(1) or rows.scan(*asked))
+    monkeypatch.setattr(
+        comparing, "scan_table", lambda *asked: scanned.append(1) or scanner.scan_table(*asked)
+    )
     table = lab.table("core.ledger")
     with lab.comparer() as comparer:
         for ask in (comparer.rows, comparer.recent, comparer.counts, comparer.rows):

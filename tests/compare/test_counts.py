@@ -7,16 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgcutover.compare.differences import counts as module
-from pgcutover.compare.differences.counts import SAMPLE_LIMIT, Rows, Suspect, Tally, judge, unpacked
-from pgcutover.compare.scan.key_domain import Cell
+from pgcutover.compare.differences.counts import (
+    SAMPLE_LIMIT,
+    DifferenceCounts,
+    RowHashes,
+    SuspectKey,
+    count_differences,
+    unpack_hashes,
+)
+from pgcutover.compare.plan.key_domain import KeyRange
 
 int8 = st.integers(-(2**63), 2**63 - 1)
 rows = st.lists(st.tuples(st.integers(1, 4), st.integers(7, 9)), max_size=12)
 
 
 def counted(source, target, **more):
-    result = Tally()
-    judge(result, Rows(Counter(source), Counter(target)), **more)
+    result = DifferenceCounts()
+    count_differences(result, RowHashes(Counter(source), Counter(target)), **more)
     return result
 
 
@@ -53,9 +60,9 @@ def test_samples_are_capped_and_counts_are_not(monkeypatch):
 
 
 def test_suspects_remember_where_to_find_them():
-    cell = Cell(0, 255)
-    found = counted([(n, 7) for n in range(5)], [], cell=cell)
-    assert found.suspects == [Suspect(n, cell) for n in range(5)]
+    key_range = KeyRange(0, 255)
+    found = counted([(n, 7) for n in range(5)], [], key_range=key_range)
+    assert found.suspects == [SuspectKey(n, key_range) for n in range(5)]
 
 
 few = st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])
@@ -71,11 +78,11 @@ def test_packed_pairs_are_judged_as_the_rows_that_they_are(common, others, chanc
     """What is alike is left out, without changing any count, even that of repeated keys."""
     source, target = common + others[::2], common + others[1::2]
     chance.shuffle(target)
-    whole, unpacked_only = Tally(), Tally()
-    judge(whole, Rows(Counter(source), Counter(target)))
-    judge(unpacked_only, unpacked(packed(source), packed(target)))
-    assert unpacked_only == whole
+    whole, unpack_hashes_only = DifferenceCounts(), DifferenceCounts()
+    count_differences(whole, RowHashes(Counter(source), Counter(target)))
+    count_differences(unpack_hashes_only, unpack_hashes(packed(source), packed(target)))
+    assert unpack_hashes_only == whole
 
 
 def test_a_cell_without_rows_has_no_pairs():
-    assert unpacked(None, None) == Rows(Counter(), Counter(), [], are_single=True)
+    assert unpack_hashes(None, None) == RowHashes(Counter(), Counter(), [], are_single=True)

@@ -9,7 +9,7 @@ import pytest
 from compare.lab import Lab, laboratory, run
 from support.servers import Pair, drop_database
 
-from pgcutover.compare import rows
+from pgcutover.compare.scan import scanner
 from pgcutover.errors import UnreadableError
 
 PAGE_BYTES = 8192
@@ -58,7 +58,7 @@ def _spoil(server: str, original: str, copy: str) -> None:
 
 
 def test_a_corrupt_index_is_unknown_and_the_next_table_is_judged(damaged: Lab, monkeypatch) -> None:
-    monkeypatch.setattr(rows, "SMALL_ROWS", 50)
+    monkeypatch.setattr(scanner, "SMALL_ROWS", 50)
     with damaged.comparer() as comparer:
         with pytest.raises(UnreadableError, match=r"core\.big: the target could not be read.*XX"):
             comparer.rows(damaged.table("core.big"))

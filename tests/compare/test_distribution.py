@@ -3,8 +3,8 @@
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.compare import rows
 from pgcutover.compare.differences.distribution import AT_THE_END, IN_ONE_PIECE, SCATTERED
+from pgcutover.compare.scan import scanner
 
 KEYS = {
     "int8": "i * 10",
@@ -31,7 +31,7 @@ def big(lab: Lab, kind: str) -> None:
 @pytest.mark.parametrize("small_rows", [50, 50_000], ids=["ranges", "heap"])
 @pytest.mark.parametrize("kind", KEYS)
 def test_how_rows_lie_is_told(own_lab: Lab, monkeypatch, kind, small_rows) -> None:
-    monkeypatch.setattr(rows, "SMALL_ROWS", small_rows)
+    monkeypatch.setattr(scanner, "SMALL_ROWS", small_rows)
     big(own_lab, kind)
     for lie, where in WHERE.items():
         run(own_lab.target, f"create table kept as select * from core.big where {where}")

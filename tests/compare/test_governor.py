@@ -10,11 +10,12 @@ from compare.lab import Lab, run
 
 from pgcutover.compare.throttle import governor as governing
 from pgcutover.compare.throttle.governor import Governor
-from pgcutover.compare.throttle.server_load import Limits, Pressure, excess, measure
+from pgcutover.compare.throttle.server_load import LoadLimits, LoadSample, exceeded, sample
 from pgcutover.connect import open_watch
 from pgcutover.errors import UnreadableError
 
-QUIET = Pressure(0, 0, None, None, None)
+QUIET = LoadSample(0, 0, None, None, None)
+NINE = LoadSample(0, 9, None, None, None)
 
 
 @contextmanager
@@ -37,9 +38,9 @@ def another(dsn: str, statement: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def look(databases) -> Iterator[Callable[[], Pressure]]:
+def look(databases) -> Iterator[Callable[[], LoadSample]]:
     with open_watch(databases.source) as session:
-        yield lambda: measure(session)
+        yield lambda: sample(session)
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def test_what_a_role_may_not_see_is_not_taken_for_nothing(databases) -> None:
     try:
         dsn = psycopg.conninfo.make_conninfo(databases.source, user="watcher", password="watcher")
         with open_watch(dsn) as session, another(databases.source, "select pg_sleep(0.1)"):
-            found = measure(session)
+            found = sample(session)
             assert found.active_sessions is None
             assert found.transactions > 0
     finally:
@@ -96,34 +97,46 @@ def test_an_old_snapshot_and_retained_wal_are_seen(databases, look) -> None:
 @pytest.mark.parametrize(
     ("pressure", "limits", "says"),
     [
-        (QUIET, Limits(1, 1, 1, 1, 1), ""),
-        (Pressure(0, 9, 9, 9, 9), Limits(), ""),
-        (Pressure(0, 9, None, None, None), Limits(active_sessions=9), ""),
-        (Pressure(0, 9, None, None, None), Limits(active_sessions=8), "9 active sessions, limit 8"),
-        (Pressure(0, 0, 11, None, None), Limits(xmin_age_transactions=10), "11 transactions old"),
-        (Pressure(0, 0, 0, 41.2, None), Limits(replica_lag_seconds=30), "lag of 41 s, limit 30 s"),
-        (Pressure(0, 0, 0, 0, 2048.0), Limits(retained_wal_mb=1024), "2048 MB of WAL"),
+        (QUIET, LoadLimits(1, 1, 1, 1, 1), ""),
+        (LoadSample(0, 9, 9, 9, 9), LoadLimits(), ""),
+        (NINE, LoadLimits(active_sessions=9), ""),
+        (
+            LoadSample(0, 9, None, None, None),
+            LoadLimits(active_sessions=8),
+            "9 active sessions, limit 8",
+        ),
+        (
+            LoadSample(0, 0, 11, None, None),
+            LoadLimits(xmin_age_transactions=10),
+            "11 transactions",
+        ),
+        (
+            LoadSample(0, 0, 0, 41.2, None),
+            LoadLimits(replica_lag_seconds=30),
+            "41 s, limit 30 s",
+        ),
+        (LoadSample(0, 0, 0, 0, 2048.0), LoadLimits(retained_wal_mb=1024), "2048 MB of WAL"),
     ],
 )
 def test_what_is_too_much_is_named(pressure, limits, says) -> None:
-    assert says in excess(pressure, limits)
-    assert bool(says) == bool(excess(pressure, limits))
+    assert says in exceeded(pressure, limits)
+    assert bool(says) == bool(exceeded(pressure, limits))
 
 
-def governor(dsn: str, limits: Limits, patience: float = 0.0, say=lambda _: None) -> Governor:
+def governor(dsn: str, limits: LoadLimits, patience: float = 0.0, say=lambda _: None) -> Governor:
     return Governor("source", lambda: open_watch(dsn), limits, patience, say)
 
 
 def ask_often(governed: Governor, dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True, application_name="pgcutover") as session:
         for _ in range(12):
-            governed.rest()
-            with governed.asking():
+            governed.sleep_off()
+            with governed.throttled():
                 session.execute("select pg_sleep(0.02)")
 
 
 def test_only_a_server_with_other_work_is_spared(databases) -> None:
-    governed = governor(databases.source, Limits(load=0.5))
+    governed = governor(databases.source, LoadLimits(load=0.5))
     ask_often(governed, databases.source)
     assert not governed.is_busy
     assert governed.held_back_seconds == 0
@@ -148,9 +161,9 @@ def test_work_that_is_seen_at_first_is_not_forgotten_at_the_next_look(databases)
     seen = []
     try:
         for _ in range(10):
-            governed = governor(databases.source, Limits(load=0.5))
-            governed.rest()
-            seen.append(governed.must_yield)
+            governed = governor(databases.source, LoadLimits(load=0.5))
+            governed.sleep_off()
+            seen.append(governed.is_throttled)
             governed.close()
     finally:
         end.set()
@@ -159,7 +172,7 @@ def test_work_that_is_seen_at_first_is_not_forgotten_at_the_next_look(databases)
 
 
 def test_a_server_is_idle_after_several_quiet_looks_and_not_before(databases) -> None:
-    governed = governor(databases.source, Limits(load=0.5))
+    governed = governor(databases.source, LoadLimits(load=0.5))
     with another(databases.source, "select pg_sleep(0.01)"):
         while not governed.is_busy:
             governed.pause()
@@ -173,7 +186,7 @@ def test_a_server_is_idle_after_several_quiet_looks_and_not_before(databases) ->
 
 
 def test_a_lost_open_side_the_governor_is_replaced(databases) -> None:
-    governed = governor(databases.source, Limits(load=0.5))
+    governed = governor(databases.source, LoadLimits(load=0.5))
     ask_often(governed, databases.source)
     run(
         databases.source,
@@ -192,8 +205,8 @@ def test_short_transactions_of_others_are_noticed_though_none_is_ever_seen_activ
     monkeypatch.setattr(governing, "LOOK_SECONDS", 1.0)
     try:
         dsn = psycopg.conninfo.make_conninfo(databases.source, user="watcher", password="watcher")
-        governed = governor(dsn, Limits(load=0.5))
-        with another(databases.source, "select 1"), governed.asking():
+        governed = governor(dsn, LoadLimits(load=0.5))
+        with another(databases.source, "select 1"), governed.throttled():
             assert governed.is_busy  # before the first question, so that it is short already
         governed.close()
     finally:
@@ -210,14 +223,14 @@ def test_reading_goes_on_when_the_pressure_is_gone(databases) -> None:
         said.append(reason)
         hog.close()
 
-    governed = governor(databases.source, Limits(xmin_age_transactions=1), 60.0, relieve)
+    governed = governor(databases.source, LoadLimits(xmin_age_transactions=1), 60.0, relieve)
     hog_sees = hog.execute("select 1").fetchone()
     assert hog_sees == (1,)
     run(databases.source, "create table u ()", "create table w ()")
     with psycopg.connect(databases.source, autocommit=True) as others:
         for n in range(5):
             others.execute(f"create table x{n} ()".encode())
-    governed.rest()
+    governed.sleep_off()
     assert governed.pauses == 1
     assert "limit 1" in said[0]
     governed.close()
@@ -229,9 +242,9 @@ def test_patience_ends_with_the_reason(databases) -> None:
         with psycopg.connect(databases.source, autocommit=True) as others:
             for n in range(5):
                 others.execute(f"create table x{n} ()".encode())
-        governed = governor(databases.source, Limits(xmin_age_transactions=1))
+        governed = governor(databases.source, LoadLimits(xmin_age_transactions=1))
         with pytest.raises(UnreadableError, match=r"under pressure .*limit 1; run again"):
-            governed.rest()
+            governed.sleep_off()
         governed.close()
 
 
@@ -241,7 +254,7 @@ def test_a_table_is_compared_all_the_same_and_says_how_long_it_was_held_back(
     names = ("core.kv", "core.customers", "core.ledger", "core.accounts") * 5
     with (
         another(own_lab.source, "select count(*) from generate_series(1, 20000)"),
-        own_lab.comparer(source_limits=Limits(load=0.01)) as comparer,
+        own_lab.comparer(source_limits=LoadLimits(load=0.01)) as comparer,
     ):
         diffs = [comparer.rows(own_lab.table(name)) for name in names]
     assert not any(diffs)
@@ -254,7 +267,7 @@ def test_a_server_under_pressure_makes_the_answer_unknown(own_lab: Lab) -> None:
         with psycopg.connect(own_lab.source, autocommit=True) as others:
             for n in range(5):
                 others.execute(f"create table x{n} ()".encode())
-        limits = Limits(xmin_age_transactions=1)
+        limits = LoadLimits(xmin_age_transactions=1)
         with (
             own_lab.comparer(source_limits=limits, pause_seconds=0.0) as comparer,
             pytest.raises(UnreadableError, match=r"the source has been under pressure"),

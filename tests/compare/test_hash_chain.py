@@ -12,8 +12,8 @@ from pgcutover.compare.hashing.calibration import ROW
 from pgcutover.compare.hashing.encode import encode_column
 from pgcutover.compare.hashing.hash_chain import sentinels_from
 from pgcutover.compare.hashing.row_hash import SideHash, build_side_hash, seeds_from
-from pgcutover.compare.hashing.row_text import SideTable
-from pgcutover.compare.plan.table_stats import read_facts
+from pgcutover.compare.hashing.row_text import ComparedTable
+from pgcutover.compare.plan.table_stats import read_stats
 from pgcutover.mapping import RelationName
 
 AGREED = ("text", "uuid", "bool", "int2", "int4", "int8", "float4", "float8", "numeric", "bytea")
@@ -32,12 +32,12 @@ VALUES = {
 
 def hashes(connection: psycopg.Connection, columns: tuple[str, ...]) -> SideHash:
     """How the rows of `combined` are hashed."""
-    facts = read_facts(connection, RelationName("public", "combined"), columns[:1])
+    facts = read_stats(connection, RelationName("public", "combined"), columns[:1])
     assert facts is not None
     codes = {
         c: encode_column(c, facts.types[c], facts.types[c], AGREED, convert=False) for c in columns
     }
-    table = SideTable(RelationName("public", "combined"), columns, columns[:1])
+    table = ComparedTable(RelationName("public", "combined"), columns, columns[:1])
     return build_side_hash(table, codes, ROW, seeds_from("salt", "combined"), {})
 
 

@@ -12,7 +12,7 @@ from pgcutover.compare import Comparer
 from pgcutover.compare.scan import bucket_scan, heap_segments
 from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.compare.throttle import governor
-from pgcutover.compare.throttle.server_load import Limits, measure
+from pgcutover.compare.throttle.server_load import LoadLimits, sample
 from pgcutover.connect import open_watch
 from pgcutover.diff import Diff
 
@@ -165,9 +165,9 @@ def test_a_snapshot_that_is_young_on_an_idle_server_is_kept(roomy: Lab) -> None:
 def test_a_busy_server_rests_between_two_stretches(roomy: Lab, monkeypatch) -> None:
     monkeypatch.setattr(governor, "LOOK_SECONDS", 0.05)
     with another(roomy.source, "select pg_sleep(0.2)"), open_watch(roomy.source) as watch:
-        while not measure(watch).active_sessions:
+        while not sample(watch).active_sessions:
             pass
-        _, diff = compared(roomy, source_limits=Limits(load=0.1))
+        _, diff = compared(roomy, source_limits=LoadLimits(load=0.1))
     assert not diff
     assert diff.facts["snapshots"] > 2
     assert diff.facts["held_back_seconds"] > 0

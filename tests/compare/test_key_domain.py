@@ -6,69 +6,70 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgcutover.compare.scan.key_domain import GRIDS, Cell, Chunk, RangePlanner
+from pgcutover.compare.plan.key_domain import KEY_DOMAINS, KeyRange
+from pgcutover.compare.scan.chunk_planner import Chunk, ChunkPlanner
 
-names = st.sampled_from(sorted(GRIDS))
+names = st.sampled_from(sorted(KEY_DOMAINS))
 
 
 @st.composite
 def planners(draw, finished=()):
-    grid = GRIDS[draw(names)]
-    low = draw(st.integers(grid.lowest, grid.highest))
-    high = min(grid.highest, low + draw(st.integers(0, 100_000)))
-    return RangePlanner(grid, (low, high), draw(st.integers(0, 10**7)), 1.0, finished)
+    domain = KEY_DOMAINS[draw(names)]
+    low = draw(st.integers(domain.lowest, domain.highest))
+    high = min(domain.highest, low + draw(st.integers(0, 100_000)))
+    return ChunkPlanner(domain, (low, high), draw(st.integers(0, 10**7)), 1.0, finished)
 
 
-def covered(cells):
-    """Whether the cells follow on each other from the type's least value to its greatest."""
-    ends = [(c.first, c.last) for c in cells]
+def covered(ranges):
+    """Return whether the ranges are adjacent, from the type's least to its greatest value."""
+    ends = [(c.first, c.last) for c in ranges]
     joined = all(b[0] == a[1] + 1 for a, b in pairwise(ends))
     return ends[0][0] is None and ends[-1][1] is None and joined
 
 
 def test_a_shorter_time_shortens_the_very_next_chunk():
-    planner = RangePlanner(GRIDS["int4"], (0, 10**9), 10**9, 1.0)
+    planner = ChunkPlanner(KEY_DOMAINS["int4"], (0, 10**9), 10**9, 1.0)
     for _ in range(9):
         chunk = planner.next()
-        planner.learn(chunk, len(chunk.cells) * 256, len(chunk.cells) / 1000)
-    assert len(planner.next().cells) == 1000
-    planner.aim(0.1)
-    assert len(planner.next().cells) == 100
-    planner.aim(1.0)
-    assert len(planner.next().cells) == 100
+        planner.learn(chunk, len(chunk.ranges) * 256, len(chunk.ranges) / 1000)
+    assert len(planner.next().ranges) == 1000
+    planner.set_target_seconds(0.1)
+    assert len(planner.next().ranges) == 100
+    planner.set_target_seconds(1.0)
+    assert len(planner.next().ranges) == 100
 
 
 @given(planners(), st.data())
-def test_every_key_lies_in_exactly_one_cell(planner, data):
-    cells = []
+def test_every_key_lies_in_exactly_one_range(planner, data):
+    ranges = []
     for _ in range(2000):
         if (chunk := planner.next()) is None:
             break
-        cells += chunk.cells
+        ranges += chunk.ranges
         rows = data.draw(st.integers(0, 10**6))
         planner.learn(chunk, rows, data.draw(st.floats(0, 5)))
         if not rows and planner.cursor is not None:
-            planner.jump(planner.cursor + data.draw(st.integers(0, 10_000)))
+            planner.skip_to(planner.cursor + data.draw(st.integers(0, 10_000)))
     else:
-        return  # a very dense table: too many cells to walk in a test
-    assert covered(cells)
+        return  # a very dense table: too many ranges to walk in a test
+    assert covered(ranges)
 
 
 @given(st.integers(1, 50), st.sets(st.integers(1, 40), max_size=6))
 def test_finished_chunks_are_left_out_and_nothing_else(width, numbers):
-    finished = [Cell(n * width, (n + 1) * width - 1) for n in sorted(numbers)]
-    planner = RangePlanner(GRIDS["int4"], (0, 45 * width), 100, 1.0, finished)
-    cells = list(finished)
+    finished = [KeyRange(n * width, (n + 1) * width - 1) for n in sorted(numbers)]
+    planner = ChunkPlanner(KEY_DOMAINS["int4"], (0, 45 * width), 100, 1.0, finished)
+    ranges = list(finished)
     while (chunk := planner.next()) is not None:
-        cells += chunk.cells
-    cells.sort(key=lambda c: -1 if c.first is None else c.first)
-    assert covered(cells)
+        ranges += chunk.ranges
+    ranges.sort(key=lambda c: -1 if c.first is None else c.first)
+    assert covered(ranges)
 
 
 @given(st.integers(-50, 50), st.integers(1, 40), st.integers(1, 5))
 def test_halves_are_the_whole(first, width, count):
-    cells = tuple(Cell(first + n * width, first + (n + 1) * width - 1) for n in range(count))
-    chunk = Chunk(cells, width)
+    ranges = tuple(KeyRange(first + n * width, first + (n + 1) * width - 1) for n in range(count))
+    chunk = Chunk(ranges, width)
     halves = chunk.halves()
     assert bool(halves) == (count > 1 or width > 1)
     if halves:
@@ -78,12 +79,12 @@ def test_halves_are_the_whole(first, width, count):
 
 
 @given(names, st.data())
-def test_a_position_survives_its_text(name, data):
-    grid = GRIDS[name]
-    position = data.draw(st.integers(grid.lowest, grid.highest))
-    assert grid.position(grid.text(position)) == position
+def test_a_ordinal_survives_its_text(name, data):
+    domain = KEY_DOMAINS[name]
+    ordinal = data.draw(st.integers(domain.lowest, domain.highest))
+    assert domain.ordinal(domain.text(ordinal)) == ordinal
 
 
 @pytest.mark.parametrize("text", ["infinity", "-infinity", "0044-03-15 00:00:00 BC"])
-def test_times_outside_the_calendar_have_no_position(text):
-    assert GRIDS["timestamptz"].position(text) is None
+def test_times_outside_the_calendar_have_no_ordinal(text):
+    assert KEY_DOMAINS["timestamptz"].ordinal(text) is None

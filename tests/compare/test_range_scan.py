@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.compare import rows
-from pgcutover.compare.scan import bucket_scan, heap_segments, range_scan
+from pgcutover.compare.scan import bucket_scan, drill_down, heap_segments, range_scan, scanner
 from pgcutover.diff import Diff
 
 KEYS = {
@@ -22,7 +21,7 @@ KEYS = {
 
 @pytest.fixture(autouse=True)
 def every_table_is_large(monkeypatch) -> None:
-    monkeypatch.setattr(rows, "SMALL_ROWS", 50)
+    monkeypatch.setattr(scanner, "SMALL_ROWS", 50)
 
 
 def both(lab: Lab, *statements: str) -> None:
@@ -112,8 +111,7 @@ def test_an_empty_target_misses_every_row(big: Lab) -> None:
 
 
 def test_a_cell_too_full_to_fetch_is_compared_by_buckets(own_lab: Lab, monkeypatch) -> None:
-    monkeypatch.setattr(range_scan, "DENSE_ROWS", 100)
-    monkeypatch.setattr(rows, "DENSE_ROWS", 100)
+    monkeypatch.setattr(drill_down, "DENSE_ROWS", 100)
     both(
         own_lab,
         "create table SCHEMA.big (k int, m int, v text, primary key (k, m))",
@@ -129,7 +127,7 @@ def test_a_cell_too_full_to_fetch_is_compared_by_buckets(own_lab: Lab, monkeypat
 def test_a_chunk_that_takes_too_long_is_cut_in_two(big: Lab, monkeypatch) -> None:
     # 3,000 rows of 20 kB each are hashed in about 100 ms a side, a chunk may take 4 ms
     both(big, "update SCHEMA.big set v = repeat(v, 4000)")
-    monkeypatch.setattr(range_scan, "_SPARE", 0.0)
+    monkeypatch.setattr(range_scan, "_PATIENCE", 0.0)
     monkeypatch.setattr(range_scan, "_LEAST_SECONDS", 0.004)
     run(big.target, "update core.big set n = 0 where k = 1234")
     (found,) = asked(big).findings()
@@ -139,7 +137,7 @@ def test_a_chunk_that_takes_too_long_is_cut_in_two(big: Lab, monkeypatch) -> Non
 def test_limits_of_a_chunk_end_with_it(big: Lab) -> None:
     with big.comparer(statement_timeout_seconds=77) as comparer:
         assert not comparer.rows(big.table("core.big"))
-        for session in (comparer._source, comparer._target):
+        for session in comparer._sessions:
             found = session.open[0].execute(
                 "select current_setting('statement_timeout'), current_setting('enable_seqscan')"
             )

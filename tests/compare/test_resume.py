@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from compare.lab import SALT, Lab, run
 
-from pgcutover.compare import CompareOptions, Comparer, rows
-from pgcutover.compare.scan import key_domain
+from pgcutover.compare import CompareOptions, Comparer
+from pgcutover.compare.scan import chunk_planner, scanner
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.diff import Diff
 
@@ -19,8 +19,8 @@ ROWS = 20_000
 
 @pytest.fixture
 def big(own_lab: Lab, monkeypatch) -> Lab:
-    monkeypatch.setattr(rows, "SMALL_ROWS", 50)
-    monkeypatch.setattr(key_domain, "FIRST_CELLS", 8)
+    monkeypatch.setattr(scanner, "SMALL_ROWS", 50)
+    monkeypatch.setattr(chunk_planner, "FIRST_RANGES", 8)
     for dsn, schema in ((own_lab.source, "app"), (own_lab.target, "core")):
         run(
             dsn,
@@ -114,10 +114,10 @@ CHILD = """
 import os, sys
 from pathlib import Path
 from pgcutover.catalog.manifest import Manifest
-from pgcutover.compare import Comparer, CompareOptions, rows
-from pgcutover.compare.scan import key_domain
+from pgcutover.compare import Comparer, CompareOptions
+from pgcutover.compare.scan import chunk_planner, scanner
 from pgcutover.compare.scan.checkpoints import Checkpoints
-rows.SMALL_ROWS, key_domain.FIRST_CELLS = 50, 8
+scanner.SMALL_ROWS, chunk_planner.FIRST_RANGES = 50, 8
 def progress(table, done, expected, state, note=""):
     print(done, flush=True)
     if done > 3000:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from pgcutover.compare.hashing.row_text import SideTable, digest_of, text_of
+from pgcutover.compare.hashing.row_text import ComparedTable, digest_of, text_of
 from pgcutover.connect import open_session
 from pgcutover.mapping import RelationName
 
@@ -62,7 +62,7 @@ def test_a_cast_that_a_user_made_is_not_asked(fresh_database):
             insert into pairs values (row('a', 'b'), 'x'), (row('a', 'c'), 'x')"""
         )
     with open_session(dsn) as connection:
-        table = SideTable(RelationName("public", "pairs"), ("r", "k"), ())
+        table = ComparedTable(RelationName("public", "pairs"), ("r", "k"), ())
         query = sql.SQL("select count(distinct {}) from {} r").format(
             text_of(table.columns), table.relation
         )

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from compare.lab import Lab, run
 
-from pgcutover.compare.scan.sessions import SideSession, saying
+from pgcutover.compare.scan.sessions import SideSession, unreadable_on_error
 from pgcutover.connect import PINNED, open_session, verify_pinned
 from pgcutover.errors import ServerError, UnreadableError
-from pgcutover.sides import both
+from pgcutover.sides import fetch_both
 
 
 def terminate(dsn: str) -> int:
@@ -30,14 +30,24 @@ def test_a_lost_session_is_replaced_for_the_next_table(own_lab: Lab, side: str) 
 
 
 def test_a_session_lost_within_a_table_is_unknown_and_asking_again_works(lab: Lab) -> None:
+    run(lab.target, "delete from core.ledger where id = 399")
+    with lab.comparer() as comparer:
+        table = lab.table("core.ledger")
+        assert comparer.counts(table)
+        terminate(lab.target)
+        with pytest.raises(UnreadableError, match=r"^core.ledger: the target could not be read"):
+            comparer.recent(table)
+        assert comparer.recent(table)
+
+
+def test_a_session_lost_after_the_scan_costs_no_result_of_it(lab: Lab) -> None:
     run(lab.target, "update core.kv set v = 'x' where k = 'key-1'")
     with lab.comparer() as comparer:
         table = lab.table("core.kv")
         assert not comparer.counts(table)
         terminate(lab.target)
-        with pytest.raises(UnreadableError, match=r"^core.kv: the target could not be read"):
-            comparer.rows(table)
-        assert comparer.rows(table)
+        (found,) = comparer.rows(table).findings()
+    assert found.evidence["columns"].keys() == {"v"}
 
 
 def test_a_server_that_is_gone_is_unknown(lab: Lab) -> None:
@@ -65,13 +75,13 @@ def test_a_statement_that_takes_too_long_is_unknown_and_the_next_table_is_judged
 
 def test_the_first_error_cancels_the_other_side(pair) -> None:
     def ask(connection: psycopg.Connection, query: str) -> object:
-        with saying("side", "table"):
+        with unreadable_on_error("side", "table"):
             return connection.execute(query).fetchone()
 
     started = time.monotonic()
     with open_session(pair.source.dsn()) as one, open_session(pair.target.dsn()) as other:
         with pytest.raises(UnreadableError, match="DivisionByZero"):
-            both(
+            fetch_both(
                 lambda: ask(one, "select 1 / 0"),
                 lambda: ask(other, "select pg_sleep(60)"),
                 (one, other),

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from psycopg import sql
 from support.servers import Pair
 
-from pgcutover.compare import rows
 from pgcutover.compare.hashing.tolerance_bins import bin_text, is_within
 from pgcutover.compare.plan.table_stats import BaseType
+from pgcutover.compare.scan import scanner
 from pgcutover.config import Tolerance
 from pgcutover.diff import Diff
 from pgcutover.errors import ConfigError
@@ -98,7 +98,7 @@ def test_a_value_may_differ_as_far_as_was_declared_and_no_further(
 def test_what_is_tolerated_in_one_column_hides_nothing_beside_it(
     own_lab: Lab, monkeypatch, small_rows
 ) -> None:
-    monkeypatch.setattr(rows, "SMALL_ROWS", small_rows)
+    monkeypatch.setattr(scanner, "SMALL_ROWS", small_rows)
     made(own_lab, "float8")
     run(own_lab.source, "update app.measured set v = k / 3.0")
     # every value drifts, so that some lie beyond the edge of their bin

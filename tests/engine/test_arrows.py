@@ -1,6 +1,7 @@
 """Imports point one way, as docs/architecture.md says."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,51 @@ def offenders(root: Path, folder: str, forbidden: tuple[str, ...]) -> list[str]:
 def test_no_import_points_back(pytestconfig, folder, forbidden, allowed):
     found = offenders(pytestconfig.rootpath, folder, forbidden)
     assert [f for f in found if not (allowed and f"/{allowed}" in f)] == []
+
+
+# bottom to top: a module imports from its own layer and from those before it
+COMPARE_LAYERS = (
+    ("throttle", "scan.sessions", "plan.table_stats"),
+    ("hashing",),
+    ("plan", "orphans"),
+    ("differences",),
+    ("scan",),
+    ("live",),
+    ("options",),
+    ("",),
+)
+
+
+def layer(module: str) -> int:
+    """Return the layer of a module of compare/: that of its longest prefix."""
+    parts = module.removeprefix("pgcutover.compare").lstrip(".").split(".")
+    prefixes = [".".join(parts[:n]) for n in range(len(parts), -1, -1)]
+    return next(n for p in prefixes for n, names in enumerate(COMPARE_LAYERS) if p in names)
+
+
+def test_no_module_of_compare_imports_from_a_higher_layer(pytestconfig):
+    root = pytestconfig.rootpath / "src" / "pgcutover" / "compare"
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        module = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix("__init__")
+        used = [n for n in imported(path) if n.startswith("pgcutover.compare.")]
+        found += [f"{module} imports {n}" for n in used if layer(n) > layer(module)]
+    assert found == []
+
+
+def test_modules_of_compare_import_each_other_in_one_direction(pytestconfig):
+    root = pytestconfig.rootpath / "src"
+    modules = {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (root / "pgcutover" / "compare").rglob("*.py")
+    }
+    graph = {name: imported(path) & modules.keys() - {name} for name, path in modules.items()}
+    graph = {
+        # "from package import module" needs the module, not what the package's own file imports
+        name: {u for u in used if not any(v.startswith(f"{u}.") for v in used)}
+        for name, used in graph.items()
+    }
+    assert [*TopologicalSorter(graph).static_order()]
 
 
 def test_the_rule_can_fail(tmp_path):

@@ -14,7 +14,7 @@ from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import ServerFacts, server_facts
 from pgcutover.errors import ConfigError
 from pgcutover.mapping import MappedTable, MappingRules, RelationName
-from pgcutover.sides import both
+from pgcutover.sides import fetch_both
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -165,7 +165,7 @@ def read_manifest(
     recent_columns: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Both catalogs, each in its session's snapshot; ConfigError where no table is in scope."""
-    of_source, of_target = both(
+    of_source, of_target = fetch_both(
         lambda: read_side(source, "source"), lambda: read_side(target, "target"), (source, target)
     )
     tables = _resolve(rules, of_source)

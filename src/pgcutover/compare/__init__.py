@@ -1,6 +1,6 @@
-"""Comparing rows, orphans and indexes of a source and a target."""
+"""Compares the rows and foreign keys of a source and a target."""
 
-from pgcutover.compare.comparer import CompareOptions, Comparer
-from pgcutover.compare.plan.spec import TableOptions
+from pgcutover.compare.comparer import Comparer
+from pgcutover.compare.options import CompareOptions, TableOptions
 
 __all__ = ["CompareOptions", "Comparer", "TableOptions"]

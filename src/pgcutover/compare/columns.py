@@ -1,6 +1,6 @@
 """Comparing which tables and columns there are, how columns are typed, who may read. Pure."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pgcutover.catalog import Manifest
@@ -58,46 +58,6 @@ def scope_diff(manifest: Manifest) -> Diff:
         if r.name.schema in schemas and r.name not in explained and _is_stray(manifest, r.name)
     ]
     return Diff("*", tuple(problems), {"tables": len(manifest.tables)})
-
-
-def readable_diff(manifest: Manifest, table: MappedTable, excluded: Collection[str]) -> Diff:
-    """Nothing where the gate's roles may read the table; else UnreadableError says what to grant.
-
-    Columns that are not compared, on the target called `excluded`, need not be readable.
-    """
-    left_out = {s for s, t in table.columns if t in excluded} | set(table.removed_columns)
-    source = manifest.source_catalog.relation(table.source)
-    _refuse_unreadable(table, "source", table.source, source, left_out)
-    target = manifest.target_catalog.relation(table.target)
-    _refuse_unreadable(table, "target", table.target, target, excluded)
-    return Diff(str(table), (), {"columns": len(table.columns)})
-
-
-def _refuse_unreadable(
-    table: MappedTable,
-    side: str,
-    name: RelationName,
-    relation: Relation | None,
-    left_out: Collection[str],
-) -> None:
-    if relation is None:
-        raise UnreadableError(f"{table}: the {side} has no table {name}; see SCHEMA-COLUMNS")
-    if not relation.reachable:
-        raise UnreadableError(
-            f"{table}: the {side}'s role may not look into schema {name.schema}; "
-            f"grant usage on schema {name.schema}"
-        )
-    hidden = [c.name for c in relation.columns if not (c.readable or c.name in left_out)]
-    if hidden:
-        raise UnreadableError(
-            f"{table}: the {side}'s role may not read {name} ({', '.join(hidden)}); "
-            f"grant select on {name}"
-        )
-    if relation.filtered:
-        raise UnreadableError(
-            f"{table}: row-level security hides rows of {name} from the {side}'s role; "
-            "give that role bypassrls"
-        )
 
 
 def _table_problems(

@@ -1,8 +1,6 @@
-"""The comparing engine: one method a question, one scan shared by the questions of one table."""
+"""Compares the data of a source and a target; the checks of one table share one scan."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from psycopg import sql
@@ -10,56 +8,42 @@ from psycopg import sql
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.compare import columns, declared, structure
+from pgcutover.compare.differences.report import Evidence, count_diff, fetch_evidence, row_diff
+from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.hashing.calibration import SHA256, Calibration, calibrate
-from pgcutover.compare.live.fence import Fence
+from pgcutover.compare.live.recheck import recheck_scan
+from pgcutover.compare.options import CompareOptions, TableOptions
 from pgcutover.compare.orphans import orphan_diff
-from pgcutover.compare.plan.model import EVERYTHING, Question
-from pgcutover.compare.plan.planner import Scope, prepared
-from pgcutover.compare.plan.spec import TableOptions, dropped_columns, sides
-from pgcutover.compare.rows import Reading, Scan, refuse_moving, row_diff, scan, settled
-from pgcutover.compare.scan.checkpoints import Checkpoints
-from pgcutover.compare.scan.chunk_log import fingerprint, untold
-from pgcutover.compare.scan.sessions import Connection, SideSession, saying
+from pgcutover.compare.plan.model import ALL_ROWS, TableComparison
+from pgcutover.compare.plan.planner import Scope, plan_comparison
+from pgcutover.compare.plan.recent_window import fetch_recent_window
+from pgcutover.compare.plan.spec import dropped_columns, resolve_tables
+from pgcutover.compare.scan.chunk_log import fingerprint
+from pgcutover.compare.scan.scan_cache import ScanCache
+from pgcutover.compare.scan.scanner import ScanSettings, scan_table
+from pgcutover.compare.scan.sessions import SideSession, unreadable_on_error
 from pgcutover.compare.throttle.governor import Governor
-from pgcutover.compare.throttle.server_load import Limits
+from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.connect import open_watch
-from pgcutover.diff import Diff, finding
+from pgcutover.diff import Diff
 from pgcutover.errors import UnreadableError
-from pgcutover.mapping import MappedTable, RelationName
-from pgcutover.progress import Progress, State
-from pgcutover.readiness.tls import tls_problem
-from pgcutover.verdict import Finding
+from pgcutover.mapping import MappedTable
+from pgcutover.progress import State
+from pgcutover.sides import Sides
 
-SETTLE_TRIES = 5
+RECHECK_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class CompareOptions:
-    """How to compare; `fence` tells when a mover has caught up, None where nothing moves.
+class _Checked:
+    """A table's scan after its rechecks, and the evidence for its report."""
 
-    `tables` is keyed by the name on the target. `digest` is "sha256" where the servers' own hashes
-    must not be relied on.
-    """
-
-    salt: str = field(repr=False)
-    digest: str = "fast"
-    window_hours: float = 24.0
-    fence: Fence | None = None
-    statement_timeout_seconds: float = 0.0
-    connections: int = 1
-    chunk_seconds: float = 1.0
-    snapshot_seconds: float = 900.0
-    source_limits: Limits = field(default_factory=Limits)
-    target_limits: Limits = field(default_factory=Limits)
-    pause_seconds: float = 600.0
-    config_sha256: str = ""
-    checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None, resume=False))
-    progress: Progress = untold
-    tables: Mapping[str, TableOptions] = field(default_factory=dict)
+    scan: ScanResult
+    evidence: Evidence
 
 
 class Comparer:
-    """Answers questions about both sides; every answer is a Diff, every doubt an error.
+    """Compares source and target; returns a Diff, raises UnreadableError if undecidable.
 
     Sessions are opened when first needed and replaced when lost, so that an error about one table
     leaves the others decidable.
@@ -68,60 +52,34 @@ class Comparer:
     def __init__(
         self, source_dsn: str, target_dsn: str, manifest: Manifest, options: CompareOptions
     ) -> None:
-        """Nothing is opened yet."""
-        self._options = options
-        self._held_back_seconds = 0.0
-        self._told: tuple[str, int, int | None] = ("", 0, None)
-        self._source = self._session("source", source_dsn, options.source_limits)
-        self._target = self._session("target", target_dsn, options.target_limits)
-        self._manifest = manifest
-        self._snapshots: tuple[RelationName, Connection, Connection] | None = None
-        self._scanned: Scan | None = None
+        """Open nothing yet."""
+        self._options, self._manifest = options, manifest
+        self._throttled_seconds = 0.0
+        self._last_progress: tuple[str, int, int | None] = ("", 0, None)
+        self._sessions = Sides(
+            self._session("source", source_dsn, options.source_limits),
+            self._session("target", target_dsn, options.target_limits),
+        )
+        self._cache: ScanCache[_Checked] = ScanCache(self._sessions)
         self._calibration: Calibration | None = None
 
-    def _session(self, side: str, dsn: str, limits: Limits) -> SideSession:
+    def _session(self, side: str, dsn: str, limits: LoadLimits) -> SideSession:
         options = self._options
         governor = Governor(
             side,
             lambda: open_watch(dsn),
             limits,
             options.pause_seconds,
-            lambda reason: options.progress(*self._told, "waiting", reason),
+            lambda reason: options.progress(*self._last_progress, "waiting", reason),
         )
         return SideSession(
             side, dsn, options.statement_timeout_seconds, options.connections, governor
         )
 
     def close(self) -> None:
-        """End both sessions."""
-        self._source.close()
-        self._target.close()
-
-    def distinct(self) -> Diff:
-        """Whether the DSNs lead to two databases."""
-        source, target = self._manifest.source, self._manifest.target
-        facts = {"source": source.database, "target": target.database}
-        if not source.is_same_database(target):
-            return Diff("*", (), facts)
-        message = (
-            "source and target are the same database of the same server, or a standby of it; "
-            "correct a DSN"
-        )
-        return Diff("*", (finding("*", "same database", message),), facts)
-
-    def tls(self) -> Diff:
-        """Whether both sides are reached over TLS whose certificate and host name are verified."""
-        self._forget()
-        problems: list[Finding] = []
-        for session in (self._source, self._target):
-            with saying(session.side, "TLS"):
-                problems += tls_problem(session.side, session.snapshot())
-        return Diff("*", tuple(problems))
-
-    def readable(self, table: MappedTable) -> Diff:
-        """Whether this gate's roles may read the whole table; UnreadableError where not."""
-        excluded = self._table_options(table).excluded_columns
-        return columns.readable_diff(self._manifest, table, excluded)
+        """Close all sessions."""
+        for session in self._sessions:
+            session.close()
 
     def scope(self) -> Diff:
         """Tables that no rule and no declaration explains, on either side."""
@@ -155,52 +113,6 @@ class Comparer:
         """Settings that switch triggers and foreign keys off for everybody."""
         return structure.triggers_diff(self._manifest)
 
-    def counts(self, table: MappedTable) -> Diff:
-        """The numbers of rows, from the scan that `rows` shares."""
-        with self._forgetting():
-            found = self._scan(table)
-        one, other = found.rows_source, found.rows_target
-        if one == other:
-            refuse_moving(found, self._options.salt)
-            return Diff(str(table), (), found.facts)
-        message = f"{table}: {one} rows on the source, {other} on the target ({other - one:+d})"
-        evidence = {"rows_source": one, "rows_target": other}
-        return Diff(
-            str(table), (finding(table, "count differs", message, **evidence),), found.facts
-        )
-
-    def rows(self, table: MappedTable) -> Diff:
-        """Every row, compared by its representation; excluded columns are left out."""
-        with self._forgetting():
-            return row_diff(self._scan(table), self._options.salt)
-
-    def recent(self, table: MappedTable) -> Diff:
-        """The rows of the last hours before the newest one of the source.
-
-        Where a scan has just found all rows the same, these are; then they are only counted.
-        """
-        with self._forgetting():
-            if (counted := self._recent_of_scan(table)) is not None:
-                return counted
-            found = self._settled(table, *self._since(table))
-            return row_diff(found, self._options.salt, "recent rows")
-
-    def orphans(self, key: ExpectedForeignKey) -> Diff:
-        """Rows of the target that point at nothing."""
-        name, catalog = str(key), self._manifest.target_catalog
-        if (looked_at := self._key_to_look_at(key)) is None:
-            raise UnreadableError(f"{name}: neither side has this foreign key; see SCHEMA-FKS")
-        self._forget()
-        connection = self._target.snapshot()
-        return orphan_diff(connection, name, looked_at, catalog, self._options.salt)
-
-    def _newly_held_back(self) -> float:
-        """Seconds of rest since it was last asked."""
-        governors = (self._source.governor, self._target.governor)
-        total = sum(g.held_back_seconds for g in governors if g is not None)
-        newly, self._held_back_seconds = total - self._held_back_seconds, total
-        return newly
-
     @cached_property
     def _index_names(self) -> frozenset[str]:
         return frozenset(map(str, self._manifest.expected_indexes()))
@@ -209,138 +121,131 @@ class Comparer:
     def _key_names(self) -> frozenset[str]:
         return frozenset(map(str, self._manifest.expected_foreign_keys()))
 
-    def _key_to_look_at(self, key: ExpectedForeignKey) -> ForeignKey | None:
+    def counts(self, table: MappedTable) -> Diff:
+        """Compare the numbers of rows."""
+        checked = self._check(table)
+        return count_diff(checked.scan, checked.evidence, self._options.salt)
+
+    def rows(self, table: MappedTable) -> Diff:
+        """Compare every row by its representation, without excluded columns."""
+        checked = self._check(table)
+        return row_diff(checked.scan, checked.evidence, self._options.salt)
+
+    def recent(self, table: MappedTable) -> Diff:
+        """Compare the rows of the last hours before the source's newest row.
+
+        Where the table's scan found all rows equal, the recent ones are only counted.
+        """
+        with self._cache.use(table.target):
+            source = self._cache.open_snapshots().source
+            column = dict(self._manifest.recent_columns)[str(table)]
+            window = fetch_recent_window(source, table, column, self._options.window_hours)
+            whole = self._cache.result
+            if whole is not None and _proves_all_rows(whole.scan):
+                return self._count_recent(table, column, window, whole.scan)
+            checked = self._compare(table, window)
+            return row_diff(checked.scan, checked.evidence, self._options.salt, "recent rows")
+
+    def orphans(self, key: ExpectedForeignKey) -> Diff:
+        """Find the target's rows whose foreign key references no row."""
+        name, catalog = str(key), self._manifest.target_catalog
+        if (checked := self._key_to_check(key)) is None:
+            raise UnreadableError(f"{name}: neither side has this foreign key; see SCHEMA-FKS")
+        self._cache.drop()
+        connection = self._sessions.target.snapshot()
+        return orphan_diff(connection, name, checked, catalog, self._options.salt)
+
+    def _key_to_check(self, key: ExpectedForeignKey) -> ForeignKey | None:
         if key.source is not None:
             return structure.mapped_key(self._manifest, key)
         return self._manifest.target_catalog.foreign_key(str(key))
 
-    @contextmanager
-    def _forgetting(self) -> Iterator[None]:
-        """After an error the next question starts anew: the snapshots may be gone."""
-        try:
-            yield
-        except BaseException:
-            self._forget()
-            raise
+    def _check(self, table: MappedTable) -> _Checked:
+        """Return the result that all checks of the table share."""
+        with self._cache.use(table.target):
+            return self._cache.fetch_result(lambda: self._compare(table))
 
-    def _forget(self) -> None:
-        self._snapshots = self._scanned = None
+    def _compare(self, table: MappedTable, window: Sides[sql.Composable] | None = None) -> _Checked:
+        """Plan, scan, recheck, and fetch the evidence for the report."""
 
-    def _connections(self, table: MappedTable) -> tuple[Connection, Connection]:
-        """Both sides' snapshots, the same for all questions about one table in a row."""
-        if self._snapshots is None or self._snapshots[0] != table.target:
-            self._forget()
-            source, target = self._source.snapshot(), self._target.snapshot()
-            self._snapshots = (table.target, source, target)
-        return self._snapshots[1:]
+        def scan() -> ScanResult:
+            return self._scan(table, window)
 
-    def _scan(self, table: MappedTable) -> Scan:
-        """The table's scan, kept until another table is asked about."""
-        self._connections(table)
-        if self._scanned is None:
-            self._scanned = self._settled(table, kept=True)
-        return self._scanned
+        def rescan() -> ScanResult:
+            self._cache.drop_snapshots()
+            return scan()
 
-    def _settled(
-        self,
-        table: MappedTable,
-        where_source: sql.Composable = EVERYTHING,
-        where_target: sql.Composable = EVERYTHING,
-        *,
-        kept: bool = False,
-    ) -> Scan:
-        def scanned() -> Scan:
-            found = scan(self._ask(table, where_source, where_target), self._reading(kept))
-            if (held := self._newly_held_back()) >= 0.1:
-                found = replace(found, notes={**found.notes, "held_back_seconds": round(held, 1)})
-            return found
+        found = scan()
+        if self._options.fence is not None:
+            found = recheck_scan(found, rescan, self._options.fence, RECHECK_TRIES)
+        return _Checked(found, fetch_evidence(found))
 
-        def scanned_anew() -> Scan:
-            self._forget()
-            return scanned()
+    def _scan(self, table: MappedTable, window: Sides[sql.Composable] | None) -> ScanResult:
+        comparison = self._plan(table, window or ALL_ROWS)
+        settings = ScanSettings(self._options.scan_limits)
+        if window is None:
+            settings = replace(
+                settings,
+                checkpoints=self._options.checkpoints,
+                fingerprint=fingerprint(self._manifest, comparison, self._options.config_sha256),
+                progress=self._report_progress,
+            )
+        found = scan_table(comparison, settings)
+        if (throttled := self._newly_throttled()) >= 0.1:
+            notes = {**found.notes, "held_back_seconds": round(throttled, 1)}
+            found = replace(found, notes=notes)
+        return found
 
-        if self._options.fence is None:
-            return scanned()
-        return settled(scanned(), scanned_anew, self._options.fence, SETTLE_TRIES)
-
-    def _reading(self, kept: bool) -> Reading:
-        options = self._options
-        reading = Reading(options.chunk_seconds, options.snapshot_seconds)
-        if not kept:
-            return reading
-        return replace(
-            reading,
-            checkpoints=options.checkpoints,
-            fingerprint=lambda q: fingerprint(self._manifest, q, options.config_sha256),
-            progress=self._progress,
-        )
-
-    def _progress(
-        self, table: str, rows_done: int, rows_expected: int | None, state: State, note: str = ""
-    ) -> None:
-        self._told = (table, rows_done, rows_expected)
-        self._options.progress(table, rows_done, rows_expected, state, note)
-
-    def _recent_of_scan(self, table: MappedTable) -> Diff | None:
-        """The recent rows, counted, where this table was scanned and nothing at all differed."""
-        self._connections(table)
-        found = self._scanned
-        column = dict(self._manifest.recent_columns)[str(table)]
-        if found is None or found.tally.total or found.in_flight or found.question.not_proven:
-            return None
-        name, (where, _) = str(table), self._since(table)
-        query = sql.SQL("select count(*) from {} r where {}").format(
-            found.question.source.table.relation, where
-        )
-        with saying("source", f"{name}.{column}"):
-            row = self._connections(table)[0].execute(query).fetchone()
-        rows = row[0] if row else 0
-        return Diff(name, (), {**found.facts, "rows_source": rows, "rows_target": rows})
-
-    def _ask(
-        self, table: MappedTable, where_source: sql.Composable, where_target: sql.Composable
-    ) -> Question:
+    def _plan(self, table: MappedTable, conditions: Sides[sql.Composable]) -> TableComparison:
         options = self._table_options(table)
-        source, target = self._connections(table)
-        if self._calibration is None:
-            with saying("source or target", "hash functions"):
-                self._calibration = (
-                    Calibration(SHA256)
-                    if self._options.digest == "sha256"
-                    else calibrate(source, target)
-                )
+        self._cache.open_snapshots()
         scope = Scope(
             str(table),
-            sides(self._manifest, table, options),
-            (where_source, where_target),
+            resolve_tables(self._manifest, table, options),
+            conditions,
             (*options.excluded_columns, *dropped_columns(self._manifest, table)),
             options.tolerances,
         )
-        sessions = (self._source, self._target)
-        return prepared(scope, sessions, self._calibration, self._options.salt)
+        return plan_comparison(scope, self._sessions, self._calibrate(), self._options.salt)
+
+    def _calibrate(self) -> Calibration:
+        """Return the hash functions that both servers agree on."""
+        if self._calibration is None:
+            with unreadable_on_error("source or target", "hash functions"):
+                is_sha256 = self._options.digest == "sha256"
+                self._calibration = (
+                    Calibration(SHA256) if is_sha256 else calibrate(*self._cache.open_snapshots())
+                )
+        return self._calibration
+
+    def _count_recent(
+        self, table: MappedTable, column: str, window: Sides[sql.Composed], whole: ScanResult
+    ) -> Diff:
+        query = sql.SQL("select count(*) from {} r where {}").format(
+            whole.comparison.sides.source.table.relation, window.source
+        )
+        with unreadable_on_error("source", f"{table}.{column}"):
+            row = self._cache.open_snapshots().source.execute(query).fetchone()
+        rows = row[0] if row else 0
+        return Diff(str(table), (), {**whole.facts, "rows_source": rows, "rows_target": rows})
 
     def _table_options(self, table: MappedTable) -> TableOptions:
         return self._options.tables.get(str(table), TableOptions())
 
-    def _since(self, table: MappedTable) -> tuple[sql.Composed, sql.Composed]:
-        """Conditions for both sides; the bound is the source's, so that both ask the same."""
-        column = dict(self._manifest.recent_columns)[str(table)]
-        newest = sql.SQL(
-            "select (max(r.{c}) filter (where isfinite(r.{c}))::timestamp"
-            " - {w} * interval '1 hour')::text from {t} r"
-        ).format(
-            c=sql.Identifier(column),
-            w=sql.Literal(self._options.window_hours),
-            t=sql.Identifier(table.source.schema, table.source.name),
-        )
-        with saying("source", str(table)):
-            row = self._connections(table)[0].execute(newest).fetchone()
-        bound = sql.Literal(row[0] if row else None)
-        source, target = (
-            # both sides run in UTC; the column stays bare, so that its index serves
-            sql.SQL("({b}::timestamp is null or r.{c} >= {b}::timestamp)").format(
-                b=bound, c=sql.Identifier(name)
-            )
-            for name in (column, table.target_column(column))
-        )
-        return source, target
+    def _newly_throttled(self) -> float:
+        """Return the seconds slept for the servers' sake since the last call."""
+        governors = [session.governor for session in self._sessions]
+        total = sum(g.held_back_seconds for g in governors if g is not None)
+        newly, self._throttled_seconds = total - self._throttled_seconds, total
+        return newly
+
+    def _report_progress(
+        self, table: str, rows_done: int, rows_expected: int | None, state: State, note: str = ""
+    ) -> None:
+        self._last_progress = (table, rows_done, rows_expected)
+        self._options.progress(table, rows_done, rows_expected, state, note)
+
+
+def _proves_all_rows(scan: ScanResult) -> bool:
+    """Return whether the scan found all rows and columns equal, with nothing in flight."""
+    return not (scan.counts.total or scan.in_flight or scan.comparison.not_proven)

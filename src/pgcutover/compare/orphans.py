@@ -1,4 +1,4 @@
-"""Rows on the target whose foreign key points nowhere, whatever the constraint claims."""
+"""Finds rows of the target whose foreign key references no row, even under a valid constraint."""
 
 import re
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from psycopg import sql
 
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.catalog.read import SideCatalog
-from pgcutover.compare.hashing.row_text import SideTable, digest_of, text_of
+from pgcutover.compare.hashing.row_text import ComparedTable, digest_of, text_of
 from pgcutover.compare.plan.spec import is_plain
-from pgcutover.compare.scan.sessions import Connection, saying
+from pgcutover.compare.scan.sessions import Connection, unreadable_on_error
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import keyed_hash
@@ -20,13 +20,13 @@ _SAMPLE_LIMIT = 20
 def orphan_diff(
     connection: Connection, name: str, key: ForeignKey, catalog: SideCatalog, salt: str
 ) -> Diff:
-    """Counts orphans exactly, and rows that MATCH FULL forbids; samples their keys, hashed."""
+    """Count orphans and rows that MATCH FULL forbids, and sample the hashes of their keys."""
     child, parent = (
-        SideTable(table, key.columns, (), is_plain(catalog, table)).relation
+        ComparedTable(table, key.columns, (), is_plain(catalog, table)).relation
         for table in (key.table, key.referenced)
     )
     broken = sql.SQL("from {} r where {}").format(child, _broken(key, parent))
-    with saying("target", name):
+    with unreadable_on_error("target", name):
         (count,) = connection.execute(sql.SQL("select count(*) {}").format(broken)).fetchone() or (
             0,
         )
@@ -66,7 +66,7 @@ def _is_set(column: str) -> sql.Composed:
 
 
 def _joined(key: ForeignKey) -> sql.Composed:
-    """The key's own operators: under our search_path, citext would be compared as text."""
+    """Join by the key's own operators: under our search_path citext would be compared as text."""
     operators = key.operators or (("pg_catalog", "="),) * len(key.columns)
     parts = zip(key.columns, key.referenced_columns, operators, strict=True)
     return sql.SQL(" and ").join(
@@ -83,7 +83,7 @@ def _joined(key: ForeignKey) -> sql.Composed:
 
 
 def _symbol(operator: str) -> str:
-    """The operator's name, which SQL takes unquoted; UnreadableError where it is none."""
+    """Return the operator's name, which is not quoted in SQL; UnreadableError for another."""
     if not re.fullmatch(r"[-+*/<>=~!@#%^&|`?]+", operator):
         raise UnreadableError(f"a foreign key compares with {operator!r}, which is no operator")
     return operator

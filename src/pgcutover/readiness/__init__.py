@@ -1,1 +1,1 @@
-"""Facts about a server that must hold before a migration starts."""
+"""Checks that must pass before any data is compared: databases, TLS, privileges."""

@@ -1,15 +1,17 @@
-"""How a session travels: encrypted, and to the server that was meant."""
+"""Checks that a session is encrypted and has verified the server's name."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from pgcutover.compare.scan.sessions import Connection
+import psycopg
+
 from pgcutover.connect import server_facts
 from pgcutover.diff import finding
 from pgcutover.verdict import Finding
 
 
-def tls_problem(side: str, connection: Connection) -> Iterator[Finding]:
-    """What is wrong with the session's TLS, if anything."""
+def tls_problems(side: str, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+    """Yield a finding where a session does not use TLS with sslmode verify-full."""
     tls, mode = server_facts(connection).tls, _parameter(connection, b"sslmode")
     if tls == "none" or mode != "verify-full":
         yield finding(
@@ -20,7 +22,7 @@ def tls_problem(side: str, connection: Connection) -> Iterator[Finding]:
         )
 
 
-def _parameter(connection: Connection, name: bytes) -> str:
-    """A parameter in effect, wherever it was set: in the DSN, a service file or the environment."""
+def _parameter(connection: psycopg.Connection[Any], name: bytes) -> str:
+    """Return a parameter in effect, from the DSN, a service file or the environment."""
     values = {option.keyword: option.val for option in connection.pgconn.info}
     return (values.get(name) or b"").decode()

@@ -17,7 +17,7 @@ from pgcutover.schema.snapshot import quoted, take
 from pgcutover.schema.snapshot_file import save
 from pgcutover.schema.source_faults import without_faults
 from pgcutover.schema.stage import SchemaEvidence
-from pgcutover.sides import both
+from pgcutover.sides import fetch_both
 
 EVERY_KIND = (*KINDS, *CLUSTER_KINDS)
 _OF_THE_SOURCE = {kind.name for kind in (*CLUSTER_KINDS, EXTENSIONS)}
@@ -50,7 +50,7 @@ def take_schema(
     Why there is no expected one is kept, for the checks to say.
     """
     with open_side("source", source_dsn) as one, open_side("target", target_dsn) as other:
-        source, target = both(
+        source, target = fetch_both(
             lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other)
         )
         compared = quoted(other, [table.target for table in manifest.tables])

@@ -1,4 +1,4 @@
-"""Counting differing rows exactly, and keeping a few of them to be looked at. Pure."""
+"""Counts differing rows exactly, and keeps some of their keys. Pure."""
 
 from array import array
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from sys import byteorder
 
-from pgcutover.compare.scan.key_domain import Cell
+from pgcutover.compare.plan.key_domain import KeyRange
 
 SAMPLE_LIMIT = 20
 SUSPECT_LIMIT = 10_000
@@ -17,56 +17,56 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """A key whose rows differ, and the cell of the grid in which to find it, if there is one."""
+class SuspectKey:
+    """The hash of a key whose rows differ, and the key range it is in, if the scan used ranges."""
 
     key: int
-    cell: Cell | None
+    key_range: KeyRange | None
 
 
 @dataclass(slots=True)
-class Edges:
-    """The keys in the lowest and in the highest cell in which rows of a kind differ."""
+class Extent:
+    """The keys in the lowest and the highest key range in which rows of a kind differ."""
 
-    lowest: list[Suspect] = field(default_factory=list)
-    highest: list[Suspect] = field(default_factory=list)
+    lowest: list[SuspectKey] = field(default_factory=list)
+    highest: list[SuspectKey] = field(default_factory=list)
 
     @property
     def are_unknown(self) -> bool:
-        """Whether there were too many outside of any cell to be kept."""
+        """Whether there were too many keys without a range to keep them."""
         return not 0 < len(self.lowest) <= SUSPECT_LIMIT
 
-    def want(self, cell: Cell | None) -> bool:
-        """Whether rows of this cell would be kept."""
-        if cell is None or not (self.lowest and self.highest):
+    def accepts(self, key_range: KeyRange | None) -> bool:
+        """Return whether keys of this range would be kept."""
+        if key_range is None or not (self.lowest and self.highest):
             return len(self.lowest) <= SUSPECT_LIMIT
-        lowest, highest = self.lowest[0].cell, self.highest[0].cell
-        return not _begin(lowest) <= _begin(cell) <= _begin(highest)
+        lowest, highest = self.lowest[0].key_range, self.highest[0].key_range
+        return not _begin(lowest) <= _begin(key_range) <= _begin(highest)
 
-    def note(self, found: list[Suspect], cell: Cell | None) -> None:
-        """Keep what lies farther out than what is known; all of it where there are no cells."""
-        if cell is None:
+    def extend(self, found: list[SuspectKey], key_range: KeyRange | None) -> None:
+        """Keep the keys of the outermost ranges; all keys where there are no ranges."""
+        if key_range is None:
             if len(self.lowest) <= SUSPECT_LIMIT:
                 self.lowest.extend(found)
             return
-        if not self.lowest or _begin(cell) < _begin(self.lowest[0].cell):
+        if not self.lowest or _begin(key_range) < _begin(self.lowest[0].key_range):
             self.lowest = found
-        if not self.highest or _begin(cell) > _begin(self.highest[0].cell):
+        if not self.highest or _begin(key_range) > _begin(self.highest[0].key_range):
             self.highest = found
 
 
-def _begin(cell: Cell | None) -> tuple[bool, int]:
-    """Where a cell begins, in an order; one with an open head is the first."""
-    begin = None if cell is None else cell.first
+def _begin(key_range: KeyRange | None) -> tuple[bool, int]:
+    """Return a sort key of a range's begin; one without a lower end is the first."""
+    begin = None if key_range is None else key_range.first
     return (begin is not None, begin or 0)
 
 
 @dataclass(slots=True)
-class Tally:
-    """How many rows are missing, extra or changed, and the first keys of each kind.
+class DifferenceCounts:
+    """Numbers of missing, extra and changed rows, and the first keys of each kind.
 
-    `tolerated` rows differed within tolerance, and are none of these.
-    `suspects` holds every differing key while there are few enough to ask for them again.
+    `tolerated` rows differ within tolerance and are not counted as changed.
+    `suspects` holds every differing key; None where there are too many to keep.
     """
 
     missing: int = 0
@@ -74,32 +74,32 @@ class Tally:
     changed: int = 0
     duplicated: int = 0
     tolerated: int = 0
-    sampled: dict[str, list[Suspect]] = field(
+    sampled: dict[str, list[SuspectKey]] = field(
         default_factory=lambda: {"missing": [], "extra": [], "changed": []}
     )
-    suspects: list[Suspect] | None = field(default_factory=list)
-    edges: dict[str, Edges] = field(
-        default_factory=lambda: {"missing": Edges(), "extra": Edges(), "changed": Edges()}
+    suspects: list[SuspectKey] | None = field(default_factory=list)
+    extents: dict[str, Extent] = field(
+        default_factory=lambda: {"missing": Extent(), "extra": Extent(), "changed": Extent()}
     )
 
     @property
     def total(self) -> int:
-        """All differing rows."""
+        """The number of differing rows."""
         return self.missing + self.extra + self.changed
 
     @property
     def surplus(self) -> int:
-        """How many more rows the target has."""
+        """How many more rows the target has than the source."""
         return self.extra - self.missing
 
-    def add(self, kind: str, keys: Iterable[int], count: int, cell: Cell | None) -> None:
-        """Count differing rows of some keys, and keep the keys while there is room."""
+    def add(self, kind: str, keys: Iterable[int], count: int, key_range: KeyRange | None) -> None:
+        """Count differing rows, and keep their keys while there are few enough."""
         setattr(self, kind, getattr(self, kind) + count)
-        sampled, edges = self.sampled[kind], self.edges[kind]
-        if self.suspects is None and len(sampled) >= SAMPLE_LIMIT and not edges.want(cell):
+        sampled, extent = self.sampled[kind], self.extents[kind]
+        if self.suspects is None and len(sampled) >= SAMPLE_LIMIT and not extent.accepts(key_range):
             return
-        found = [Suspect(key, cell) for key in sorted(keys)]
-        edges.note(found, cell)
+        found = [SuspectKey(key, key_range) for key in sorted(keys)]
+        extent.extend(found, key_range)
         sampled.extend(found[: SAMPLE_LIMIT - len(sampled)])
         if self.suspects is not None:
             self.suspects.extend(found)
@@ -107,11 +107,11 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Pairs of both sides, how often each is there; those that are alike may be left out.
+class RowHashes:
+    """How often each pair of hashes occurs on each side; equal pairs may be left out.
 
-    `known` are keys of the source whose rows were left out. `are_single` says that no two rows here
-    share a key on their side, and none is on both.
+    `known` are keys of the source whose rows were left out. `are_single` says that no two rows
+    share a key on their side, and no pair is on both sides.
     """
 
     source: Counter[Pair]
@@ -121,23 +121,25 @@ class Rows:
 
     @property
     def changed_keys(self) -> list[int]:
-        """Keys that have other rows on the other side."""
+        """Keys with different rows on the two sides."""
         lost, added = _minus(self.source, self.target), _minus(self.target, self.source)
         return sorted({key for key, _ in lost} & {key for key, _ in added})
 
-    def without(self, keys: Collection[int]) -> "Rows":
-        """The rows of all other keys."""
+    def without(self, keys: Collection[int]) -> "RowHashes":
+        """Return the rows of all other keys."""
         source, target = (
             Counter({pair: count for pair, count in pairs.items() if pair[0] not in keys})
             for pairs in (self.source, self.target)
         )
-        return Rows(source, target, self.known)
+        return RowHashes(source, target, self.known)
 
 
-def judge(result: Tally, rows: Rows, cell: Cell | None = None) -> None:
-    """Count what differs between the rows of one cell."""
+def count_differences(
+    counts: DifferenceCounts, rows: RowHashes, key_range: KeyRange | None = None
+) -> None:
+    """Count the rows that differ between the sides."""
     if rows.are_single:
-        _judge_single(result, rows, cell)
+        _count_single(counts, rows, key_range)
         return
     lost = _by_key(_minus(rows.source, rows.target))
     added = _by_key(_minus(rows.target, rows.source))
@@ -147,34 +149,34 @@ def judge(result: Tally, rows: Rows, cell: Cell | None = None) -> None:
     extra = {k: n - changed.get(k, 0) for k, n in added.items() if n > changed.get(k, 0)}
     for kind, found in (("changed", changed), ("missing", missing), ("extra", extra)):
         if found:
-            result.add(kind, found, sum(found.values()), cell)
+            counts.add(kind, found, sum(found.values()), key_range)
     if extra:
         known = {key for key, _ in rows.source}.union(rows.known)
-        result.duplicated += sum(n for key, n in extra.items() if key in known)
+        counts.duplicated += sum(n for key, n in extra.items() if key in known)
 
 
-def _judge_single(result: Tally, rows: Rows, cell: Cell | None) -> None:
+def _count_single(counts: DifferenceCounts, rows: RowHashes, key_range: KeyRange | None) -> None:
     lost, added = {key for key, _ in rows.source}, {key for key, _ in rows.target}
     extra = added - lost
     for kind, keys in (("changed", lost & added), ("missing", lost - added), ("extra", extra)):
         if keys:
-            result.add(kind, keys, len(keys), cell)
-    result.duplicated += len(extra.intersection(rows.known))
+            counts.add(kind, keys, len(keys), key_range)
+    counts.duplicated += len(extra.intersection(rows.known))
 
 
-def unpacked(source: bytes | None, target: bytes | None) -> Rows:
-    """The rows of two concatenations of 16-byte pairs, as the server sends its int8.
+def unpack_hashes(source: bytes | None, target: bytes | None) -> RowHashes:
+    """Return the rows of two concatenations of 16-byte pairs, in the server's byte order.
 
-    Most of them are alike, and are left out before anything is made of them.
+    Equal pairs, which are most of them, are removed as bytes before any Counter is built.
     """
-    one, other = _slices(source or b""), _slices(target or b"")
-    here, there = set(one), set(other)
-    if len(here) < len(one) or len(there) < len(other):
-        return Rows(_pairs(one), _pairs(other))
-    lost, added = _pairs(here - there), _pairs(there - here)
+    of_source, of_target = _slices(source or b""), _slices(target or b"")
+    in_source, in_target = set(of_source), set(of_target)
+    if len(in_source) < len(of_source) or len(in_target) < len(of_target):
+        return RowHashes(_pairs(of_source), _pairs(of_target))
+    lost, added = _pairs(in_source - in_target), _pairs(in_target - in_source)
     old, new = {key for key, _ in lost}, {key for key, _ in added}
     known = [key for key in new - old if _has_key(source or b"", key)]
-    return Rows(lost, added, known, len(old) == len(lost) and len(new) == len(added))
+    return RowHashes(lost, added, known, len(old) == len(lost) and len(new) == len(added))
 
 
 def _slices(packed: bytes) -> list[bytes]:
@@ -197,9 +199,10 @@ def _pairs(slices: Iterable[bytes]) -> Counter[Pair]:
     return Counter(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _minus(one: Counter[Pair], other: Counter[Pair]) -> Counter[Pair]:
-    """Counter subtraction, of which Python's own is slow where most is alike."""
-    return Counter({p: n - other[p] for p, n in one.items() - other.items() if n > other.get(p, 0)})
+def _minus(left: Counter[Pair], right: Counter[Pair]) -> Counter[Pair]:
+    """Subtract counters; Python's own subtraction is slow where most pairs are equal."""
+    rest = left.items() - right.items()
+    return Counter({p: n - right[p] for p, n in rest if n > right.get(p, 0)})
 
 
 def _by_key(pairs: Counter[Pair]) -> Counter[int]:

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from pgcutover.compare.differences.counts import Suspect
+from pgcutover.compare.differences.counts import SuspectKey
 from pgcutover.compare.differences.diagnosis import SHOWN_CHARACTERS, ValueSample, diagnose
 from pgcutover.compare.hashing.row_text import digest_of, key_digest, value_text
-from pgcutover.compare.plan.model import Side
-from pgcutover.compare.scan.key_domain import Cell as GridCell
-from pgcutover.compare.scan.key_domain import Grid
-from pgcutover.compare.scan.range_scan import VERSION, located
+from pgcutover.compare.plan.key_domain import KeyDomain, KeyRange
+from pgcutover.compare.plan.model import TableSide
+from pgcutover.compare.plan.range_sql import VERSION, rows_in_ranges
 
 Versions = Counter[tuple[int, int]]
-"""How often each row hash is there, with the transaction that wrote it."""
+"""How often each row hash occurs, with the transaction that wrote it."""
 _COLUMNS_A_QUERY = 400  # of four expressions each
 Values = dict[int, tuple[ValueSample, ...]]
 """The values of a row by the hash of its key."""
@@ -29,8 +28,10 @@ class RowSample:
     values: Values = field(default_factory=dict, repr=False)
 
 
-def fetch_sample(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> RowSample:
-    """Return the rows of those keys; values of a key that is there twice are left out.
+def fetch_sample(
+    side: TableSide, domain: KeyDomain | None, suspects: Sequence[SuspectKey]
+) -> RowSample:
+    """Return the rows of some keys; without the values of keys that occur twice.
 
     A query returns at most 1664 columns (PostgreSQL 17, appendix K "PostgreSQL Limits"), so a
     wide table is read in several queries of the same snapshot.
@@ -39,7 +40,7 @@ def fetch_sample(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> 
     values: dict[int, tuple[ValueSample, ...]] = {}
     repeated: set[int] = set()
     for columns in _groups(side.table.columns):
-        rows, _ = side.session.ask(_query(side, grid, suspects, columns))
+        rows = side.fetch(_query(side, domain, suspects, columns))
         digests = {key: digest for key, digest, *_ in rows}
         repeated |= {key for key, times in Counter(row[0] for row in rows).items() if times > 1}
         for key, _, *parts in rows:
@@ -54,17 +55,19 @@ def _groups(columns: Sequence[str]) -> list[Sequence[str]]:
     return [columns[start : start + _COLUMNS_A_QUERY] for start in starts]
 
 
-def versions_of(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> dict[int, Versions]:
-    """What those keys have in the side's snapshot; a key that is not there is left out.
+def fetch_versions(
+    side: TableSide, domain: KeyDomain | None, suspects: Sequence[SuspectKey]
+) -> dict[int, Versions]:
+    """Return the row versions of some keys in the side's snapshot, without absent keys.
 
-    `xmin` is another one after every change (PostgreSQL 17, 5.6 "System Columns").
+    `xmin` changes with every modification (PostgreSQL 17, 5.6 "System Columns").
     """
     version = sql.SQL("r.{}::text::int8").format(VERSION)
     query = sql.SQL("select {k}, {h}, {v}, count(*) from {rows} group by 1, 2, 3").format(
-        k=_ALIASED, h=side.hashes.row, v=version, rows=among(side, grid, suspects)
+        k=_ALIASED, h=side.hashes.row, v=version, rows=rows_of_keys(side, domain, suspects)
     )
     found: dict[int, Versions] = {}
-    for key, row, xmin, count in side.session.ask(query)[0]:
+    for key, row, xmin, count in side.fetch(query):
         found.setdefault(key, Counter())[row, xmin] = count
     return found
 
@@ -94,11 +97,14 @@ def _swapped_columns(
 
 
 def _query(
-    side: Side, grid: Grid | None, suspects: Sequence[Suspect], columns: Sequence[str]
+    side: TableSide,
+    domain: KeyDomain | None,
+    suspects: Sequence[SuspectKey],
+    columns: Sequence[str],
 ) -> sql.Composed:
     selected = [sql.SQL("r.{}").format(KEY), key_digest(side.table), *map(_value, columns)]
     return sql.SQL("select {} from {}").format(
-        sql.SQL(", ").join(selected), among(side, grid, suspects)
+        sql.SQL(", ").join(selected), rows_of_keys(side, domain, suspects)
     )
 
 
@@ -106,19 +112,21 @@ KEY = sql.Identifier("pgcutover key")
 _ALIASED = sql.SQL("r.{}").format(KEY)
 
 
-def among(side: Side, grid: Grid | None, suspects: Sequence[Suspect]) -> sql.Composed:
-    """The rows `r` of some keys, the hash of the key beside them."""
+def rows_of_keys(
+    side: TableSide, domain: KeyDomain | None, suspects: Sequence[SuspectKey]
+) -> sql.Composed:
+    """Return the rows `r` of some keys with the hash of their key, to stand after FROM."""
     keys = sorted({s.key for s in suspects})
-    where = located(side, grid, _places(suspects))
+    where = rows_in_ranges(side, domain, _ranges(suspects))
     return sql.SQL(
         "(select r.*, {hash} as {key} from {where} offset 0) r where r.{key} = any ({keys}::int8[])"
     ).format(hash=side.hashes.key, key=KEY, where=where, keys=sql.Literal(keys))
 
 
-def _places(suspects: Sequence[Suspect]) -> list[GridCell | None]:
-    """Their cells; none where one of them may lie anywhere."""
-    cells = [s.cell for s in suspects]
-    return [] if None in cells else cells
+def _ranges(suspects: Sequence[SuspectKey]) -> list[KeyRange | None]:
+    """Return the key ranges; none where one of the keys may be anywhere."""
+    ranges = [s.key_range for s in suspects]
+    return [] if None in ranges else ranges
 
 
 def _value(column: str) -> sql.Composed:

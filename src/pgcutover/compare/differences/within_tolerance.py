@@ -1,60 +1,70 @@
-"""Counting what differs in a piece of a table; rows that differ within tolerance do not count."""
+"""Counts the rows that differ by more than the tolerances of their columns."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from psycopg import sql
 
-from pgcutover.compare.differences.counts import Rows, Suspect, Tally, judge
-from pgcutover.compare.differences.row_sample import KEY, among
+from pgcutover.compare.differences.counts import (
+    DifferenceCounts,
+    RowHashes,
+    SuspectKey,
+    count_differences,
+)
+from pgcutover.compare.differences.row_sample import KEY, rows_of_keys
 from pgcutover.compare.hashing.tolerance_bins import is_within, measure_text
-from pgcutover.compare.plan.model import Question, Side
-from pgcutover.compare.scan.key_domain import Cell
+from pgcutover.compare.plan.key_domain import KeyRange
+from pgcutover.compare.plan.model import TableComparison, TableSide
 from pgcutover.config.tables import Tolerance
 
 _KEYS_AT_ONCE = 20_000
-_Measured = dict[int, tuple[int, tuple[str | None, ...]]]
-"""The hash of a row's other columns and its tolerated values, by the hash of its key."""
+_Measured = tuple[int, tuple[str | None, ...]]
+"""The hash of a row's other columns, and its tolerated values."""
 
 
-def judged(question: Question, result: Tally, rows: Rows, cell: Cell | None = None) -> None:
-    """Count what differs between the rows of one cell, or of some buckets."""
-    if question.tolerances and (changed := rows.changed_keys):
-        alike = set(within_tolerance(question, changed, cell))
-        rows = rows.without(alike)
-        result.tolerated += len(alike)
-    judge(result, rows, cell)
+def count_beyond_tolerance(
+    comparison: TableComparison,
+    counts: DifferenceCounts,
+    rows: RowHashes,
+    key_range: KeyRange | None = None,
+) -> None:
+    """Count the differing rows of one key range or of some buckets."""
+    if comparison.tolerances and (changed := rows.changed_keys):
+        tolerated = set(keys_within_tolerance(comparison, changed, key_range))
+        rows = rows.without(tolerated)
+        counts.tolerated += len(tolerated)
+    count_differences(counts, rows, key_range)
 
 
-def within_tolerance(question: Question, keys: Sequence[int], cell: Cell | None) -> Iterator[int]:
-    """The keys whose rows are within tolerance on both sides."""
+def keys_within_tolerance(
+    comparison: TableComparison, keys: Sequence[int], key_range: KeyRange | None
+) -> Iterator[int]:
+    """Yield the keys whose rows differ only within tolerance."""
     for start in range(0, len(keys), _KEYS_AT_ONCE):
-        suspects = [Suspect(key, cell) for key in keys[start : start + _KEYS_AT_ONCE]]
-        one, other = question.both(partial(_read, question, suspects))
-        for key in one.keys() & other.keys():
-            if _is_alike(question, one[key], other[key]):
+        suspects = [SuspectKey(key, key_range) for key in keys[start : start + _KEYS_AT_ONCE]]
+        source, target = comparison.fetch_both(partial(_fetch, comparison, suspects))
+        for key in source.keys() & target.keys():
+            if _is_within(comparison, source[key], target[key]):
                 yield key
 
 
-def _is_alike(
-    question: Question,
-    one: tuple[int, tuple[str | None, ...]],
-    other: tuple[int, tuple[str | None, ...]],
-) -> bool:
-    values = zip(one[1], other[1], question.tolerances, strict=True)
-    return one[0] == other[0] and all(is_within(a, b, t) for a, b, (_, t) in values)
+def _is_within(comparison: TableComparison, source: _Measured, target: _Measured) -> bool:
+    values = zip(source[1], target[1], comparison.tolerances, strict=True)
+    return source[0] == target[0] and all(is_within(a, b, t.target) for a, b, t in values)
 
 
-def _read(question: Question, suspects: Sequence[Suspect], side: Side) -> _Measured:
-    """Keys that are there once."""
-    own: list[Tolerance] = [pair[side.label == "target"] for pair in question.tolerances]
+def _fetch(
+    comparison: TableComparison, suspects: Sequence[SuspectKey], side: TableSide
+) -> dict[int, _Measured]:
+    """Return the values of keys that occur once."""
+    own: list[Tolerance] = [getattr(t, side.label) for t in comparison.tolerances]
     query = sql.SQL("select {key}, {strict}, {values} from {rows}").format(
         key=sql.SQL("r.{}").format(KEY),
         strict=side.hashes.strict,
-        values=sql.SQL(", ").join([measure_text(t, side.facts.types[t.column]) for t in own]),
-        rows=among(side, question.grid, suspects),
+        values=sql.SQL(", ").join([measure_text(t, side.stats.types[t.column]) for t in own]),
+        rows=rows_of_keys(side, comparison.key_domain, suspects),
     )
-    found: dict[int, list[tuple[int, tuple[str | None, ...]]]] = {}
-    for key, strict, *values in side.session.ask(query)[0]:
+    found: dict[int, list[_Measured]] = {}
+    for key, strict, *values in side.fetch(query):
         found.setdefault(key, []).append((strict, tuple(values)))
     return {key: rows[0] for key, rows in found.items() if len(rows) == 1}

@@ -15,7 +15,7 @@ from psycopg import sql
 from pgcutover.compare.hashing.calibration import LONG_TEXT, ROW, SHA256
 from pgcutover.compare.hashing.encode import Encoding
 from pgcutover.compare.hashing.hash_chain import ChainHash, Sentinels, chain_hash, sentinels_from
-from pgcutover.compare.hashing.row_text import SideTable, by_whole_key, digest_of, text_of
+from pgcutover.compare.hashing.row_text import ComparedTable, by_whole_key, digest_of, text_of
 
 _ROW_ENTRIES = 800  # of at most 1664 in one ROW()
 _LINKS = 100  # each nests an expression deeper, and max_stack_depth may be small
@@ -44,14 +44,14 @@ class SideHash:
     `strict` hashes the columns that are compared exactly, where others have a tolerance.
     """
 
-    table: SideTable
+    table: ComparedTable
     row: sql.Composed
     key: sql.Composed
     strict: sql.Composed | None = None
 
 
 def build_side_hash(
-    table: SideTable,
+    table: ComparedTable,
     encodings: Mapping[str, Encoding],
     method: str,
     seeds: Seeds,

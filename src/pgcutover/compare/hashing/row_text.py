@@ -16,7 +16,7 @@ _NOTHING: Mapping[str, sql.Composed] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class SideTable:
+class ComparedTable:
     """A table on one side: its columns in the common order, and the key columns among them.
 
     Where `key_may_be_null`, rows with a NULL in the key are identified by all of their columns.
@@ -59,7 +59,7 @@ def digest_of(text: sql.Composable) -> sql.Composed:
     return sql.SQL("sha256(convert_to({}, 'UTF8'))").format(text)
 
 
-def key_digest(table: SideTable) -> sql.Composed:
+def key_digest(table: ComparedTable) -> sql.Composed:
     """Return the digest that identifies a row on both sides; of all columns without a key."""
     by_key = digest_of(text_of(table.key or table.columns, table.encoding))
     if not table.key_may_be_null:
@@ -67,7 +67,7 @@ def key_digest(table: SideTable) -> sql.Composed:
     return by_whole_key(table, by_key, digest_of(text_of(table.columns, table.encoding)))
 
 
-def by_whole_key(table: SideTable, by_key: sql.Composed, by_row: sql.Composed) -> sql.Composed:
+def by_whole_key(table: ComparedTable, by_key: sql.Composed, by_row: sql.Composed) -> sql.Composed:
     """Return `by_key` for rows whose key has no NULL, `by_row` for others."""
     parts = [sql.SQL("r.{} is null").format(sql.Identifier(c)) for c in table.key]
     return sql.SQL("case when {null} then {row} else {key} end").format(

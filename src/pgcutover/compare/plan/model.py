@@ -1,88 +1,96 @@
-"""A table to compare: both sides of it, ready to be asked."""
+"""A table to compare: its two sides, with everything that queries on them need."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from psycopg import sql
 
 from pgcutover.compare.hashing.row_hash import SideHash
-from pgcutover.compare.hashing.row_text import SideTable
-from pgcutover.compare.plan.table_stats import TableFacts
-from pgcutover.compare.scan.key_domain import GRIDS, Grid
-from pgcutover.compare.scan.sessions import Answer, SideSession, saying
+from pgcutover.compare.hashing.row_text import ComparedTable
+from pgcutover.compare.plan.key_domain import KEY_DOMAINS, KeyDomain
+from pgcutover.compare.plan.table_stats import TableStats
+from pgcutover.compare.scan.sessions import SideSession, unreadable_on_error
 from pgcutover.config.tables import Tolerance
-from pgcutover.sides import both
+from pgcutover.sides import Sides, fetch_both
+
+T = TypeVar("T")
 
 EVERYTHING = sql.SQL("true")
-_FOLLOWS = 0.5  # correlation from which on reading by key does not jump about in the heap
+ALL_ROWS: Sides[sql.Composable] = Sides(EVERYTHING, EVERYTHING)
+_CORRELATED = 0.5  # from here on an index scan reads the heap about in order
 _IN_CACHE_PAGES = 16_384
 _FEW_LEAVES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One side of a question: its table, its sessions, and which of its rows are asked about."""
+class TableSide:
+    """One side of a comparison: its table, its sessions, and the condition on its rows."""
 
+    name: str
     label: str
     session: SideSession
     hashes: SideHash
-    facts: TableFacts
+    stats: TableStats
     where: sql.Composable = field(default_factory=lambda: EVERYTHING)
 
     @property
-    def table(self) -> SideTable:
+    def table(self) -> ComparedTable:
         """The table as it is read."""
         return self.hashes.table
 
     @property
-    def is_indexed(self) -> bool:
-        """Whether ranges of its key are read in about the order of its heap."""
-        facts = self.facts
-        if not facts.indexed or self.table.key[0] not in facts.not_null:
+    def has_index_in_heap_order(self) -> bool:
+        """Whether an index scan over ranges of the key reads the heap about in its order."""
+        stats = self.stats
+        if not stats.indexed or self.table.key[0] not in stats.not_null:
             return False
-        if facts.kind == "p":
-            return len(facts.leaves) <= _FEW_LEAVES
-        return facts.correlation >= _FOLLOWS or facts.pages <= _IN_CACHE_PAGES
+        if stats.kind == "p":
+            return len(stats.leaves) <= _FEW_LEAVES
+        return stats.correlation >= _CORRELATED or stats.pages <= _IN_CACHE_PAGES
+
+    def fetch(self, query: sql.Composed, *, by_index: bool = False) -> list[tuple[Any, ...]]:
+        """Return a query's rows in the current snapshot; UnreadableError where it fails."""
+        return self.fetch_timed(query, by_index=by_index)[0]
+
+    def fetch_timed(
+        self, query: sql.Composed, *, by_index: bool = False
+    ) -> tuple[list[tuple[Any, ...]], float]:
+        """Return a query's rows and the seconds it took; UnreadableError where it fails."""
+        with unreadable_on_error(self.label, self.name):
+            return self.session.fetch(query, by_index=by_index)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A table on both sides in one snapshot each; `methods` tells how each column is compared.
-
-    `tolerances` name their column as on the source, then as on the target.
-    """
+class TableComparison:
+    """A table on both sides, in one snapshot each; `methods` says how each column is compared."""
 
     name: str
-    source: Side
-    target: Side
+    sides: Sides[TableSide]
     method: str
     methods: dict[str, str] = field(default_factory=dict)
     not_proven: tuple[str, ...] = ()
-    tolerances: tuple[tuple[Tolerance, Tolerance], ...] = ()
+    tolerances: tuple[Sides[Tolerance], ...] = ()
 
     @property
     def rows_estimate(self) -> int:
-        """About how many rows the larger side has; a hint only."""
-        return max(self.source.facts.rows_estimate, self.target.facts.rows_estimate)
+        """An estimate of the rows of the larger side."""
+        return max(side.stats.rows_estimate for side in self.sides)
 
     @property
-    def grid(self) -> Grid | None:
-        """The grid of the key's first column, where both sides can be read by ranges of it."""
-        if not (self.source.table.key and self.target.table.key):
+    def key_domain(self) -> KeyDomain | None:
+        """The domain of the key's first column, where both sides can be read by key ranges."""
+        if not all(side.table.key and side.has_index_in_heap_order for side in self.sides):
             return None
-        one, two = (s.facts.types[s.table.key[0]].builtin for s in (self.source, self.target))
-        usable = one == two and self.source.is_indexed and self.target.is_indexed
-        return GRIDS.get(one) if usable else None
+        source, target = self.sides.map(lambda s: s.stats.types[s.table.key[0]].builtin)
+        return KEY_DOMAINS.get(source) if source == target else None
 
-    def both(self, ask: Callable[[Side], Answer]) -> tuple[Answer, Answer]:
-        """The answers of both sides, asked at once."""
-        connections = (*self.source.session.open, *self.target.session.open)
+    def fetch_both(self, fetch: Callable[[TableSide], T]) -> Sides[T]:
+        """Return what `fetch` returns for each side, called for both at the same time."""
+        source, target = self.sides
+        connections = (*source.session.open, *target.session.open)
+        return fetch_both(lambda: fetch(source), lambda: fetch(target), connections)
 
-        def asking(side: Side) -> Callable[[], Answer]:
-            def asked() -> Answer:
-                with saying(side.label, self.name):
-                    return ask(side)
-
-            return asked
-
-        return both(asking(self.source), asking(self.target), connections)
+    def narrow(self, condition: Callable[[TableSide], sql.Composable]) -> "TableComparison":
+        """Return the comparison of the rows that meet a condition."""
+        return replace(self, sides=self.sides.map(lambda s: replace(s, where=condition(s))))

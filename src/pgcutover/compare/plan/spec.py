@@ -1,4 +1,4 @@
-"""How a mapped table is asked for on both sides: columns, key, and the newest rows."""
+"""Resolves a mapped table into the compared columns and the key of both sides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,25 +6,26 @@ from dataclasses import dataclass
 from pgcutover.catalog import Manifest
 from pgcutover.catalog.model import Index, Relation
 from pgcutover.catalog.read import SideCatalog
-from pgcutover.compare.hashing.row_text import SideTable
+from pgcutover.compare.hashing.row_text import ComparedTable
 from pgcutover.config.tables import Tolerance
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.sides import Sides
 
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
-    """What migration.toml says of one table."""
+    """The options of one table in migration.toml."""
 
     key: tuple[str, ...] = ()
     excluded_columns: tuple[str, ...] = ()
     tolerances: tuple[Tolerance, ...] = ()
 
 
-def sides(
+def resolve_tables(
     manifest: Manifest, table: MappedTable, options: TableOptions
-) -> tuple[SideTable, SideTable]:
-    """Both sides of a table in one column order; UnreadableError where the target lacks some."""
+) -> Sides[ComparedTable]:
+    """Return both sides in one column order; UnreadableError where the target lacks columns."""
     _refuse_unknown(table, "exclude", options.excluded_columns)
     _refuse_unknown(table, "key", options.key)
     left_out = {*options.excluded_columns, *dropped_columns(manifest, table)}
@@ -32,46 +33,34 @@ def sides(
     _refuse_missing(manifest, table, [target for _, target in pairs])
     if not pairs and (table.columns or table.removed_columns):
         raise UnreadableError(f"{table}: it has no column to compare, so nothing can be proven")
-    key = key_columns(manifest, table, options)
+    key = choose_key(manifest, table, options)
     may_be_null = _may_be_null(manifest, table, key)
-    _refuse_untellable(table, options, key, may_be_null=may_be_null)
-    source_key = tuple(s for s, t in pairs if t in key)
-    target_key = tuple(t for _, t in pairs if t in key)
-    source, target = manifest.source_catalog, manifest.target_catalog
-    return (
-        SideTable(
-            table.source,
-            tuple(s for s, _ in pairs),
-            source_key,
-            is_plain(source, table.source),
-            manifest.source.encoding,
-            may_be_null,
-        ),
-        SideTable(
-            table.target,
-            tuple(t for _, t in pairs),
-            target_key,
-            is_plain(target, table.target),
-            manifest.target.encoding,
-            may_be_null,
-        ),
+    _refuse_inexact_key(table, options, key, may_be_null=may_be_null)
+
+    def compared(name: RelationName, n: int, catalog: SideCatalog, encoding: str) -> ComparedTable:
+        columns, keys = (tuple(p[n] for p in pairs), tuple(p[n] for p in pairs if p[1] in key))
+        return ComparedTable(name, columns, keys, is_plain(catalog, name), encoding, may_be_null)
+
+    return Sides(
+        compared(table.source, 0, manifest.source_catalog, manifest.source.encoding),
+        compared(table.target, 1, manifest.target_catalog, manifest.target.encoding),
     )
 
 
 def dropped_columns(manifest: Manifest, table: MappedTable) -> tuple[str, ...]:
-    """The target's names of columns that are declared to be dropped on the way."""
+    """Return the target's names of columns that are declared as dropped."""
     declared = ((t, manifest.difference("column", f"{table}.{t}")) for _, t in table.columns)
     return tuple(name for name, d in declared if d is not None and d.change == "dropped")
 
 
 def is_plain(catalog: SideCatalog, name: RelationName) -> bool:
-    """Whether a table's own rows are its alone, so that ONLY leaves none of them out."""
+    """Return whether ONLY the table contains all of its rows: it is not partitioned."""
     relation = catalog.relation(name)
     return relation is not None and relation.kind == "r"
 
 
-def key_columns(manifest: Manifest, table: MappedTable, options: TableOptions) -> tuple[str, ...]:
-    """The target's names of what identifies a row on the source; () where nothing does."""
+def choose_key(manifest: Manifest, table: MappedTable, options: TableOptions) -> tuple[str, ...]:
+    """Return the key's columns by the target's names; () where no unique index identifies rows."""
     if options.key:
         return options.key
     candidates = manifest.source_catalog.indexes_of(table.source)
@@ -86,7 +75,7 @@ def key_columns(manifest: Manifest, table: MappedTable, options: TableOptions) -
 
 
 def _may_be_null(manifest: Manifest, table: MappedTable, key: Sequence[str]) -> bool:
-    """Whether either side allows a row without a whole key."""
+    """Return whether a key column may be NULL on either side."""
     source = manifest.source_catalog.relation(table.source)
     target = manifest.target_catalog.relation(table.target)
     ours = [source.column(s) for s, t in table.columns if t in key] if source else []
@@ -94,10 +83,10 @@ def _may_be_null(manifest: Manifest, table: MappedTable, key: Sequence[str]) -> 
     return not all(c is not None and c.not_null for c in (*ours, *theirs))
 
 
-def _refuse_untellable(
+def _refuse_inexact_key(
     table: MappedTable, options: TableOptions, key: Sequence[str], *, may_be_null: bool
 ) -> None:
-    """Rows find each other by their key, which therefore must be exact."""
+    """ConfigError where tolerances need an exact key of NOT NULL columns that does not exist."""
     tolerated = [t.column for t in options.tolerances]
     _refuse_unknown(table, "tolerate", tolerated)
     if twice := sorted({c for c in tolerated if tolerated.count(c) > 1}):
@@ -116,9 +105,9 @@ def _refuse_untellable(
 
 
 def _identifying(relation: Relation, table: MappedTable, index: Index) -> dict[str, bool]:
-    """Column and whether it is NOT NULL, of an index that tells rows apart; {} of another.
+    """Return column -> NOT NULL of an index that identifies rows; {} of any other index.
 
-    Rows whose key is NULL share it: they are compared as a multiset.
+    Rows with a NULL in the key share it and are compared as a multiset.
     """
     mapped = {source for source, _ in table.columns}
     names = [part.plain for part in index.parts]

@@ -1,4 +1,4 @@
-"""What reading a table's rows depends on: types down to their base, storage, size, partitions."""
+"""Reads the column types, storage, size and partitions of one table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,10 @@ from psycopg.rows import dict_row
 
 from pgcutover.mapping import RelationName
 
-RANGE_TYPES = ("int2", "int4", "int8", "uuid", "timestamp", "timestamptz")
-
 
 @dataclass(frozen=True, slots=True)
 class BaseType:
-    """A column's type, domains taken off, and the function that writes it as text."""
+    """A column's type without domains, and its output function."""
 
     schema: str
     name: str
@@ -23,16 +21,16 @@ class BaseType:
 
     @property
     def builtin(self) -> str:
-        """The name of a type that every server has; '' for a user's or an extension's."""
+        """The name of a built-in type; '' for a type of a user or an extension."""
         return self.name if self.schema == "pg_catalog" else ""
 
 
 @dataclass(frozen=True, slots=True)
-class TableFacts:
-    """One side's table as this side stores it; `rows_estimate` is the planner's, a hint only.
+class TableStats:
+    """One side's table; `rows_estimate` comes from the planner's statistics and may be wrong.
 
-    `leaves` are the tables that hold the rows: itself, or its partitions.
-    `correlation` is how well the heap follows the key's first column, 1.0 at best; 0 if unknown.
+    `leaves` are the relations that hold the rows: the table itself or its partitions.
+    `correlation` is that of the heap with the key's first column, 0 where it is unknown.
     """
 
     types: dict[str, BaseType]
@@ -46,10 +44,10 @@ class TableFacts:
     not_null: frozenset[str] = field(default_factory=frozenset)
 
 
-def read_facts(
+def read_stats(
     connection: psycopg.Connection[Any], name: RelationName, key: Sequence[str]
-) -> TableFacts | None:
-    """The facts about one table; None where it is gone."""
+) -> TableStats | None:
+    """Return the statistics of one table; None where it does not exist."""
     first = key[0] if key else ""
     arguments = {"schema": name.schema, "name": name.name, "first": first}
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -63,7 +61,7 @@ def read_facts(
         if leaves is None
         else [(RelationName(at["schema"], at["name"]), at["pages"]) for at in leaves]
     )
-    return TableFacts(
+    return TableStats(
         {
             t["column"]: BaseType(t["schema"], t["name"], (t["output_schema"], t["output"]))
             for t in types

@@ -1,23 +1,25 @@
-"""Comparing a table by buckets of its key's hash: for keys that have no common order, or no key.
+"""Scans a table by buckets of its key's hash, for keys without a common order or without a key.
 
-One sequential read of each side, whose sums are added up bucket by bucket. Buckets that differ, or
-that were written while they were read, are read again in one snapshot.
+Each side is read once sequentially, and its hashes are summed bucket by bucket. Buckets that
+differ, or that were written to during the scan, are read again in one snapshot.
 """
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from psycopg import sql
 
-from pgcutover.compare.differences.counts import Pair, Rows, Tally
-from pgcutover.compare.differences.within_tolerance import judged
-from pgcutover.compare.plan.model import Question, Side
-from pgcutover.compare.scan.heap_segments import HeapReader, Pace
+from pgcutover.compare.differences.counts import DifferenceCounts, Pair, RowHashes
+from pgcutover.compare.differences.within_tolerance import count_beyond_tolerance
+from pgcutover.compare.plan.model import TableComparison, TableSide
+from pgcutover.compare.scan.heap_segments import HeapScan, ScanLimits
+from pgcutover.sides import Sides
 
 Sums = dict[int, list[int | Decimal]]
-_ROWS_A_BUCKET = 256
+_ROWS_PER_BUCKET = 256
 _MOST_BUCKETS = 16_384
 _FETCHED_ROWS = 50_000
 _MOST_WRITTEN_ROWS = 500_000
@@ -25,8 +27,8 @@ _KEY, _ROW = sql.Identifier("pgcutover key"), sql.Identifier("pgcutover row")
 
 
 @dataclass(frozen=True, slots=True)
-class Bucketed:
-    """What was read: the source's rows, in how many snapshots, and whether sums alone differ."""
+class BucketScanResult:
+    """The source's rows, the number of snapshots, and whether sums differed in one snapshot."""
 
     rows: int
     snapshots: int
@@ -34,89 +36,101 @@ class Bucketed:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
-    """(rows, sum of hashes) of each bucket; `written` since the reading began, None is all."""
+class BucketSums:
+    """Rows and sum of hashes of each bucket; `written` are written buckets, None is all."""
 
     sums: Sums
     snapshots: int
     written: frozenset[int] | None
 
     def rows(self, buckets: Collection[int]) -> int:
-        """The rows in some buckets."""
+        """Return the number of rows in some buckets."""
         return sum(int(self.sums[b][0]) for b in buckets if b in self.sums)
 
 
-def compare_buckets(
-    question: Question, tally: Tally, pace: Pace | None, told: Callable[[int], None]
-) -> Bucketed:
-    """Count what differs; `told` is called with the rows of the source that have been read."""
-    mask = bucket_mask(question.rows_estimate)
-    folds = _folds(question, mask, pace, told)
-    snapshots = max(f.snapshots for f in folds)
-    if any(f.written is None or f.rows(f.written) > _MOST_WRITTEN_ROWS for f in folds):
-        for side in (question.source, question.target):
-            side.session.snapshot()
-        folds = _folds(question, mask, None, told)
-        snapshots += 1
-    one, other = folds
-    differing = {
-        b for b in one.sums.keys() | other.sums.keys() if one.sums.get(b) != other.sums.get(b)
-    }
-    suspects = differing.union(*(f.written or () for f in folds))
-    again = count_differences(question, tally, mask, folds, suspects)
-    rows = one.rows(one.sums.keys() - suspects) + again
-    return Bucketed(rows, snapshots, bool(differing) and max(f.snapshots for f in folds) == 1)
-
-
-def bucket_mask(rows: int) -> int:
-    """How many buckets, less one, for about so many rows; a power of two less one."""
-    wanted = min(max(rows // _ROWS_A_BUCKET, 1), _MOST_BUCKETS)
-    return 0 if rows <= _FETCHED_ROWS else int((1 << (wanted - 1).bit_length()) - 1)
-
-
-def _folds(
-    question: Question, mask: int, pace: Pace | None, told: Callable[[int], None]
-) -> tuple[Fold, Fold]:
-    return question.both(
-        lambda side: fold(side, mask, pace, told if side is question.source else _untold)
-    )
-
-
-def _untold(_: int) -> None:
+def _no_report(_: int) -> None:
     pass
 
 
-def fold(side: Side, mask: int, pace: Pace | None, told: Callable[[int], None]) -> Fold:
-    """One side's buckets."""
-    reader = HeapReader(side, pace)
-    folded: Sums = {}
-    done = 0
-    for rows in reader.answers(lambda r, where: _fold_query(side, mask, r, where)):
-        for bucket, *numbers in rows:
-            known = folded.setdefault(bucket, [0, Decimal(0)])
-            for n, number in enumerate(numbers):
-                known[n] += number
-            done += numbers[0]
-        told(done)
-    return Fold(folded, reader.snapshots, reader.written(mask))
+def scan_buckets(
+    comparison: TableComparison,
+    counts: DifferenceCounts,
+    limits: ScanLimits | None = None,
+    report: Callable[[int], None] = _no_report,
+) -> BucketScanResult:
+    """Count the differing rows; `report` is called with the number of source rows read.
+
+    Without limits the current snapshots are used and kept.
+    """
+    mask = _bucket_mask(comparison.rows_estimate)
+    sums = _sum_both(comparison, mask, limits, report)
+    snapshots = max(each.snapshots for each in sums)
+    if any(s.written is None or s.rows(s.written) > _MOST_WRITTEN_ROWS for s in sums):
+        for side in comparison.sides:
+            side.session.snapshot()
+        sums = _sum_both(comparison, mask, None, report)
+        snapshots += 1
+    source, target = sums.map(lambda each: each.sums)
+    differing = {b for b in source.keys() | target.keys() if source.get(b) != target.get(b)}
+    suspects = differing.union(*(each.written or () for each in sums))
+    recounted = _recount_buckets(comparison, counts, mask, sums, suspects)
+    rows = sums.source.rows(source.keys() - suspects) + recounted
+    is_one_snapshot = max(each.snapshots for each in sums) == 1
+    return BucketScanResult(rows, snapshots, bool(differing) and is_one_snapshot)
 
 
-def count_differences(
-    question: Question,
-    result: Tally,
+def _bucket_mask(rows: int) -> int:
+    """Return the number of buckets less one: a power of two less one."""
+    wanted = min(max(rows // _ROWS_PER_BUCKET, 1), _MOST_BUCKETS)
+    return 0 if rows <= _FETCHED_ROWS else int((1 << (wanted - 1).bit_length()) - 1)
+
+
+def _sum_both(
+    comparison: TableComparison,
     mask: int,
-    folds: Sequence[Fold],
-    suspects: Collection[int],
-) -> int:
-    """Read some buckets again, a batch at a time, count what differs; the source's rows in them."""
-    sizes = {b: max(f.rows([b]) for f in folds) for b in suspects}
-    return sum(
-        count_buckets(question, result, mask, batch) for batch in batches(sorted(suspects), sizes)
+    limits: ScanLimits | None,
+    report: Callable[[int], None],
+) -> Sides[BucketSums]:
+    source = comparison.sides.source
+    return comparison.fetch_both(
+        lambda side: _sum_buckets(side, mask, limits, report if side is source else _no_report)
     )
 
 
-def batches(suspects: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[int]]:
-    """Buckets to be fetched at once."""
+def _sum_buckets(
+    side: TableSide, mask: int, limits: ScanLimits | None, report: Callable[[int], None]
+) -> BucketSums:
+    """Return the sums of one side's buckets."""
+    scan = HeapScan(side, limits)
+    sums: Sums = {}
+    done = 0
+    for rows in scan.fetch_segments(partial(_sum_query, side, mask)):
+        for bucket, *numbers in rows:
+            known = sums.setdefault(bucket, [0, Decimal(0)])
+            for n, number in enumerate(numbers):
+                known[n] += number
+            done += numbers[0]
+        report(done)
+    return BucketSums(sums, scan.snapshots, scan.fetch_written_buckets(mask))
+
+
+def _recount_buckets(
+    comparison: TableComparison,
+    counts: DifferenceCounts,
+    mask: int,
+    sums: Sides[BucketSums],
+    suspects: Collection[int],
+) -> int:
+    """Read some buckets again in _batches, count what differs, and return the source's rows."""
+    sizes = {b: max(each.rows([b]) for each in sums) for b in suspects}
+    return sum(
+        _count_in_buckets(comparison, counts, mask, batch)
+        for batch in _batches(sorted(suspects), sizes)
+    )
+
+
+def _batches(suspects: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Yield buckets to be fetched at once."""
     batch: list[int] = []
     rows = 0
     for bucket in suspects:
@@ -129,28 +143,30 @@ def batches(suspects: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[
         yield batch
 
 
-def count_buckets(question: Question, result: Tally, mask: int, batch: Sequence[int]) -> int:
-    """Count what differs in some buckets; the source's rows in them."""
-    one, other = question.both(lambda side: _pairs(side, mask, batch))
-    judged(question, result, Rows(one, other))
-    return sum(one.values())
+def _count_in_buckets(
+    comparison: TableComparison, counts: DifferenceCounts, mask: int, batch: Sequence[int]
+) -> int:
+    """Count the differing rows of some buckets, and return the source's rows in them."""
+    pairs = comparison.fetch_both(lambda side: _fetch_pairs(side, mask, batch))
+    count_beyond_tolerance(comparison, counts, RowHashes(pairs.source, pairs.target))
+    return sum(pairs.source.values())
 
 
-def _pairs(side: Side, mask: int, batch: Sequence[int]) -> Counter[Pair]:
-    """How often each pair of hashes is there; equal rows are counted by the server."""
-    rows, _ = side.session.ask(_pairs_query(side, mask, batch))
+def _fetch_pairs(side: TableSide, mask: int, batch: Sequence[int]) -> Counter[Pair]:
+    """Return how often each pair of hashes occurs; the server counts equal rows."""
+    rows = side.fetch(_pairs_query(side, mask, batch))
     return Counter({(key, row): count for key, row, count in rows})
 
 
-def keyed_rows(side: Side, where: sql.Composable, relation: sql.Composable) -> sql.Composed:
-    """The rows `r` with the hash of their key beside them, computed once a row."""
+def _keyed_rows(side: TableSide, where: sql.Composable, relation: sql.Composable) -> sql.Composed:
+    """Return the rows `r` with the hash of their key, computed once a row."""
     return sql.SQL("(select r.*, {} as {} from {} r where {} offset 0) r").format(
         side.hashes.key, _KEY, relation, where
     )
 
 
-def _fold_query(
-    side: Side, mask: int, relation: sql.Composable, where: sql.Composable
+def _sum_query(
+    side: TableSide, mask: int, relation: sql.Composable, where: sql.Composable
 ) -> sql.Composed:
     if not mask:
         return sql.SQL("select 0, count(*), coalesce(sum({}), 0) from {} r where {}").format(
@@ -161,7 +177,7 @@ def _fold_query(
     ).format(side.hashes.key, sql.Literal(mask), side.hashes.row, relation, where)
 
 
-def _pairs_query(side: Side, mask: int, batch: Sequence[int]) -> sql.Composed:
+def _pairs_query(side: TableSide, mask: int, batch: Sequence[int]) -> sql.Composed:
     return sql.SQL(
         "select r.{k}, r.{h}, count(*) from (select r.{k}, {row} as {h} from {rows}"
         " where (r.{k} & {mask}) = any ({batch}::int8[]) offset 0) r group by 1, 2"
@@ -169,7 +185,7 @@ def _pairs_query(side: Side, mask: int, batch: Sequence[int]) -> sql.Composed:
         k=_KEY,
         h=_ROW,
         row=side.hashes.row,
-        rows=keyed_rows(side, side.where, side.table.relation),
+        rows=_keyed_rows(side, side.where, side.table.relation),
         mask=sql.Literal(mask),
         batch=sql.Literal(list(batch)),
     )

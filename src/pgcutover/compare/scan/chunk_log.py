@@ -1,4 +1,4 @@
-"""What outlives an interrupted comparison, and what is told while it runs."""
+"""Records the finished chunks of one table, so that an interrupted scan can be resumed."""
 
 import hashlib
 import json
@@ -9,21 +9,21 @@ from typing import Any
 
 from pgcutover import __version__
 from pgcutover.catalog import Manifest
-from pgcutover.compare.plan.model import Question, Side
+from pgcutover.compare.plan.key_domain import KeyRange
+from pgcutover.compare.plan.model import TableComparison, TableSide
 from pgcutover.compare.scan.checkpoints import Checkpoints, Finished, TableCheckpoints
-from pgcutover.compare.scan.key_domain import Cell
 from pgcutover.progress import State
 
 
-def untold(
+def no_progress(
     table: str, rows_done: int, rows_expected: int | None, state: State, note: str = ""
 ) -> None:
-    """Progress that nobody asked for."""
+    """Report no progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What an earlier run had finished: chunks, their rows, when the oldest was read."""
+    """The chunks and rows that an earlier run finished, and when it read the oldest chunk."""
 
     chunks: int
     rows: int
@@ -31,68 +31,67 @@ class Resumed:
 
 
 @dataclass(slots=True)
-class Keeper:
-    """One table's chunks on disk: ranges of positions, their rows, cells that differed."""
+class ChunkLog:
+    """One table's finished chunks: ranges of ordinals, their rows, and ranges that differed."""
 
     kept: TableCheckpoints
-    chunks: list[Cell] = field(default_factory=list)
-    suspects: list[Cell] = field(default_factory=list)
+    chunks: list[KeyRange] = field(default_factory=list)
+    suspects: list[KeyRange] = field(default_factory=list)
     resumed: Resumed | None = None
 
     @property
     def notes(self) -> dict[str, str]:
-        """Why chunks of an earlier run were worthless, or are not kept any more."""
+        """Why an earlier run's chunks were not used, or why chunks are no longer recorded."""
         notes = {"checkpoints_stale": self.kept.stale, "checkpoints_ended": self.kept.note}
         return {name: text for name, text in notes.items() if text}
 
-    def record(self, chunk: Cell, rows: int, differing: list[Cell]) -> None:
-        """Keep a chunk of which all is counted."""
+    def record(self, chunk: KeyRange, rows: int, differing: list[KeyRange]) -> None:
+        """Record a chunk whose rows are all counted."""
         payload = {
             "range": [chunk.first, chunk.last],
             "rows": rows,
-            "differing": [[c.first, c.last] for c in differing],
+            "differing": [[r.first, r.last] for r in differing],
         }
         self.kept.record(f"{chunk.first}:{chunk.last}", payload)
 
 
 @contextmanager
-def keeping(checkpoints: Checkpoints, question: Question, fingerprint: str) -> Iterator[Keeper]:
-    """The table's checkpoints while it is read; marked as done when it was read to its end."""
-    with checkpoints.open(question.name, fingerprint) as kept:
-        keeper = Keeper(kept)
+def open_chunk_log(
+    checkpoints: Checkpoints, comparison: TableComparison, fingerprint: str
+) -> Iterator[ChunkLog]:
+    """Open the table's chunk log, and mark it as complete when the scan ends without error."""
+    with checkpoints.open(comparison.name, fingerprint) as kept:
+        log = ChunkLog(kept)
         if kept.state is None:
             kept.begin({})
         else:
-            _take_up(keeper, kept.finished)
-        yield keeper
+            _take_over(log, kept.finished)
+        yield log
         kept.done()
 
 
-def fingerprint(manifest: Manifest, question: Question, config_sha256: str) -> str:
-    """SHA-256 over everything that would make an older chunk worthless."""
-    parts: list[Any] = [__version__, config_sha256, question.method, question.methods]
-    for facts, side in (
-        (manifest.source, question.source),
-        (manifest.target, question.target),
-    ):
-        parts += [facts.system_identifier, facts.database_oid, facts.server_version_num]
+def fingerprint(manifest: Manifest, comparison: TableComparison, config_sha256: str) -> str:
+    """Return the SHA-256 of everything that invalidates an older chunk when it changes."""
+    parts: list[Any] = [__version__, config_sha256, comparison.method, comparison.methods]
+    for server, side in zip((manifest.source, manifest.target), comparison.sides, strict=True):
+        parts += [server.system_identifier, server.database_oid, server.server_version_num]
         parts += _definition(side)
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _definition(side: Side) -> list[Any]:
-    table, types = side.table, side.facts.types
+def _definition(side: TableSide) -> list[Any]:
+    table, types = side.table, side.stats.types
     columns = [[c, types[c].schema, types[c].name] for c in table.columns]
-    return [str(table.name), table.key, columns, sorted(side.facts.not_null), side.facts.kind]
+    return [str(table.name), table.key, columns, sorted(side.stats.not_null), side.stats.kind]
 
 
-def _take_up(keeper: Keeper, finished: Mapping[str, Finished]) -> None:
+def _take_over(log: ChunkLog, finished: Mapping[str, Finished]) -> None:
     for chunk in finished.values():
-        keeper.chunks.append(Cell(*chunk.payload["range"]))
-        keeper.suspects += [Cell(*cell) for cell in chunk.payload["differing"]]
+        log.chunks.append(KeyRange(*chunk.payload["range"]))
+        log.suspects += [KeyRange(*r) for r in chunk.payload["differing"]]
     if finished:
-        keeper.resumed = Resumed(
+        log.resumed = Resumed(
             len(finished),
             sum(chunk.payload["rows"] for chunk in finished.values()),
             min(chunk.read_at for chunk in finished.values()).isoformat(timespec="seconds"),

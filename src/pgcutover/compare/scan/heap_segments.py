@@ -1,8 +1,8 @@
-"""A heap read in stretches that take about as long as they should, in several snapshots if need be.
+"""Sequential scan of a table in time-bounded segments, renewing the snapshot between segments.
 
-A row that nobody has written since the first snapshot lies where it lay, and is read once whatever
-the snapshots. Buckets that hold any other row are to be read again in one snapshot; everything is,
-where the heap itself was made anew (VACUUM FULL, CLUSTER, TRUNCATE).
+A row not modified since the first snapshot keeps its ctid, so the scan reads it exactly once.
+Buckets with any other row must be read again in one snapshot, and the whole table where its heap
+was rewritten (VACUUM FULL, CLUSTER, TRUNCATE).
 """
 
 from collections.abc import Callable, Iterator
@@ -11,21 +11,21 @@ from typing import Any
 
 from psycopg import sql
 
-from pgcutover.compare.hashing.row_text import SideTable
-from pgcutover.compare.plan.model import Side
+from pgcutover.compare.hashing.row_text import ComparedTable
+from pgcutover.compare.plan.model import TableSide
 from pgcutover.compare.scan.sessions import SHORTER
 
-_TID_RANGE_SINCE = 140000
+_TID_RANGE_SINCE = 140000  # PostgreSQL 14 reads ranges of ctid by a TID Range Scan
 _FIRST_ROWS = 500_000
-_LEAST_PAGES = 64
+_FEWEST_PAGES = 64
 _MOST_GROWTH = 4
 
 Query = Callable[[sql.Composable, sql.Composable], sql.Composed]
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a stretch shall take, and how old a snapshot may become."""
+class ScanLimits:
+    """How long a segment or chunk should take, and how old a snapshot may become."""
 
     target_seconds: float
     snapshot_seconds: float
@@ -33,38 +33,46 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """The oldest transaction that the first snapshot may not see, and which heaps there were."""
+    """The oldest transaction invisible to the first snapshot, and the heap files at that time."""
 
     xid: str
     heaps: tuple[tuple[Any, ...], ...]
 
 
-class HeapReader:
-    """Reads one side of a table once; without a pace in the one snapshot that there is."""
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """What a query reads: relation, condition and number of pages, 0 for the whole table."""
 
-    def __init__(self, side: Side, pace: Pace | None) -> None:
-        """Nothing is read yet."""
-        self._side, self._pace = side, pace
-        density = max(side.facts.rows_estimate, 1) / max(side.facts.pages, 1)
-        self._pages = max(_LEAST_PAGES, int(_FIRST_ROWS / density))
+    relation: sql.Composable
+    where: sql.Composable
+    pages: int = 0
+
+
+class HeapScan:
+    """Reads one side of a table once; without limits in the current snapshot."""
+
+    def __init__(self, side: TableSide, limits: ScanLimits | None) -> None:
+        """Plan the first segment from the table's statistics."""
+        self._side, self._limits = side, limits
+        density = max(side.stats.rows_estimate, 1) / max(side.stats.pages, 1)
+        self._pages = max(_FEWEST_PAGES, int(_FIRST_ROWS / density))
         self._mark: _Mark | None = None
         self.snapshots = 1
 
-    def answers(self, query: Query) -> Iterator[list[tuple[Any, ...]]]:
-        """What the query answers for each stretch, given its relation and its condition."""
-        session = self._side.session
-        for number, (relation, where, pages) in enumerate(self._stretches()):
+    def fetch_segments(self, query: Query) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of a query for each segment, given its relation and condition."""
+        for number, segment in enumerate(self._segments()):
             if number:
-                self._rest()
-            rows, seconds = session.ask(query(relation, where))
-            self._learn(pages, seconds)
+                self._pause_between_segments()
+            rows, seconds = self._side.fetch_timed(query(segment.relation, segment.where))
+            self._learn(segment.pages, seconds)
             yield rows
 
-    def written(self, mask: int) -> frozenset[int] | None:
-        """Buckets with rows that were written since the first snapshot; None: all of them."""
+    def fetch_written_buckets(self, mask: int) -> frozenset[int] | None:
+        """Return the buckets with rows written since the first snapshot; None for all buckets."""
         if self.snapshots == 1:
             return frozenset()
-        if self._mark is None or self._marked().heaps != self._mark.heaps:
+        if self._mark is None or self._fetch_mark().heaps != self._mark.heaps:
             return None
         query = sql.SQL(
             "select distinct ({key} & {mask})::int4 from {table} r where {where}"
@@ -76,55 +84,55 @@ class HeapReader:
             where=self._side.where,
             xid=sql.Literal(self._mark.xid),
         )
-        rows, _ = self._side.session.ask(query)
-        return frozenset(bucket for (bucket,) in rows)
+        return frozenset(bucket for (bucket,) in self._side.fetch(query))
 
-    def _stretches(self) -> Iterator[tuple[sql.Composable, sql.Composable, int]]:
-        """What stands after FROM, the condition, and the pages of each; 0 where it is all."""
-        side, facts = self._side, self._side.facts
+    def _segments(self) -> Iterator[_Segment]:
+        side, stats = self._side, self._side.stats
         version = side.session.open[0].info.server_version
-        can_cut = version >= _TID_RANGE_SINCE and facts.kind in "rp"
-        if not can_cut or facts.pages <= self._pages or not facts.leaves:
-            yield side.table.relation, side.where, 0
+        can_cut = version >= _TID_RANGE_SINCE and stats.kind in "rp"
+        if not can_cut or stats.pages <= self._pages or not stats.leaves:
+            yield _Segment(side.table.relation, side.where)
             return
-        if self._pace is not None:
-            self._mark = self._marked()
-        for leaf, leaf_pages in zip(facts.leaves, facts.leaf_pages, strict=True):
-            relation, first = SideTable(leaf, (), (), alone=True).relation, 0
+        if self._limits is not None:
+            self._mark = self._fetch_mark()
+        for leaf, leaf_pages in zip(stats.leaves, stats.leaf_pages, strict=True):
+            relation, first = ComparedTable(leaf, (), (), alone=True).relation, 0
             while first < max(leaf_pages, 1):
                 pages, end = self._pages, first + self._pages
-                # what is appended meanwhile belongs to the last one
+                # rows appended during the scan are in the last segment
                 blocks = _blocks(first, None if end >= leaf_pages else end)
-                yield relation, sql.SQL("{} and {}").format(side.where, blocks), pages
+                where = sql.SQL("{} and {}").format(side.where, blocks)
+                yield _Segment(relation, where, pages)
                 first = end
 
-    def _rest(self) -> None:
-        """Between two stretches: a new snapshot where the old one is old, or others are at work."""
-        session, pace = self._side.session, self._pace
-        if pace is None or self._mark is None:
+    def _pause_between_segments(self) -> None:
+        """Take a new snapshot where the old one is too old, or while other sessions are active."""
+        session, limits = self._side.session, self._limits
+        if limits is None or self._mark is None:
             session.pause()
-        elif session.wants_rest or session.age_seconds > pace.snapshot_seconds:
+        elif session.should_release_snapshot or session.age_seconds > limits.snapshot_seconds:
             session.snapshot()
             self.snapshots += 1
 
     def _learn(self, pages: int, seconds: float) -> None:
-        if self._pace is None or not pages or seconds <= 0:
+        if self._limits is None or not pages or seconds <= 0:
             return
-        target = self._pace.target_seconds * (SHORTER if self._side.session.wants_rest else 1.0)
+        is_busy = self._side.session.should_release_snapshot
+        target = self._limits.target_seconds * (SHORTER if is_busy else 1.0)
         affordable = int(pages / seconds * target)
-        self._pages = min(max(affordable, _LEAST_PAGES), pages * _MOST_GROWTH)
+        self._pages = min(max(affordable, _FEWEST_PAGES), pages * _MOST_GROWTH)
 
-    def _marked(self) -> _Mark:
+    def _fetch_mark(self) -> _Mark:
         query = sql.SQL(
             "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint % 4294967296,"
             " (select array_agg(array[c.oid::text, pg_relation_filenode(c.oid)::text] order by n)"
             " from unnest({}::text[], {}::text[]) with ordinality l (s, t, n)"
             " cross join lateral to_regclass(format('%I.%I', s, t)) c (oid))"
         ).format(
-            sql.Literal([leaf.schema for leaf in self._side.facts.leaves]),
-            sql.Literal([leaf.name for leaf in self._side.facts.leaves]),
+            sql.Literal([leaf.schema for leaf in self._side.stats.leaves]),
+            sql.Literal([leaf.name for leaf in self._side.stats.leaves]),
         )
-        ((xid, heaps),), _ = self._side.session.ask(query)
+        ((xid, heaps),) = self._side.fetch(query)
         return _Mark(str(xid), tuple(map(tuple, heaps)))
 
 

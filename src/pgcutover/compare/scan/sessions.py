@@ -33,7 +33,7 @@ _PLANNER = {
 class SideSession:
     """One side's sessions; each `snapshot` is a new one, on a connection known to live.
 
-    After `widen` up to `connections` sessions read the same snapshot at a time.
+    After `share_snapshot` up to `connections` sessions read the same snapshot at a time.
     """
 
     side: str
@@ -49,12 +49,12 @@ class SideSession:
     def snapshot(self) -> Connection:
         """A connection at the start of a new snapshot; a lost one is replaced once.
 
-        Before it, while none is open, the server is given the rest that it is owed.
+        Before it, sleeps off accumulated throttle time while no snapshot is open.
         """
         self.close_snapshot()
         if self.governor:
             self.governor.begin()
-            self.governor.rest()
+            self.governor.sleep_off()
         self._taken_at = monotonic()
         if self._connection is not None:
             with suppress(psycopg.Error):
@@ -78,9 +78,9 @@ class SideSession:
         return monotonic() - self._taken_at
 
     @property
-    def wants_rest(self) -> bool:
+    def should_release_snapshot(self) -> bool:
         """Whether the snapshot should end soon, for the server's sake."""
-        return self.governor is not None and self.governor.wants_rest
+        return self.governor is not None and self.governor.should_release_snapshot
 
     def pause(self) -> None:
         """Wait, in the middle of a snapshot that cannot be renewed, while the server suffers."""
@@ -92,11 +92,11 @@ class SideSession:
         """Every connection that may be reading."""
         return (*([self._connection] if self._connection else ()), *self._others)
 
-    def widen(self) -> None:
+    def share_snapshot(self) -> None:
         """Let more connections read the current snapshot."""
         if self._connection is None or self.connections < 2:
             return
-        with saying(self.side, "snapshot"):
+        with unreadable_on_error(self.side, "snapshot"):
             row = self._connection.execute("select pg_export_snapshot()").fetchone()
             alive = [c for c in self._others if not c.closed]
             while len(alive) < self.connections - 1:
@@ -112,14 +112,14 @@ class SideSession:
                 verify_pinned(other)
                 self._idle.put(other)
 
-    def ask(
+    def fetch(
         self, query: sql.Composed, timeout_seconds: float = 0.0, *, by_index: bool = False
     ) -> tuple[list[tuple[Any, ...]], float]:
         """The rows and the seconds taken; psycopg.Error leaves the snapshot as it was."""
-        with self.governor.asking() if self.governor else nullcontext():
-            return self._asked(query, timeout_seconds, by_index=by_index)
+        with self.governor.throttled() if self.governor else nullcontext():
+            return self._fetch(query, timeout_seconds, by_index=by_index)
 
-    def _asked(
+    def _fetch(
         self, query: sql.Composed, timeout_seconds: float, *, by_index: bool
     ) -> tuple[list[tuple[Any, ...]], float]:
         connection = self._idle.get()
@@ -181,7 +181,7 @@ def _begun(connection: Connection) -> Connection:
 
 
 @contextmanager
-def saying(side: str, what: str) -> Iterator[None]:
+def unreadable_on_error(side: str, what: str) -> Iterator[None]:
     """Turn a database error into UNKNOWN: which side, what was read, what would help."""
     try:
         yield

@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from pgcutover.compare.throttle.server_load import Limits, Pressure, excess, measure
+from pgcutover.compare.throttle.server_load import LoadLimits, LoadSample, exceeded, sample
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import describe_error
 
@@ -37,7 +37,7 @@ class Governor:
         self,
         side: str,
         connect: Callable[[], psycopg.Connection[Any]],
-        limits: Limits,
+        limits: LoadLimits,
         patience_seconds: float,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -46,7 +46,7 @@ class Governor:
         self._patience_seconds, self._say = patience_seconds, say
         self._connection: psycopg.Connection[Any] | None = None
         self._lock, self._interrupted = RLock(), Event()
-        self._last: tuple[float, Pressure] | None = None
+        self._last: tuple[float, LoadSample] | None = None
         self._owed_seconds = 0.0
         self._reason = ""
         self._own_transactions = 0
@@ -56,13 +56,13 @@ class Governor:
         self.pauses = 0
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def throttled(self) -> Iterator[None]:
         """Around one question: what it takes is owed in rest while others are at work."""
         if self._limits.hold_nothing:
             yield
             return
         self._look()
-        if not self.must_yield:
+        if not self.is_throttled:
             yield
             return
         with self._lock:
@@ -71,16 +71,16 @@ class Governor:
             self._owed_seconds += (monotonic() - start) * (1 / self._limits.load - 1)
 
     @property
-    def must_yield(self) -> bool:
+    def is_throttled(self) -> bool:
         """Whether others are at work and we may not work as much as we could."""
         return self.is_busy and self._limits.load < 1
 
     @property
-    def wants_rest(self) -> bool:
+    def should_release_snapshot(self) -> bool:
         """Whether reading should stop, and its snapshot end, as soon as it can."""
-        return self.must_yield or bool(self._reason)
+        return self.is_throttled or bool(self._reason)
 
-    def rest(self) -> None:
+    def sleep_off(self) -> None:
         """Rest as long as is owed, and while the server is under pressure."""
         if self._limits.hold_nothing:
             return
@@ -117,7 +117,7 @@ class Governor:
             if self._last is None:
                 self._look_for_a_while()
             pressure = self._measured()
-            self._reason = excess(pressure, self._limits)
+            self._reason = exceeded(pressure, self._limits)
             self._judge(pressure)
 
     def _look_for_a_while(self) -> None:
@@ -144,9 +144,9 @@ class Governor:
                     "[budgets]"
                 )
             self._sleep(PAUSE_SECONDS)
-            self._reason = excess(self._measured(), self._limits)
+            self._reason = exceeded(self._measured(), self._limits)
 
-    def _judge(self, pressure: Pressure) -> None:
+    def _judge(self, pressure: LoadSample) -> None:
         """Whether others are at work, from this look and the one before."""
         now, last = monotonic(), self._last
         self._last = now, pressure
@@ -161,15 +161,15 @@ class Governor:
         self._quiet_looks = 0 if is_at_work else self._quiet_looks + 1
         self.is_busy = is_at_work or (self.is_busy and self._quiet_looks < _QUIET_LOOKS)
 
-    def _measured(self) -> Pressure:
+    def _measured(self) -> LoadSample:
         """One look; a lost session is replaced once."""
         if self._connection is not None:
             with suppress(psycopg.Error):
-                return measure(self._connection)
+                return sample(self._connection)
             self._connection.close()
         try:
             self._connection = self._connect()
-            return measure(self._connection)
+            return sample(self._connection)
         except psycopg.Error as error:
             raise UnreadableError(
                 f"the {self._side} does not say how busy it is: {describe_error(error)}"

@@ -30,7 +30,7 @@ select (select sum(xact_commit + xact_rollback)::int8 from pg_stat_database),
 
 
 @dataclass(frozen=True, slots=True)
-class Pressure:
+class LoadSample:
     """One look; None where this role may not see it, or there is nothing to see.
 
     `transactions` of all databases since their statistics began; the rest is of other sessions.
@@ -44,7 +44,7 @@ class Pressure:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LoadLimits:
     """From where on reading pauses; 0 does not watch. `load` is how many backends we may keep busy.
 
     `load` counts only while others are at work: an idle server is read at full speed.
@@ -59,15 +59,15 @@ class Limits:
     @property
     def hold_nothing(self) -> bool:
         """Whether there is no reason to look at the server at all."""
-        return self == Limits()
+        return self == LoadLimits()
 
 
-def measure(connection: psycopg.Connection[Any]) -> Pressure:
+def sample(connection: psycopg.Connection[Any]) -> LoadSample:
     """One look at the server, on an autocommit session of ours; psycopg.Error where it fails."""
     row = connection.execute(_LOOK.encode()).fetchone()
     if row is None:
         raise psycopg.OperationalError("the server says nothing about its sessions")
-    return Pressure(row[0] or 0, *row[1:])
+    return LoadSample(row[0] or 0, *row[1:])
 
 
 _WORDS = {
@@ -78,7 +78,7 @@ _WORDS = {
 }
 
 
-def excess(pressure: Pressure, limits: Limits) -> str:
+def exceeded(pressure: LoadSample, limits: LoadLimits) -> str:
     """Why reading must pause; '' where nothing is too much."""
     for name, words in _WORDS.items():
         found, limit = getattr(pressure, name), getattr(limits, name)

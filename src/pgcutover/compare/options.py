@@ -1,0 +1,45 @@
+"""Options of a comparison."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pgcutover.compare.live.fence import Fence
+from pgcutover.compare.plan.spec import TableOptions
+from pgcutover.compare.scan.checkpoints import Checkpoints
+from pgcutover.compare.scan.chunk_log import no_progress
+from pgcutover.compare.scan.heap_segments import ScanLimits
+from pgcutover.compare.throttle.server_load import LoadLimits
+from pgcutover.config.tables import Tolerance
+from pgcutover.progress import Progress
+
+__all__ = ["CompareOptions", "LoadLimits", "ScanLimits", "TableOptions", "Tolerance"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """How to compare; `fence` shows when a mover has caught up, None where nothing moves.
+
+    `tables` is keyed by the name on the target. `digest` is "sha256" to use no hash function of
+    the server's own.
+    """
+
+    salt: str = field(repr=False)
+    digest: str = "fast"
+    window_hours: float = 24.0
+    fence: Fence | None = None
+    statement_timeout_seconds: float = 0.0
+    connections: int = 1
+    chunk_seconds: float = 1.0
+    snapshot_seconds: float = 900.0
+    source_limits: LoadLimits = field(default_factory=LoadLimits)
+    target_limits: LoadLimits = field(default_factory=LoadLimits)
+    pause_seconds: float = 600.0
+    config_sha256: str = ""
+    checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None, resume=False))
+    progress: Progress = no_progress
+    tables: Mapping[str, TableOptions] = field(default_factory=dict)
+
+    @property
+    def scan_limits(self) -> ScanLimits:
+        """The limits of each scan."""
+        return ScanLimits(self.chunk_seconds, self.snapshot_seconds)

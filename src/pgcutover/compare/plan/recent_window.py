@@ -1,0 +1,32 @@
+"""The condition on a table's recent rows."""
+
+import psycopg
+from psycopg import sql
+
+from pgcutover.compare.scan.sessions import unreadable_on_error
+from pgcutover.mapping import MappedTable
+from pgcutover.sides import Sides
+
+_NEWEST = sql.SQL(
+    "select (max(r.{column}) filter (where isfinite(r.{column}))::timestamp"
+    " - {hours} * interval '1 hour')::text from {table} r"
+)
+
+
+def fetch_recent_window(
+    source: psycopg.Connection[tuple[object, ...]], table: MappedTable, column: str, hours: float
+) -> Sides[sql.Composed]:
+    """Return the condition for each side, counted back from the source's newest finite value."""
+    query = _NEWEST.format(
+        column=sql.Identifier(column),
+        hours=sql.Literal(hours),
+        table=sql.Identifier(table.source.schema, table.source.name),
+    )
+    with unreadable_on_error("source", str(table)):
+        row = source.execute(query).fetchone()
+    bound = sql.Literal(row[0] if row else None)
+    # both sides run in UTC; the column stays bare, so that its index can be used
+    condition = sql.SQL("({bound}::timestamp is null or r.{column} >= {bound}::timestamp)")
+    return Sides(column, table.target_column(column)).map(
+        lambda name: condition.format(bound=bound, column=sql.Identifier(name))
+    )
