@@ -200,12 +200,14 @@ class TableEntry(_Part):
 
 
 class NotProven(_Part):
-    """An object that was left out of the comparison, or compared less than exactly."""
+    """A table or column that was left out of the comparison, or compared less than exactly."""
 
-    object: str
-    """Table or column."""
+    table: str
+    """Table: by its name on the target, or on the source if it does not move."""
+    column: str | None
+    """Column; null for the whole table."""
     reason: str
-    """Reason."""
+    """Mapping rule or key of migration.toml that leaves it out, and why."""
 
 
 class DeclaredDifference(_Part):

@@ -44,7 +44,7 @@ def rule(
 RULES = [
     rule(1, "selection", "include", "app", "%"),
     rule(2, "selection", "exclude", "outside", "%"),
-    rule(3, "transformation", "rename", "app", "[!o]%", rule_target="schema", value="core"),
+    rule(3, "transformation", "rename", "app", "[A-Za-np-z]%", rule_target="schema", value="core"),
     rule(4, "transformation", "rename", "app", "order[_]items", rule_target="schema", value="core"),
     rule(5, "transformation", "rename", "app", "orders", rule_target="schema", value="sales"),
     rule(6, "transformation", "rename", "app", "orders", rule_target="table", value="purchases"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgcutover.errors import ConfigError
-from pgcutover.mapping import RelationName, parse_rules
+from pgcutover.mapping import LeftOut, RelationName, parse_rules
 
 USERS = RelationName("public", "users")
 ROLES = RelationName("public", "user_roles")
@@ -39,6 +39,9 @@ def change(target, action, value=None, old=None, schema="public", table="users",
         "rule-action": action,
     }
     return {**rule, **({"value": value} if value else {}), **({"old-value": old} if old else {})}
+
+
+VIEWS = {"schema-name": "public", "table-name": "%", "table-type": "all"}
 
 
 def resolve(*rules, tables=TABLES):
@@ -138,9 +141,14 @@ def test_schemas_may_trade_names_and_single_tables_may_move_into_another():
     [
         ([selection(table="patients")], "selects public.patients, which the source does not have"),
         ([selection(action="exclude")], "no selection rule includes anything"),
-        ([selection(filters=[{"filter-type": "source"}])], "filters would leave rows behind"),
-        ([selection(), {"rule-type": "selectoin"}], "rule-type 'selectoin' is not understood"),
-        ([selection(), change("table", "add-column", "x")], "'add-column' of a table"),
+        ([selection(filters=[{"filter-type": "source"}])], "filters are not supported"),
+        ([selection(), {"rule-type": "selectoin"}], "unknown rule-type 'selectoin'"),
+        ([selection(), change("table", "drop-column", "x")], "unknown rule-action 'drop-column'"),
+        ([selection(), {"rule-type": "object-mapping"}], "targets that are not PostgreSQL"),
+        ([selection(fliters=[])], "unknown key 'fliters'; did you mean 'filters'?"),
+        ([selection(action="explicit")], "explicit selects one table"),
+        ([selection(**{"object-locator": VIEWS})], "table-type 'all' is not supported"),
+        ([selection(), change("index-tablespace", "rename", "x")], "is for Oracle only"),
         ([selection(), change("table", "rename")], "rename needs a value"),
         ([selection(), change("table", "replace-prefix", "x")], "needs an old-value"),
         ([selection(), change("table", "rename", "user_roles")], "both become public.user_roles"),
@@ -159,6 +167,121 @@ def test_schemas_may_trade_names_and_single_tables_may_move_into_another():
 def test_refuses_what_would_silently_change_scope(rules, expected):
     with pytest.raises(ConfigError, match=re.escape(expected)):
         resolve(*rules)
+
+
+@pytest.mark.parametrize(
+    ("action", "remedy"),
+    [
+        ("add-column", "add the column, with a default"),
+        ("change-data-type", "DMS converts values to the type that the column has on the target"),
+        ("define-primary-key", "in a script of pre-load"),
+        ("include-column", "in rules with remove-column instead"),
+        ("add-before-image-columns", "targets that are not PostgreSQL"),
+        ("data-masking-digits-mask", "mask them on the target after the cutover"),
+        ("data-masking-digits-randomize", "mask them on the target after the cutover"),
+        ("data-masking-hash-mask", "mask them on the target after the cutover"),
+    ],
+)
+def test_a_documented_action_that_is_not_supported_is_refused_with_its_remedy(action, remedy):
+    rule = change("column", action, "x", column="Email") | {"expression": "$id", "data-type": {}}
+    with pytest.raises(ConfigError, match=re.escape(f"{action!r} is not supported")) as caught:
+        resolve(selection(), rule)
+    assert remedy in str(caught.value)
+
+
+def test_explicit_takes_a_name_as_it_is_written():
+    rules = parse_rules({"rules": [selection(table="user_roles", action="explicit")]}, "m.json")
+    assert rules.selects(ROLES)
+    assert not rules.selects(RelationName("public", "userXroles"))
+
+
+def test_load_order_and_table_settings_change_no_scope():
+    settings = {
+        "rule-type": "table-settings",
+        "rule-id": "2",
+        "rule-name": "2",
+        "object-locator": {"schema-name": "public", "table-name": "users"},
+        "lob-settings": {"mode": "unlimited"},
+        "parallel-load": {"type": "ranges"},
+    }
+    assert len(resolve(selection(**{"load-order": "2"}), settings)) == 2
+
+
+def test_what_the_rules_leave_out_is_listed_with_its_rule():
+    rules = parse_rules(
+        {
+            "rules": [
+                selection(),
+                selection(table="user[_]%", action="exclude"),
+                change("table", "rename", "people"),
+                change("column", "remove-column", column="E%"),
+            ]
+        },
+        "m.json",
+    )
+    assert rules.left_out(TABLES, rules.resolve(TABLES)) == (
+        LeftOut(
+            "public.user_roles", None, "not moved: excluded by m.json: rule 2 (exclude user[_]%)"
+        ),
+        LeftOut("public.people", "Email", "not moved: removed by m.json: rule 4 (change)"),
+    )
+
+
+def named(*names):
+    return tuple(RelationName("public", name) for name in names)
+
+
+EVENTS, OLD, NEW, NEWEST = named("ev", "ev_2024", "ev_2025", "ev_2025_12")
+PARTITIONED = {EVENTS: ("id", "note"), USERS: ("id",)}
+PARTITIONS = {EVENTS: [(OLD,), (NEW, NEWEST)]}
+WITHOUT_PARENT = (
+    selection(table="ev[_]20%"),
+    selection(table="users"),
+    selection(table="ev", action="exclude"),
+)
+
+
+def resolve_partitions(*rules):
+    found = parse_rules({"rules": list(rules)}, "m.json").resolve(PARTITIONED, PARTITIONS)
+    return {str(t.source): t for t in found}
+
+
+def test_partitions_selected_by_name_are_mapped_as_their_table():
+    mapped = resolve_partitions(*WITHOUT_PARENT)
+    assert set(mapped) == {"public.ev", "public.users"}
+    assert mapped["public.ev"].partitions == (OLD, NEW)
+    assert str(mapped["public.ev"].target) == "public.ev"
+    assert resolve_partitions(selection())["public.ev"].partitions == ()
+
+
+def test_rules_of_partitions_apply_to_their_table():
+    moved = change("schema", "rename", "log", table="ev%")
+    removed = change("column", "remove-column", table="ev[_]20%", column="note")
+    events = resolve_partitions(*WITHOUT_PARENT, moved, removed)["public.ev"]
+    assert (str(events.target), events.removed_columns) == ("log.ev", ("note",))
+    rules = parse_rules({"rules": [*WITHOUT_PARENT, moved, removed]}, "m.json")
+    (left,) = rules.left_out(PARTITIONED, rules.resolve(PARTITIONED, PARTITIONS))
+    assert (left.table, left.column) == ("log.ev", "note")
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        (
+            [selection(table="ev_2024"), selection(table="users")],
+            "select partition public.ev_2024 of public.ev, but not 1 others, the first of which is "
+            "public.ev_2025_12",
+        ),
+        (
+            [*WITHOUT_PARENT, change("column", "rename", "x", table="ev_2024", column="note")],
+            "change their columns differently",
+        ),
+        ([selection(table="ev[_]19%")], "which the source does not have"),
+    ],
+)
+def test_partitions_that_cannot_be_compared_as_their_table_are_refused(rules, says):
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        resolve_partitions(*rules)
 
 
 def test_refuses_a_document_that_is_no_mapping():
@@ -183,7 +306,17 @@ def test_wildcards_match_like_sql_like(pattern, name):
 
 
 @pytest.mark.parametrize(
-    ("pattern", "name", "hit"), [("a[_]b", "a_b", 1), ("a[_]b", "axb", 0), ("[!a]b", "cb", 1)]
+    ("pattern", "name", "hit"),
+    [
+        ("a[_]b", "a_b", 1),
+        ("a[_]b", "axb", 0),
+        ("t[ab]", "tb", 1),
+        ("t[ab]", "tc", 0),
+        ("t[a-d]", "tc", 1),
+        ("t[a-d]", "t-", 0),
+        ("t[a-d]", "te", 0),
+        ("t[0-9a]%", "t7x", 1),
+    ],
 )
 def test_bracketed_wildcards(pattern, name, hit):
     rules = parse_rules({"rules": [selection(table=pattern)]}, "m.json")

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pgcutover.catalog.model import ForeignKey, Index
+from pgcutover.catalog.partitions import read_partitions
 from pgcutover.catalog.read import Connection, SideCatalog, read_side
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import ServerFacts, server_facts
 from pgcutover.errors import ConfigError
-from pgcutover.mapping import MappedTable, MappingRules, RelationName
+from pgcutover.mapping import LeftOut, MappedTable, MappingRules, RelationName
 from pgcutover.sides import fetch_both
 
 
@@ -65,6 +66,7 @@ class Manifest:
     undecided_tables: tuple[RelationName, ...] = ()
     declared: tuple[DeclaredDifference, ...] = ()
     recent_columns: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def kinds(self) -> dict[str, tuple[Any, ...]]:
         """What checks are parametrized over: the kind, as they ask for it, and its objects."""
@@ -168,7 +170,9 @@ def read_manifest(
     of_source, of_target = fetch_both(
         lambda: read_side(source, "source"), lambda: read_side(target, "target"), (source, target)
     )
-    tables = _resolve(rules, of_source)
+    tables = _resolve(rules, of_source, source)
+    moved = {t.source for t in tables}
+    names = [r.name for r in of_source.relations if not is_movers_own(r.name)]
     recent = dict(recent_columns or {})
     _refuse_unknown_tables(recent, tables, of_source)
     _refuse_twins(tables, of_target)
@@ -178,19 +182,16 @@ def read_manifest(
         tables,
         of_source,
         of_target,
-        tuple(
-            r.name
-            for r in of_source.relations
-            if not rules.mentions(r.name) and not is_movers_own(r.name)
-        ),
+        tuple(n for n in names if n not in moved and not rules.mentions(n)),
         tuple(declared),
         tuple(sorted(recent.items())),
+        rules.left_out(names, tables),
     )
 
 
 def mapped_tables(rules: MappingRules, source: Connection) -> tuple[MappedTable, ...]:
     """The tables of a source that the rules select; ConfigError where there is none."""
-    return _resolve(rules, read_side(source, "source"))
+    return _resolve(rules, read_side(source, "source"), source)
 
 
 def is_movers_own(name: RelationName) -> bool:
@@ -198,9 +199,12 @@ def is_movers_own(name: RelationName) -> bool:
     return name.name.startswith("awsdms_")
 
 
-def _resolve(rules: MappingRules, source: SideCatalog) -> tuple[MappedTable, ...]:
+def _resolve(
+    rules: MappingRules, source: SideCatalog, connection: Connection
+) -> tuple[MappedTable, ...]:
     relations = [r for r in source.relations if not is_movers_own(r.name)]
-    tables = rules.resolve({r.name: [c.name for c in r.columns] for r in relations})
+    columns = {r.name: [c.name for c in r.columns] for r in relations}
+    tables = rules.resolve(columns, read_partitions(connection))
     if not tables:
         raise ConfigError("the mapping rules select no table of the source; nothing to judge")
     return tables

@@ -16,7 +16,9 @@ from pgcutover.redact import describe_error
 Connection = psycopg.Connection[Any]
 
 # temporary and system schemas hold nothing that migrates
-_OURS = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and n.nspname <> 'pgcutover'"
+TABLE_SCHEMAS = (
+    "n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and n.nspname <> 'pgcutover'"
+)
 
 # columns that a supported version lacks are read through to_jsonb: NULL there, no error
 _RELATIONS = f"""
@@ -39,7 +41,7 @@ left join pg_type t on t.oid = a.atttypid
 left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
 left join pg_collation o on o.oid = a.attcollation
 left join pg_namespace k on k.oid = o.collnamespace
-where c.relkind in ('r', 'p') and not c.relispartition and {_OURS}
+where c.relkind in ('r', 'p') and not c.relispartition and {TABLE_SCHEMAS}
 order by n.nspname, c.relname, a.attnum
 """  # noqa: S608 - a constant
 
@@ -78,7 +80,7 @@ join pg_am m on m.oid = x.relam
 join pg_class c on c.oid = i.indrelid
 join pg_namespace tn on tn.oid = c.relnamespace
 left join pg_constraint k on k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x')
-where c.relkind in ('r', 'p') and not c.relispartition and {_OURS}
+where c.relkind in ('r', 'p') and not c.relispartition and {TABLE_SCHEMAS}
 order by 2, 3
 """  # noqa: S608 - a constant
 
@@ -96,7 +98,7 @@ left join pg_attribute own on own.attrelid = i.indexrelid and own.attnum = g.n
 left join pg_type t on t.oid = own.atttypid
 left join pg_opclass q on g.n <= i.indnkeyatts and q.oid = i.indclass[g.n - 1]
 left join pg_collation o on g.n <= i.indnkeyatts and o.oid = i.indcollation[g.n - 1]
-where c.relkind in ('r', 'p') and not c.relispartition and {_OURS}
+where c.relkind in ('r', 'p') and not c.relispartition and {TABLE_SCHEMAS}
 order by 1, g.n
 """  # noqa: S608 - a constant
 
@@ -130,7 +132,7 @@ join pg_class c on c.oid = k.conrelid
 join pg_namespace n on n.oid = c.relnamespace
 join pg_class r on r.oid = k.confrelid
 join pg_namespace rn on rn.oid = r.relnamespace
-where k.contype = 'f' and k.conparentid = 0 and {_OURS}
+where k.contype = 'f' and k.conparentid = 0 and {TABLE_SCHEMAS}
 order by 2, 3, 1
 """  # noqa: S608 - a constant
 

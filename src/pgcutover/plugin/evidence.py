@@ -14,6 +14,7 @@ from pgcutover import __version__
 from pgcutover.context import RunContext
 from pgcutover.coverage import Judgement
 from pgcutover.errors import ConfigError, PgCutoverError
+from pgcutover.plugin.not_proven import list_not_proven, terminal_lines, to_plain
 from pgcutover.plugin.scheduling import table_of
 from pgcutover.verdict import Result, Verdict
 
@@ -109,7 +110,7 @@ def build_document(
         "not_asked": [],
         "results": [_result(r) for r in judgement.results],
         "tables": _tables(context, judgement),
-        "not_proven": _not_proven(context),
+        "not_proven": to_plain(list_not_proven(context)),
         "declared_differences": [
             {"object": d.object, "kind": d.kind, "change": d.change, "reason": d.reason}
             for d in context.manifest.declared
@@ -137,6 +138,8 @@ def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iter
     yield f"verdict   {judgement.verdict.name}{of}" + "".join(f"; {r}" for r in judgement.reasons)
     answered = len(gate.expected) - len(judgement.holes)
     yield f"answers   {answered} of {len(gate.expected)} expected"
+    if gate.context is not None:
+        yield from terminal_lines(list_not_proven(gate.context))
     if written is not None:
         yield from _paths(written)
         if any(r.check_id.startswith("SCHEMA-") and r.verdict is Verdict.FAIL for r in wrong):
@@ -248,20 +251,6 @@ def _tables(context: RunContext, judgement: Judgement) -> list[dict[str, Any]]:
 def _rows(result: Result | None) -> dict[str, Any]:
     facts = result.facts if result is not None else {}
     return {"rows_source": facts.get("rows_source"), "rows_target": facts.get("rows_target")}
-
-
-def _not_proven(context: RunContext) -> list[dict[str, str]]:
-    tables = context.settings.tables.items()
-    excluded = [(t, e.column, e.reason) for t, own in tables for e in own.exclude]
-    tolerated = [
-        (t, each.column, f"compared within {each}, not exactly: {each.reason}")
-        for t, own in tables
-        for each in own.tolerate
-    ]
-    return [
-        {"object": f"{table}.{column}", "reason": reason}
-        for table, column, reason in excluded + tolerated
-    ]
 
 
 def _point_latest(out: Path) -> None:

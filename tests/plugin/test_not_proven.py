@@ -1,0 +1,81 @@
+"""What a mapping, an exclusion or a tolerance leaves out is told, and nothing hides behind it."""
+
+import json
+
+from plugin.conftest import MAPPING
+
+
+def map_with(migration, *rules):
+    named = [
+        {"rule-id": str(n), "rule-name": f"rule {n}", **rule} for n, rule in enumerate(rules, 2)
+    ]
+    rules = {"rules": [*MAPPING["rules"], *named]}
+    (migration.folder / "mapping.json").write_text(json.dumps(rules))
+
+
+def selection(action, table):
+    locator = {"schema-name": "public", "table-name": table}
+    return {"rule-type": "selection", "rule-action": action, "object-locator": locator}
+
+
+def removal(table, column):
+    locator = {"schema-name": "public", "table-name": table, "column-name": column}
+    return {
+        "rule-type": "transformation",
+        "rule-target": "column",
+        "rule-action": "remove-column",
+        "object-locator": locator,
+    }
+
+
+def test_what_is_left_out_is_listed_by_table_and_column(migration):
+    map_with(migration, removal("people", "name"), selection("exclude", "visits"))
+    (migration.folder / "migration.toml").open("a").write(
+        """
+[[tables."public.people".tolerate]]
+column = "born"
+reason = "clocks"
+seconds = 1
+"""
+    )
+    migration.on_target("update public.people set name = 'x' where id = 1")
+    outcome = migration.gate(checks=("pgcutover.checks.load",))
+    listed = [(e["table"], e["column"], e["reason"]) for e in outcome.document["not_proven"]]
+    assert listed == [
+        ("public.visits", None, "not moved: excluded by mapping.json: rule 3 (rule 3)"),
+        ("public.people", "name", "not moved: removed by mapping.json: rule 2 (rule 2)"),
+        ("public.people", "born", "compared within seconds 1, not exactly: clocks"),
+    ]
+    for words in ("public.people.name: not moved: removed by", "public.visits: not moved: exclu"):
+        assert f"not proven  {words}" in outcome.text
+    page = (outcome.out / "signoff.html").read_text()
+    assert "public.people.name" in page.replace("<wbr>", "")
+
+
+EVENTS = """
+create table public.ev (id int, d date, v text, primary key (id, d)) partition by range (d);
+create table public.ev_2024 partition of public.ev
+  for values from ('2024-01-01') to ('2025-01-01');
+create table public.ev_2025 partition of public.ev
+  for values from ('2025-01-01') to ('2026-01-01');
+insert into public.ev select g, date '2024-01-01' + g, 'v' from generate_series(1, 700) g;
+"""
+
+
+def test_damage_in_a_partition_that_is_selected_by_name_is_found(migration):
+    migration.on_source(EVENTS)
+    migration.on_target(EVENTS)
+    rules = [
+        selection("include", "ev[_]20%"),
+        selection("exclude", "ev"),
+    ]
+    map_with(migration, *rules)
+    load = ("pgcutover.checks.load",)
+    clean = migration.gate(checks=load)
+    assert clean.verdicts("DATA-ROWS")["public.ev"] == "PASS"
+    assert clean.document["not_proven"] == []
+    migration.on_target("delete from public.ev where id = 7")
+    migration.on_target("update public.ev set v = 'x' where id = 490")
+    damaged = migration.gate(checks=load)
+    assert damaged.verdicts("DATA-ROWS")["public.ev"] == "FAIL"
+    assert damaged.verdicts("DATA-COUNTS")["public.ev"] == "FAIL"
