@@ -11,6 +11,7 @@ from pgcutover.compare import columns, declared, structure
 from pgcutover.compare.differences.report import Evidence, count_diff, fetch_evidence, row_diff
 from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.hashing.calibration import SHA256, Calibration, calibrate
+from pgcutover.compare.large_objects import compare_large_objects
 from pgcutover.compare.live.recheck import recheck_scan
 from pgcutover.compare.options import CompareOptions, TableOptions
 from pgcutover.compare.orphans import orphan_diff
@@ -154,6 +155,11 @@ class Comparer:
         self._cache.drop()
         connection = self._sessions.target.snapshot()
         return orphan_diff(connection, name, checked, catalog, self._options.salt)
+
+    def large_objects(self) -> Diff:
+        """Compare the contents of all large objects."""
+        self._cache.drop()
+        return compare_large_objects(*self._sessions.map(lambda session: session.snapshot()))
 
     def _key_to_check(self, key: ExpectedForeignKey) -> ForeignKey | None:
         if key.source is not None:

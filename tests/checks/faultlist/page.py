@@ -67,7 +67,9 @@ def page(checks: Sequence[Check]) -> str:
         "A number says how many faults of the kind leave the check red, or UNKNOWN where it cannot "
         "compare any more.\n",
         f"## What no check sees\n{UNSEEN}",
-        _table(("fault", "what"), ((f"`{f.id}`", f.what) for f in NOT_SEEN)),
+        _table(("fault", "what"), ((f"`{f.id}`", f.what) for f in NOT_SEEN))
+        if NOT_SEEN
+        else "No fault of the list.\n",
         "## What each check cannot see, in its own words\n",
         _table(("check", "cannot see"), ((c.id, c.cannot_see) for c in checks)),
         "## Checks without a column above\n" + NOT_HERE.format(", ".join(others)),

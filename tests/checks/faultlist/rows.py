@@ -355,4 +355,27 @@ DUAL = [
         kind="dual writes",
     ),
 ]
-ROW_FAULTS = [*LOST, *REPEATED, *STALE, *ORPHANED, LR_19, *DUAL]
+LARGE_OBJECTS = [
+    Fault(
+        f"large-object-{name}",
+        "large objects",
+        what,
+        target,
+        source,
+        of("*", "DATA-LARGE-OBJECTS"),
+        says=(says,),
+    )
+    for name, what, source, target, says in [
+        ("missing", "a large object that was not moved", "select lo_from_bytea(4711, 'x')", "",
+         "1 large object is missing on the target, oids 4711"),
+        ("extra", "a large object that the source has deleted", "",
+         "select lo_from_bytea(4711, 'x')", "1 large object is extra on the target"),
+        ("changed", "a large object with other contents", "select lo_from_bytea(4711, 'xa')",
+         "select lo_from_bytea(4711, 'xb')", "1 large object has different contents"),
+        ("cut", "the end of a large object lost", "select lo_from_bytea(4711, 'xyz')",
+         "select lo_from_bytea(4711, 'xy')", "1 large object has different contents"),
+        ("renumbered", "large objects loaded under new oids", "select lo_from_bytea(4711, 'x')",
+         "select lo_from_bytea(4712, 'x')", "the same contents are there under other oids"),
+    ]
+]  # fmt: skip
+ROW_FAULTS = [*LARGE_OBJECTS, *LOST, *REPEATED, *STALE, *ORPHANED, LR_19, *DUAL]
