@@ -2,8 +2,7 @@
 
 Fails when: a row is missing, extra, repeated or changed in any column, however slightly: NULL for
   '', a microsecond, a trailing blank, 1.0 for 1.00.
-Cannot see: excluded columns (the report lists them as not proven), and
-  what changes after the scan.
+Cannot see: excluded columns (the report lists them as not proven), and what changes after the scan.
 Needs: select on the table on both sides.
 Costs: one scan of the table on each side; a second one of the differing part.
 """
