@@ -1,10 +1,12 @@
 """Checkpoints survive a killed process, and never hand out what was torn, changed or outdated."""
 
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,81 +22,80 @@ TABLE, SAME, OTHER = "public.people", "a" * 64, "b" * 64
 CHUNKS = [(f"chunk {i}", {"hash": str(2**70 + i), "rows": i}) for i in range(5)]
 
 
-def left_by_a_run(folder: Path, chunks=CHUNKS, fingerprint=SAME) -> Path:
-    kept = Checkpoints(folder, resume=False).open(TABLE, fingerprint)
-    kept.begin({"seed": 7})
-    for chunk, payload in chunks:
-        kept.record(chunk, payload)
-    kept.close()
-    (path,) = folder.glob("*.jsonl")
-    return path
+def opened(folder: Path, fingerprint=SAME, *, resume: bool = False) -> TableCheckpoints:
+    kept = Checkpoints(folder, resume=resume).open(TABLE)
+    kept.begin(fingerprint)
+    return kept
 
 
 def resumed(folder: Path, fingerprint=SAME) -> TableCheckpoints:
-    return Checkpoints(folder, resume=True).open(TABLE, fingerprint)
+    return opened(folder, fingerprint, resume=True)
+
+
+def left_by_a_run(folder: Path, chunks=CHUNKS, fingerprint=SAME) -> Path:
+    with opened(folder, fingerprint) as kept:
+        for chunk, payload in chunks:
+            kept.record(chunk, payload)
+    (path,) = folder.glob("*.sqlite")
+    return path
 
 
 def payloads(kept: TableCheckpoints) -> dict:
     return {name: finished.payload for name, finished in kept.finished.items()}
 
 
-def test_a_resumed_run_gets_every_chunk_its_time_and_the_state(tmp_path):
+def found_in(folder: Path) -> dict:
+    with resumed(folder) as kept:
+        return payloads(kept)
+
+
+def edit(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        for statement in statements:
+            database.execute(statement)
+
+
+def test_a_resumed_run_gets_every_chunk_and_its_time(tmp_path):
     left_by_a_run(tmp_path)
-    kept = resumed(tmp_path)
-    assert payloads(kept) == dict(CHUNKS)
-    assert kept.state == {"seed": 7}
-    assert (kept.stale, kept.note, kept.complete) == ("", "", False)
-    ages = [datetime.now(UTC) - f.read_at for f in kept.finished.values()]
+    with resumed(tmp_path) as kept:
+        assert payloads(kept) == dict(CHUNKS)
+        assert (kept.stale, kept.note) == ("", "")
+        ages = [datetime.now(UTC) - f.read_at for f in kept.finished.values()]
     assert all(timedelta() <= age < timedelta(minutes=5) for age in ages)
 
 
 def test_a_resumed_run_adds_to_what_it_found(tmp_path):
     left_by_a_run(tmp_path)
-    second = resumed(tmp_path)
-    second.record("one more", {"rows": 9})
-    second.done()
-    second.close()
-    third = resumed(tmp_path)
-    assert payloads(third) == {**dict(CHUNKS), "one more": {"rows": 9}}
-    assert third.complete
+    with resumed(tmp_path) as second:
+        second.record("one more", {"rows": 9})
+    assert found_in(tmp_path) == {**dict(CHUNKS), "one more": {"rows": 9}}
 
 
 def test_without_resume_nothing_is_taken_over(tmp_path):
     left_by_a_run(tmp_path)
-    kept = Checkpoints(tmp_path, resume=False).open(TABLE, SAME)
-    assert (dict(kept.finished), kept.state) == ({}, None)
-    kept.begin({"seed": 8})
-    kept.close()
-    again = resumed(tmp_path)
-    assert (dict(again.finished), again.state) == ({}, {"seed": 8})
+    with opened(tmp_path) as kept:
+        assert payloads(kept) == {}
+    assert found_in(tmp_path) == {}
 
 
 def test_another_fingerprint_is_stale_says_why_and_is_replaced(tmp_path):
     path = left_by_a_run(tmp_path)
-    kept = resumed(tmp_path, OTHER)
-    assert (dict(kept.finished), kept.state) == ({}, None)
-    assert "configuration" in kept.stale
-    kept.begin({"seed": 8})
-    kept.record("new", {})
-    kept.close()
-    assert list(tmp_path.iterdir()) == [path]
+    with resumed(tmp_path, OTHER) as kept:
+        assert payloads(kept) == {}
+        assert "configuration" in kept.stale
+        kept.record("new", {})
+    assert list(tmp_path.glob("*.sqlite*")) == [path]
     assert b"chunk 1" not in path.read_bytes()
-    assert payloads(resumed(tmp_path, OTHER)) == {"new": {}}
+    with resumed(tmp_path, OTHER) as kept:
+        assert payloads(kept) == {"new": {}}
 
 
 def test_a_format_of_another_version_is_stale(tmp_path, monkeypatch):
     left_by_a_run(tmp_path)
-    monkeypatch.setattr(module, "FORMAT", 2)
-    kept = resumed(tmp_path)
-    assert "format of another version" in kept.stale
-    assert not kept.finished
-
-
-def test_a_chunk_before_begin_is_refused(tmp_path):
-    kept = resumed(tmp_path)
-    with pytest.raises(RuntimeError, match="begin"):
-        kept.record("chunk", {})
-    kept.close()
+    monkeypatch.setattr(module, "FORMAT", 99)
+    with resumed(tmp_path) as kept:
+        assert "format of another version" in kept.stale
+        assert not kept.finished
 
 
 @pytest.fixture(scope="module")
@@ -103,48 +104,72 @@ def whole(tmp_path_factory) -> tuple[Path, bytes]:
     return path, path.read_bytes()
 
 
-def found_in(whole, content: bytes) -> dict:
-    path, _ = whole
-    path.write_bytes(content)
-    kept = resumed(path.parent)
-    kept.close()
-    return payloads(kept)
+def is_prefix(found: dict) -> bool:
+    return list(found.items()) == CHUNKS[: len(found)]
 
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_file_cut_at_any_byte_gives_the_chunks_before_the_cut(whole, data):
-    content = whole[1]
-    at = data.draw(st.integers(0, len(content)))
-    lines = content[:at].count(b"\n")
-    assert found_in(whole, content[:at]) == dict(CHUNKS[: max(0, lines - 1)])
+def test_a_file_cut_at_any_byte_gives_first_chunks_alone(whole, data):
+    path, content = whole
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    assert is_prefix(found_in(path.parent))
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
-def test_a_changed_byte_ends_the_file_at_its_line(whole, data):
-    content = bytearray(whole[1])
-    at = data.draw(st.integers(0, len(content) - 1))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_changed_byte_never_changes_a_chunk(whole, data):
+    path, original = whole
+    content = bytearray(original)
+    text = original.index(b'{"format"')  # half of the changes are within the entries
+    at = data.draw(st.integers(0, len(content) - 1) | st.integers(text - 600, len(content) - 1))
     content[at] ^= data.draw(st.integers(1, 255))
-    lines = whole[1][:at].count(b"\n")
-    assert found_in(whole, bytes(content)) == dict(CHUNKS[: max(0, lines - 1)])
+    path.write_bytes(bytes(content))
+    assert is_prefix(found_in(path.parent))
 
 
-def test_a_line_that_is_gone_or_moved_ends_the_file_there(whole):
-    lines = whole[1].splitlines(keepends=True)
-    assert found_in(whole, b"".join(lines[:2] + lines[3:])) == dict(CHUNKS[:1])
-    swapped = [*lines[:2], lines[3], lines[2], *lines[4:]]
-    assert found_in(whole, b"".join(swapped)) == dict(CHUNKS[:1])
+@pytest.mark.parametrize(
+    ("statements", "left"),
+    [
+        (["update entry set body = replace(body, '\"rows\":2', '\"rows\":3')"], 2),
+        (["update entry set checksum = upper(checksum) where number = 3"], 2),
+        (["update entry set body = cast(body as blob) where number = 3"], 2),
+        (["delete from entry where number = 3"], 2),
+        (["delete from entry where number = 0"], 0),
+        (
+            [
+                "update entry set number = 100 where number = 3",
+                "update entry set number = 3 where number = 4",
+                "update entry set number = 4 where number = 100",
+            ],
+            2,
+        ),
+        (["insert into entry select number + 5, body, checksum from entry where number = 1"], 5),
+        (["drop table entry"], 0),
+        (["alter table entry rename to other"], 0),
+    ],
+)
+def test_an_entry_that_was_edited_ends_the_list_there(tmp_path, statements, left):
+    edit(left_by_a_run(tmp_path), *statements)
+    assert found_in(tmp_path) == dict(CHUNKS[:left])
 
 
-def test_what_follows_a_torn_line_does_not_come_back(tmp_path):
+def test_what_follows_an_edited_entry_does_not_come_back(tmp_path):
     path = left_by_a_run(tmp_path)
-    path.write_bytes(path.read_bytes()[:-3])
-    kept = resumed(tmp_path)
-    kept.record("after", {})
-    kept.close()
-    assert len(path.read_bytes().splitlines()) == 1 + len(CHUNKS)
-    assert payloads(resumed(tmp_path)) == {**dict(CHUNKS[:-1]), "after": {}}
+    edit(path, "update entry set body = body || ' ' where number = 5")
+    with resumed(tmp_path) as kept:
+        kept.record("after", {})
+    assert found_in(tmp_path) == {**dict(CHUNKS[:-1]), "after": {}}
+
+
+@pytest.mark.parametrize("content", [b"", b"no database", b"\0" * 8192])
+def test_a_file_that_is_no_database_is_replaced(tmp_path, content):
+    path = left_by_a_run(tmp_path)
+    path.write_bytes(content)
+    with resumed(tmp_path) as kept:
+        assert (payloads(kept), kept.note) == ({}, "")
+        kept.record("new", {})
+    assert found_in(tmp_path) == {"new": {}}
 
 
 WRITER = """
@@ -152,8 +177,8 @@ import sys
 from pathlib import Path
 from pgcutover.compare.scan.checkpoints import Checkpoints
 
-kept = Checkpoints(Path(sys.argv[1]), resume=False).open("public.people", "a" * 64)
-kept.begin({"seed": 7})
+kept = Checkpoints(Path(sys.argv[1]), resume=False).open("public.people")
+kept.begin("a" * 64)
 for i in range(1_000_000_000):
     kept.record(f"chunk {i}", {"rows": i, "padding": "x" * (i % 5000)})
     print(i, flush=True)
@@ -172,29 +197,31 @@ def test_a_killed_run_loses_no_chunk_that_it_had_recorded(tmp_path):
     process.send_signal(signal.SIGKILL)
     told = 49 + len(process.stdout.read().splitlines())
     process.wait()
-    kept = resumed(tmp_path)
-    assert len(kept.finished) in (told + 1, told + 2)  # the last one may have been told to nobody
-    assert kept.finished[f"chunk {told}"].payload["rows"] == told
+    with resumed(tmp_path) as kept:
+        # the last one may have been told to nobody
+        assert len(kept.finished) in (told + 1, told + 2)
+        assert kept.finished[f"chunk {told}"].payload["rows"] == told
 
 
-def test_two_processes_never_share_a_file(tmp_path):
+def test_a_second_process_waits_until_the_first_has_ended(tmp_path):
     process = writer(tmp_path)
     try:
         process.stdout.readline()
-        with pytest.raises(ConfigError, match=r"public\.people: .* in use by another run"):
-            resumed(tmp_path)
         Checkpoints(tmp_path, resume=False).clear()
-        assert list(tmp_path.glob("*.jsonl"))
+        assert list(tmp_path.glob("*.sqlite"))  # in use
+        kept = Checkpoints(tmp_path, resume=True).open(TABLE, process.kill)
+        assert process.wait(60) == -signal.SIGKILL
     finally:
         process.kill()
         process.stdout.close()
         process.wait()
-    assert resumed(tmp_path).finished
+    kept.begin(SAME)
+    assert kept.finished
+    kept.close()
 
 
 def test_threads_may_record_at_once(tmp_path):
-    kept = Checkpoints(tmp_path, resume=False).open(TABLE, SAME)
-    kept.begin({})
+    kept = opened(tmp_path)
 
     def work(name: int) -> None:
         for i in range(50):
@@ -206,30 +233,30 @@ def test_threads_may_record_at_once(tmp_path):
     for thread in threads:
         thread.join()
     kept.close()
-    assert len(resumed(tmp_path).finished) == 200
+    assert len(found_in(tmp_path)) == 200
 
 
-def test_many_small_chunks_are_not_each_forced_to_the_disk(tmp_path, monkeypatch):
-    kept = Checkpoints(tmp_path, resume=False).open(TABLE, SAME)
-    kept.begin({})
-    forced: list[int] = []
+def test_chunks_reach_the_disk_once_a_second(tmp_path, monkeypatch):
     clock = [module.time.monotonic()]
-    monkeypatch.setattr(module.os, "fsync", forced.append)
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    kept = opened(tmp_path)
+    (path,) = tmp_path.glob("*.sqlite")
     for i in range(100):
-        kept.record(str(i), {})
-    assert forced == []
+        kept.record(f"early {i}", {})
+    assert b"early" not in path.read_bytes()  # in the write-ahead log alone
     clock[0] += module.SYNC_SECONDS
     kept.record("after a second", {})
-    assert len(forced) == 1
-    kept.done()
-    assert len(forced) == 2
+    assert b"after a second" in path.read_bytes()
+    kept.close()
 
 
 def test_only_the_owner_may_read_them(tmp_path):
-    path = left_by_a_run(tmp_path / "out" / "checkpoints")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    kept = opened(tmp_path / "out" / "checkpoints")
+    kept.record("chunk", {})
+    folder = tmp_path / "out" / "checkpoints"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    kept.close()
 
 
 def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path):
@@ -240,38 +267,33 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path):
 
 def test_a_full_disk_ends_checkpoints_and_nothing_else(small_disk):
     folder = small_disk(1)
-    kept = Checkpoints(folder, resume=False).open(TABLE, SAME)
-    kept.begin({})
+    kept = opened(folder)
     for i in range(200):
         kept.record(str(i), {"padding": "x" * 10_000})
-    assert "public.people: checkpoints ended (No space left on device)" in kept.note
-    kept.done()
+    assert "public.people: checkpoints ended (database or disk is full)" in kept.note
+    kept.record("more", {})
     kept.close()
-    left = resumed(folder)
-    left.close()
-    names = [*left.finished]
+    names = [*found_in(folder)]
     assert names == [str(i) for i in range(len(names))]
     assert 0 < len(names) < 200
 
 
-def test_a_path_that_is_no_file_ends_checkpoints_and_nothing_else(tmp_path):
-    path = left_by_a_run(tmp_path)
+@pytest.mark.parametrize("suffix", [".sqlite", ".lock"])
+def test_a_path_that_is_no_file_ends_checkpoints_and_nothing_else(tmp_path, suffix):
+    path = left_by_a_run(tmp_path).with_suffix(suffix)
     path.unlink()
     path.mkdir()
-    kept = resumed(tmp_path)
-    assert "checkpoints ended" in kept.note
-    kept.begin({})
-    kept.record("chunk", {})
-    kept.close()
+    with resumed(tmp_path) as kept:
+        assert "checkpoints ended" in kept.note
+        kept.record("chunk", {})
 
 
 def test_without_a_folder_nothing_is_kept():
-    kept = Checkpoints(None, resume=False).open(TABLE, SAME)
-    kept.begin({})
+    kept = Checkpoints(None, resume=False).open(TABLE)
+    kept.begin(SAME)
     kept.record("chunk", {})
-    kept.done()
     kept.close()
-    assert (dict(kept.finished), kept.note, Checkpoints(None, resume=True).kept) == ({}, "", 0)
+    assert (payloads(kept), kept.note, Checkpoints(None, resume=True).kept) == ({}, "", 0)
 
 
 def test_clear_removes_every_file(tmp_path):

@@ -157,10 +157,10 @@ def test_a_killed_run_leaves_its_chunks(big: Lab, tmp_path: Path) -> None:
 def test_no_key_is_written_into_checkpoints(big: Lab, tmp_path: Path) -> None:
     run(big.target, "update core.big set v = 'secret' where k = 12345")
     asked(big, tmp_path, Watched(), resume=False)
-    text = "".join(path.read_text("utf-8") for path in tmp_path.glob("*.jsonl"))
-    assert '"differing":[[' in text
-    assert "12345" not in text
-    assert "secret" not in text
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b'"differing":[[' in content
+    assert b"12345" not in content
+    assert b"secret" not in content
 
 
 def test_a_snapshot_that_grows_too_old_is_renewed(big: Lab) -> None:

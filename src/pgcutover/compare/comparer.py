@@ -17,8 +17,9 @@ from pgcutover.compare.options import CompareOptions, TableOptions
 from pgcutover.compare.orphans import orphan_diff
 from pgcutover.compare.plan.model import ALL_ROWS, TableComparison
 from pgcutover.compare.plan.planner import Scope, plan_comparison
-from pgcutover.compare.plan.recent_window import fetch_recent_window
+from pgcutover.compare.plan.recent_window import fetch_recent_window, has_index_on_recent_column
 from pgcutover.compare.plan.spec import dropped_columns, resolve_tables
+from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.compare.scan.chunk_log import fingerprint
 from pgcutover.compare.scan.scan_cache import ScanCache
 from pgcutover.compare.scan.scanner import ScanSettings, scan_table
@@ -135,14 +136,17 @@ class Comparer:
     def recent(self, table: MappedTable) -> Diff:
         """Compare the rows of the last hours before the source's newest row.
 
-        Where the table's scan found all rows equal, the recent ones are only counted.
+        Where the table's scan found all rows equal, the recent ones are only counted. Without an
+        index on the column the whole table would be read, so that scan comes first.
         """
+        column = dict(self._manifest.recent_columns)[str(table)]
+        if not has_index_on_recent_column(self._manifest, table, column):
+            self._check(table)
         with self._cache.use(table.target):
             source = self._cache.open_snapshots().source
-            column = dict(self._manifest.recent_columns)[str(table)]
             window = fetch_recent_window(source, table, column, self._options.window_hours)
             whole = self._cache.result
-            if whole is not None and _proves_all_rows(whole.scan):
+            if whole is not None and _proves_recent(whole.scan, table.target_column(column)):
                 return self._count_recent(table, column, window, whole.scan)
             checked = self._compare(table, window)
             return row_diff(checked.scan, checked.evidence, self._options.salt, "recent rows")
@@ -152,9 +156,9 @@ class Comparer:
         name, catalog = str(key), self._manifest.target_catalog
         if (checked := self._key_to_check(key)) is None:
             raise UnreadableError(f"{name}: neither side has this foreign key; see SCHEMA-FKS")
-        self._cache.drop()
-        connection = self._sessions.target.snapshot()
-        return orphan_diff(connection, name, checked, catalog, self._options.salt)
+        with self._cache.use(checked.table):
+            connection = self._cache.open_target_snapshot()
+            return orphan_diff(connection, name, checked, catalog, self._options.salt)
 
     def large_objects(self) -> Diff:
         """Compare the contents of all large objects."""
@@ -187,20 +191,31 @@ class Comparer:
         return _Checked(found, fetch_evidence(found))
 
     def _scan(self, table: MappedTable, window: Sides[sql.Composable] | None) -> ScanResult:
-        comparison = self._plan(table, window or ALL_ROWS)
-        settings = ScanSettings(self._options.scan_limits)
-        if window is None:
-            settings = replace(
-                settings,
-                checkpoints=self._options.checkpoints,
-                fingerprint=fingerprint(self._manifest, comparison, self._options.config_sha256),
-                progress=self._report_progress,
-            )
-        found = scan_table(comparison, settings)
+        found = self._scan_all(table) if window is None else self._scan_window(table, window)
         if (throttled := self._newly_throttled()) >= 0.1:
             notes = {**found.notes, "held_back_seconds": round(throttled, 1)}
             found = replace(found, notes=notes)
         return found
+
+    def _scan_all(self, table: MappedTable) -> ScanResult:
+        """Scan a table; where another worker scans it too, wait for its end with no snapshot."""
+
+        def report_wait() -> None:
+            self._cache.drop_snapshots()
+            self._report_progress(str(table), 0, None, "waiting", "another worker scans it")
+
+        options = self._options
+        with options.checkpoints.open(str(table), report_wait) as checkpoints:
+            comparison = self._plan(table, ALL_ROWS)
+            identity = fingerprint(self._manifest, comparison, options.config_sha256)
+            limits = options.scan_limits
+            settings = ScanSettings(limits, checkpoints, identity, self._report_progress)
+            return scan_table(comparison, settings)
+
+    def _scan_window(self, table: MappedTable, window: Sides[sql.Composable]) -> ScanResult:
+        with Checkpoints(None, resume=False).open(str(table)) as checkpoints:
+            settings = ScanSettings(self._options.scan_limits, checkpoints)
+            return scan_table(self._plan(table, window), settings)
 
     def _plan(self, table: MappedTable, conditions: Sides[sql.Composable]) -> TableComparison:
         options = self._table_options(table)
@@ -252,6 +267,6 @@ class Comparer:
         self._options.progress(table, rows_done, rows_expected, state, note)
 
 
-def _proves_all_rows(scan: ScanResult) -> bool:
-    """Return whether the scan found all rows and columns equal, with nothing in flight."""
-    return not (scan.counts.total or scan.in_flight or scan.comparison.not_proven)
+def _proves_recent(scan: ScanResult, column: str) -> bool:
+    """Return whether the scan found all rows equal, in the column that selects recent ones too."""
+    return not (scan.counts.total or scan.in_flight or column in scan.comparison.not_proven)

@@ -1,8 +1,10 @@
-"""The condition on a table's recent rows."""
+"""The condition on a table's recent rows, and whether an index serves it."""
 
 import psycopg
 from psycopg import sql
 
+from pgcutover.catalog import Manifest
+from pgcutover.catalog.model import Index
 from pgcutover.compare.scan.sessions import unreadable_on_error
 from pgcutover.mapping import MappedTable
 from pgcutover.sides import Sides
@@ -11,6 +13,20 @@ _NEWEST = sql.SQL(
     "select (max(r.{column}) filter (where isfinite(r.{column}))::timestamp"
     " - {hours} * interval '1 hour')::text from {table} r"
 )
+
+
+def has_index_on_recent_column(manifest: Manifest, table: MappedTable, column: str) -> bool:
+    """Return whether both sides have an index that begins with the column."""
+    source = manifest.source_catalog.indexes_of(table.source)
+    target = manifest.target_catalog.indexes_of(table.target)
+    return any(_begins_with(i, column) for i in source) and any(
+        _begins_with(i, table.target_column(column)) for i in target
+    )
+
+
+def _begins_with(index: Index, column: str) -> bool:
+    is_plain = index.usable and index.method == "btree" and not index.predicate
+    return is_plain and index.parts[0].plain == column
 
 
 def fetch_recent_window(

@@ -1,221 +1,242 @@
-"""Finished chunks of a comparison on disk, so that an interrupted one need not start again.
+"""Finished chunks of a comparison on disk, so that an interrupted comparison can be resumed.
 
-One file a table: a line that says what was compared, then one line a finished chunk. Each line
-carries a checksum of itself and all lines before it, so whatever was torn, changed or moved ends
-the file there. Nothing here judges: a fault of the disk costs checkpoints, never an answer.
+Each table has an SQLite file: an entry that says what was compared, then one for each finished
+chunk. An entry carries a checksum of itself and all entries before it, so an entry that was torn,
+edited or moved ends the list there. A disk error disables checkpointing and never changes a result.
 """
 
 import fcntl
 import hashlib
 import json
 import os
+import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from pgcutover.errors import ConfigError
 
-FORMAT = 1
-SYNC_SECONDS = 1.0  # a power cut costs this much; a killed process costs nothing
-_SUM = 32  # hexadecimal digits of sha256: chance, not malice, is what the checksum meets
-_HEAD = 2 + _SUM + 2  # ["checksum",
+FORMAT = 2
+SYNC_SECONDS = 1.0  # a power cut loses the chunks of this time; a killed process loses none
+_FILES = ("", "-wal", "-journal", "-shm")  # of one SQLite database
+_SETTINGS = """
+pragma locking_mode = exclusive;
+pragma journal_mode = wal;
+pragma synchronous = normal;
+create table if not exists entry (number integer primary key, body text, checksum text);
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A chunk that needs no reading, and when it was read."""
+    """A chunk that an earlier run finished, and when it was read."""
 
     chunk: str
     read_at: datetime
     payload: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What a file holds up to its first bad line; `size` bytes of it are good."""
-
-    header: dict[str, Any] | None = None
-    finished: Mapping[str, Finished] = field(default_factory=dict)
-    complete: bool = False
-    size: int = 0
-    chain: str = ""
-
-
 class Checkpoints:
-    """The checkpoints of one migration in one folder; without a folder none are kept."""
+    """The checkpoints of one migration in one folder; without a folder nothing is recorded."""
 
     def __init__(self, folder: Path | None, *, resume: bool) -> None:
-        """Make the folder; ConfigError where nothing can be written there."""
+        """Create the folder; ConfigError where it cannot be written."""
         self._folder, self._resume = folder, resume
         if folder is not None:
-            _make_folder(folder)
+            _create_folder(folder)
 
     @property
     def kept(self) -> int:
-        """How many tables have a file."""
-        return len(self._files())
+        """The number of tables that have checkpoints."""
+        return len(self._files("*.sqlite"))
 
-    def open(self, table: str, fingerprint: str) -> "TableCheckpoints":
-        """The table's checkpoints; ConfigError while another process has them open."""
+    def open(
+        self, table: str, report_wait: Callable[[], None] = lambda: None
+    ) -> "TableCheckpoints":
+        """Return the table's checkpoints, after waiting for another worker that scans the table."""
         if self._folder is None:
-            return TableCheckpoints(table, fingerprint, None, "")
-        path = self._folder / f"{hashlib.sha256(table.encode()).hexdigest()[:40]}.jsonl"
+            return TableCheckpoints(table, None, None, resume=False)
+        path = self._folder / f"{hashlib.sha256(table.encode()).hexdigest()[:40]}.sqlite"
         try:
-            descriptor = _open_locked(path)
-        except BlockingIOError as error:
-            raise ConfigError(
-                f"{table}: its checkpoints in {self._folder} are in use by another run; wait for "
-                "its end, or set another report.directory"
-            ) from error
+            lock = _lock(path.with_suffix(".lock"), report_wait)
         except OSError as error:
-            return TableCheckpoints(table, fingerprint, None, _ended(table, error))
-        return TableCheckpoints(table, fingerprint, descriptor, "", resume=self._resume)
+            opened = TableCheckpoints(table, None, None, resume=False)
+            opened.end(error)
+            return opened
+        return TableCheckpoints(table, path, lock, resume=self._resume)
 
     def clear(self) -> None:
-        """Remove what no other run has open."""
-        for path in self._files():
-            try:
-                _remove(path)
-            except OSError:  # in use, or not ours to remove: a later run replaces it
-                continue
+        """Remove the checkpoints that no other process has open."""
+        for path in self._files("*.lock"):
+            with suppress(OSError):  # in use or not ours: a later run replaces it
+                lock = _lock(path, None)
+                try:
+                    _remove(path.with_suffix(".sqlite"))
+                    path.unlink()
+                finally:
+                    os.close(lock)
 
-    def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("*.jsonl")) if self._folder is not None else []
+    def _files(self, pattern: str) -> list[Path]:
+        return sorted(self._folder.glob(pattern)) if self._folder is not None else []
 
 
 class TableCheckpoints:
-    """One table's checkpoints; methods may be called from any thread.
+    """One table's checkpoints; its methods may be called from any thread.
 
-    `finished` and `state` are what an earlier run left, empty unless resuming; `stale` says why
-    what it left is worthless; `note` says why checkpointing ended.
+    `finished` are the chunks of an earlier run, none unless resuming; `stale` says why an earlier
+    run's chunks cannot be used; `note` says why checkpointing ended.
     """
 
-    def __init__(
-        self,
-        table: str,
-        fingerprint: str,
-        descriptor: int | None,
-        note: str,
-        *,
-        resume: bool = False,
-    ) -> None:
-        """Take over an open, locked file."""
-        self._table, self._fingerprint = table, fingerprint
-        self._descriptor, self._begun, self._synced = descriptor, False, time.monotonic()
-        self._lock, self._size, self._chain = threading.Lock(), 0, ""
-        self.note, self.stale = note, ""
-        self._stored = _Stored()
-        if resume and descriptor is not None:
-            self._take_up(descriptor)
+    def __init__(self, table: str, path: Path | None, lock: int | None, *, resume: bool) -> None:
+        """Take over the lock; nothing is read before `begin`."""
+        self._table, self._path, self._lock, self._resume = table, path, lock, resume
+        self._database: sqlite3.Connection | None = None
+        self._mutex, self._synced = threading.Lock(), time.monotonic()
+        self._number, self._checksum = 0, ""
+        self.finished: dict[str, Finished] = {}
+        self.note = self.stale = ""
 
-    @property
-    def finished(self) -> Mapping[str, Finished]:
-        """Chunks of an earlier run by name."""
-        return self._stored.finished
-
-    @property
-    def state(self) -> dict[str, Any] | None:
-        """What `begin` was given by the run that left the chunks."""
-        return self._stored.header["state"] if self._stored.header is not None else None
-
-    @property
-    def complete(self) -> bool:
-        """Whether an earlier run came to this table's end."""
-        return self._stored.complete
-
-    def begin(self, state: Mapping[str, Any]) -> None:
-        """Start the table anew; whatever the file held is gone."""
-        header = {
-            "format": FORMAT,
-            "table": self._table,
-            "fingerprint": self._fingerprint,
-            "begun_at": _now(),
-            "state": dict(state),
-        }
-        with self._lock:
-            self._stored, self._begun = _Stored(), True
-            self._size, self._chain = 0, ""
-            self._guarded(lambda descriptor: self._restart(descriptor, header))
+    def begin(self, fingerprint: str) -> None:
+        """Read what an earlier run with this fingerprint left, or start with nothing."""
+        with self._mutex, self._ending_on_error():
+            if self._path is None:
+                return
+            if not (self._resume and self._read_valid(self._path, fingerprint)):
+                self._start_anew(self._path, fingerprint)
 
     def record(self, chunk: str, payload: Mapping[str, Any]) -> None:
-        """Keep a finished chunk; it outlives this process from here on."""
-        body = {"chunk": chunk, "read_at": _now(), "payload": dict(payload)}
-        self._append_line(body, force=False)
-
-    def done(self) -> None:
-        """Say that the table came to its end."""
-        self._append_line({"done": _now()}, force=True)
+        """Record a finished chunk; it survives the end of this process from here on."""
+        with self._mutex, self._ending_on_error():
+            if self._database is None:
+                return
+            self._append({"chunk": chunk, "read_at": _now(), "payload": dict(payload)})
+            if time.monotonic() - self._synced >= SYNC_SECONDS:
+                self._database.execute("pragma wal_checkpoint(passive)")
+                self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Let go of the file; what was kept stays."""
-        with self._lock:
-            self._guarded(os.fsync)
+        """Close the file and release the table; what was recorded stays."""
+        with self._mutex:
             self._release()
 
+    def end(self, error: Exception) -> None:
+        """Stop checkpointing because of an error."""
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        self.note = (
+            f"{self._table}: checkpoints ended ({reason}); a resumed run reads the rest again"
+        )
+        self._release()
+
     def __enter__(self) -> Self:
-        """Itself; it is closed at the end."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
 
-    def _take_up(self, descriptor: int) -> None:
+    @contextmanager
+    def _ending_on_error(self) -> Iterator[None]:
         try:
-            stored = _read(descriptor)
-            self.stale = _staleness(stored, self._fingerprint)
-            if not self.stale and stored.header is not None:
-                os.ftruncate(descriptor, stored.size)
-                self._stored, self._begun = stored, True
-                self._size, self._chain = stored.size, stored.chain
-        except OSError as error:
-            self._end(error)
+            yield
+        except (OSError, sqlite3.Error) as error:
+            self.end(error)
 
-    def _restart(self, descriptor: int, header: Mapping[str, Any]) -> None:
-        os.ftruncate(descriptor, 0)
-        self._append(descriptor, header, force=True)
-
-    def _append_line(self, body: Mapping[str, Any], *, force: bool) -> None:
-        with self._lock:
-            if not self._begun:
-                message = f"{self._table}: begin() comes before the first chunk"
-                raise RuntimeError(message)
-            self._guarded(lambda descriptor: self._append(descriptor, body, force=force))
-
-    def _append(self, descriptor: int, body: Mapping[str, Any], *, force: bool) -> None:
-        text = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-        chain = _checksum(self._chain, text)
-        line = _line(chain, text)
-        _write(descriptor, line, self._size)
-        self._chain, self._size = chain, self._size + len(line)
-        if force or time.monotonic() - self._synced >= SYNC_SECONDS:
-            os.fsync(descriptor)
-            self._synced = time.monotonic()
-
-    def _guarded(self, act: Callable[[int], None]) -> None:
-        """Act on the file while there is one; its failure ends checkpointing and nothing else."""
-        if self._descriptor is None:
-            return
+    def _read_valid(self, path: Path, fingerprint: str) -> bool:
+        """Read the chunks before the first bad entry; False where none of them can be used."""
         try:
-            act(self._descriptor)
-        except OSError as error:
-            self._end(error)
+            self._database = _connect(path)
+            entries = _read_entries(self._database)
+        except sqlite3.DatabaseError:  # not a database, or a damaged one
+            return False
+        if not entries:
+            return False
+        header = json.loads(entries[0][0])
+        self.stale = _staleness(header, fingerprint)
+        if self.stale:
+            return False
+        self._number, self._checksum = len(entries), entries[-1][1]
+        self._database.execute("delete from entry where number >= ?", [self._number])
+        for body, _ in entries[1:]:
+            chunk = json.loads(body)
+            read_at = datetime.fromisoformat(chunk["read_at"])
+            self.finished[chunk["chunk"]] = Finished(chunk["chunk"], read_at, chunk["payload"])
+        return True
 
-    def _end(self, error: OSError) -> None:
-        self.note = _ended(self._table, error)
-        self._release()
+    def _start_anew(self, path: Path, fingerprint: str) -> None:
+        if self._database is not None:
+            self._database.close()
+        _remove(path)
+        self._database = _connect(path)
+        header = {"format": FORMAT, "table": self._table, "fingerprint": fingerprint}
+        self._append({**header, "begun_at": _now()})
+
+    def _append(self, body: Mapping[str, Any]) -> None:
+        if self._database is not None:
+            text = json.dumps(body, separators=(",", ":"), allow_nan=False)
+            checksum = _chain_checksum(self._checksum, text)
+            entry = (self._number, text, checksum)
+            self._database.execute("insert into entry values (?, ?, ?)", entry)
+            self._number, self._checksum = self._number + 1, checksum
 
     def _release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-        self._descriptor = None
+        if self._database is not None:
+            with suppress(sqlite3.Error):
+                self._database.close()
+        if self._lock is not None:
+            os.close(self._lock)
+        self._database = self._lock = None
 
 
-def _make_folder(folder: Path) -> None:
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open the database, readable by its owner alone."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+    try:
+        database.executescript(_SETTINGS)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _read_entries(database: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Return body and checksum of the entries before the first bad one."""
+    entries: list[tuple[str, str]] = []
+    checksum = ""
+    query = "select number, body, checksum from entry order by number"
+    for number, body, stored in database.execute(query):
+        if number != len(entries) or not isinstance(body, str):
+            break
+        checksum = _chain_checksum(checksum, body)
+        if stored != checksum:
+            break
+        entries.append((body, checksum))
+    return entries
+
+
+def _chain_checksum(last: str, text: str) -> str:
+    return hashlib.sha256(f"{last}{text}".encode()).hexdigest()
+
+
+def _staleness(header: Mapping[str, Any], fingerprint: str) -> str:
+    """Return why an earlier run's chunks cannot be used; '' where they can."""
+    if header.get("format") != FORMAT:
+        return "its checkpoints have the format of another version"
+    if header["fingerprint"] != fingerprint:
+        return (
+            f"its checkpoints of {header['begun_at']} were taken under another configuration, "
+            "suite version or table definition, or of other databases"
+        )
+    return ""
+
+
+def _create_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -229,27 +250,28 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _remove(path: Path) -> None:
-    descriptor = _open_locked(path)
-    try:
-        path.unlink()
-    finally:
-        os.close(descriptor)
-
-
-def _open_locked(path: Path) -> int:
-    """The file's descriptor with a lock that ends with it; BlockingIOError while another's."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+def _lock(path: Path, report_wait: Callable[[], None] | None) -> int:
+    """Return a descriptor that holds the lock; BlockingIOError if it is held and must not wait."""
     while True:
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(descriptor, path):  # `clear` of another run may have removed it meanwhile
+            _acquire(descriptor, report_wait)
+            if _is_at(descriptor, path):  # another process may have cleared the folder meanwhile
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _acquire(descriptor: int, report_wait: Callable[[], None] | None) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if report_wait is None:
+            raise
+        report_wait()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
@@ -259,73 +281,10 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _read(descriptor: int) -> _Stored:
-    """Everything before the first bad line."""
-    chain, size, complete = "", 0, False
-    header: dict[str, Any] | None = None
-    finished: dict[str, Finished] = {}
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    with os.fdopen(os.dup(descriptor), "rb") as lines:
-        for line in lines:
-            parsed = _parse(line, chain)
-            if parsed is None:
-                break
-            chain, body = parsed
-            size += len(line)
-            if header is None:
-                header = body
-            elif "chunk" in body:
-                read_at = datetime.fromisoformat(body["read_at"])
-                finished[body["chunk"]] = Finished(body["chunk"], read_at, body["payload"])
-            complete = "done" in body
-    return _Stored(header, finished, complete, size, chain)
-
-
-def _parse(line: bytes, chain: str) -> tuple[str, dict[str, Any]] | None:
-    """The line's checksum and body; None where it is torn, changed or out of its place."""
-    text = line[_HEAD:-2]
-    checksum = _checksum(chain, text)
-    if line != _line(checksum, text):
-        return None
-    body: dict[str, Any] = json.loads(text)
-    return checksum, body
-
-
-def _line(checksum: str, text: bytes) -> bytes:
-    return b'["%b",%b]\n' % (checksum.encode(), text)
-
-
-def _staleness(stored: _Stored, fingerprint: str) -> str:
-    """Why nothing stored may be used; empty where it may, or where there is nothing."""
-    header = stored.header
-    if header is None:
-        return ""
-    if header.get("format") != FORMAT:
-        return "its checkpoints have the format of another version"
-    if header["fingerprint"] != fingerprint:
-        return (
-            f"its checkpoints of {header['begun_at']} were taken under another configuration, "
-            "suite version or table definition, or of other databases"
-        )
-    return ""
-
-
-def _checksum(chain: str, text: bytes) -> str:
-    return hashlib.sha256(chain.encode() + text).hexdigest()[:_SUM]
-
-
-def _write(descriptor: int, line: bytes, offset: int) -> None:
-    while line:
-        written = os.pwrite(descriptor, line, offset)
-        line, offset = line[written:], offset + written
+def _remove(path: Path) -> None:
+    for suffix in _FILES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _ended(table: str, error: OSError) -> str:
-    return (
-        f"{table}: checkpoints ended ({error.strerror or type(error).__name__}); a resumed run "
-        "reads again what came after"
-    )

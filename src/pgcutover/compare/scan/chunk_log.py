@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,7 @@ from pgcutover import __version__
 from pgcutover.catalog import Manifest
 from pgcutover.compare.plan.key_domain import KeyRange
 from pgcutover.compare.plan.model import TableComparison, TableSide
-from pgcutover.compare.scan.checkpoints import Checkpoints, Finished, TableCheckpoints
+from pgcutover.compare.scan.checkpoints import Finished, TableCheckpoints
 from pgcutover.progress import State
 
 
@@ -55,19 +54,12 @@ class ChunkLog:
         self.kept.record(f"{chunk.first}:{chunk.last}", payload)
 
 
-@contextmanager
-def open_chunk_log(
-    checkpoints: Checkpoints, comparison: TableComparison, fingerprint: str
-) -> Iterator[ChunkLog]:
-    """Open the table's chunk log, and mark it as complete when the scan ends without error."""
-    with checkpoints.open(comparison.name, fingerprint) as kept:
-        log = ChunkLog(kept)
-        if kept.state is None:
-            kept.begin({})
-        else:
-            _take_over(log, kept.finished)
-        yield log
-        kept.done()
+def open_chunk_log(kept: TableCheckpoints, fingerprint: str) -> ChunkLog:
+    """Return the table's chunk log, with the chunks that an earlier run finished."""
+    kept.begin(fingerprint)
+    log = ChunkLog(kept)
+    _take_over(log, kept.finished)
+    return log
 
 
 def fingerprint(manifest: Manifest, comparison: TableComparison, config_sha256: str) -> str:

@@ -8,7 +8,7 @@ from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.plan.key_domain import KeyDomain, KeyRange
 from pgcutover.compare.plan.model import TableComparison
 from pgcutover.compare.scan.bucket_scan import scan_buckets
-from pgcutover.compare.scan.checkpoints import Checkpoints
+from pgcutover.compare.scan.checkpoints import TableCheckpoints
 from pgcutover.compare.scan.chunk_log import ChunkLog, no_progress, open_chunk_log
 from pgcutover.compare.scan.chunk_planner import ChunkPlanner
 from pgcutover.compare.scan.drill_down import count_in_ranges, drill_down
@@ -26,7 +26,7 @@ class ScanSettings:
     """Limits of a scan, and where its chunks and its progress are recorded."""
 
     limits: ScanLimits
-    checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None, resume=False))
+    checkpoints: TableCheckpoints
     fingerprint: str = ""
     progress: Progress = no_progress
 
@@ -62,13 +62,13 @@ def _scan_heap(comparison: TableComparison, settings: ScanSettings) -> _Count:
     """Read a table sequentially; a large one that was equal is not read again on resuming."""
     if comparison.rows_estimate <= SMALL_ROWS:
         return _scan_buckets(comparison, settings)
-    with open_chunk_log(settings.checkpoints, comparison, settings.fingerprint) as log:
-        if log.resumed is not None:
-            count = _Count(rows=log.resumed.rows, notes={"resumed": asdict(log.resumed)})
-        else:
-            count = _scan_buckets(comparison, settings)
-            if not count.has_suspects:
-                log.record(KeyRange(None, None), count.rows, [])
+    log = open_chunk_log(settings.checkpoints, settings.fingerprint)
+    if log.resumed is not None:
+        count = _Count(rows=log.resumed.rows, notes={"resumed": asdict(log.resumed)})
+    else:
+        count = _scan_buckets(comparison, settings)
+        if not count.has_suspects:
+            log.record(KeyRange(None, None), count.rows, [])
     count.notes |= log.notes
     return count
 
@@ -87,27 +87,27 @@ def _scan_buckets(comparison: TableComparison, settings: ScanSettings) -> _Count
 
 def _scan_ranges(comparison: TableComparison, domain: KeyDomain, settings: ScanSettings) -> _Count:
     require_index_scan(comparison, domain)
-    with open_chunk_log(settings.checkpoints, comparison, settings.fingerprint) as log:
-        count = _count_resumed(comparison, domain, log)
-        planner = ChunkPlanner(
-            domain,
-            fetch_key_bounds(comparison, domain),
-            comparison.rows_estimate,
-            settings.limits.target_seconds,
-            log.chunks,
-        )
-        scan = RangeScan(comparison, domain, planner, settings.limits.snapshot_seconds)
-        with closing(scan.chunks()) as results:
-            for result in results:
-                rows = result.counts.source
-                count.rows += rows
-                if result.suspects:
-                    # packed pairs may differ in their order alone
-                    count.has_suspects |= not result.detail
-                    drill_down(comparison, domain, count.differences, result)
-                chunk = KeyRange(result.chunk.first, result.chunk.last)
-                log.record(chunk, rows, result.differing)
-                settings.progress(comparison.name, count.rows, comparison.rows_estimate, "reading")
+    log = open_chunk_log(settings.checkpoints, settings.fingerprint)
+    count = _count_resumed(comparison, domain, log)
+    planner = ChunkPlanner(
+        domain,
+        fetch_key_bounds(comparison, domain),
+        comparison.rows_estimate,
+        settings.limits.target_seconds,
+        log.chunks,
+    )
+    scan = RangeScan(comparison, domain, planner, settings.limits.snapshot_seconds)
+    with closing(scan.chunks()) as results:
+        for result in results:
+            rows = result.counts.source
+            count.rows += rows
+            if result.suspects:
+                # packed pairs may differ in their order alone
+                count.has_suspects |= not result.detail
+                drill_down(comparison, domain, count.differences, result)
+            chunk = KeyRange(result.chunk.first, result.chunk.last)
+            log.record(chunk, rows, result.differing)
+            settings.progress(comparison.name, count.rows, comparison.rows_estimate, "reading")
     count.notes |= {"snapshots": scan.snapshots, **log.notes}
     return count
 
