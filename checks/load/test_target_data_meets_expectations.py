@@ -12,7 +12,7 @@ Costs: a few scans of the table on the target, one or two more for every row_con
 import pytest
 
 
-@pytest.mark.check("DATA-EXPECTATIONS")
+@pytest.mark.check("DATA-EXPECTATIONS", only_where="expectations")
 def test_target_data_meets_expectations(expected_table, expectations):
     diff = expectations.meets(expected_table)
     assert not diff, diff.report()

@@ -13,7 +13,7 @@ Costs: a few calls of DMS; a count(*) on each side of a table without changes.
 import pytest
 
 
-@pytest.mark.check("DMS-TABLES")
+@pytest.mark.check("DMS-TABLES", only_where="mover.dms")
 def test_the_table_is_loaded_and_validated(dms_table, mover, source, target):
     diff = mover.judge_table(dms_table, source, target)
     assert not diff, diff.report()

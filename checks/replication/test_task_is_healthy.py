@@ -10,7 +10,7 @@ Costs: one call of DMS and one scan of every source table that has LOB-like colu
 import pytest
 
 
-@pytest.mark.check("DMS-TASK")
+@pytest.mark.check("DMS-TASK", only_where="mover.dms")
 def test_the_task_is_healthy(dms_task, mover, source, manifest):
     diff = mover.judge_task(source, manifest.tables)
     assert not diff, diff.report()

@@ -10,7 +10,7 @@ Costs: two small queries.
 import pytest
 
 
-@pytest.mark.check("SCHEMA-SCRIPTS")
+@pytest.mark.check("SCHEMA-SCRIPTS", only_where="schema.scripts")
 def test_every_script_is_applied(script_phase, schema_scripts):
     diff = schema_scripts.applied(script_phase)
     assert not diff, diff.report()

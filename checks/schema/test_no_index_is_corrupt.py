@@ -12,7 +12,7 @@ Costs: a read of each index; in full, of each table too.
 import pytest
 
 
-@pytest.mark.check("SCHEMA-AMCHECK")
+@pytest.mark.check("SCHEMA-AMCHECK", only_where="schema.amcheck")
 def test_no_index_is_corrupt(amcheck_extent, schema_state):
     diff = schema_state.corruption(amcheck_extent)
     assert not diff, diff.report()

@@ -1,11 +1,12 @@
-"""Which checks there are, read from their source files.
+"""Reads check files as text and returns what they declare.
 
-The gate's expectation must not depend on what pytest collected, deselected or skipped, so the
-files are parsed, never imported.
+The expected results must not depend on what pytest collected, deselected or skipped, so the files
+are parsed and never imported.
 """
 
 import ast
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,10 @@ STAGES = ("readiness", "schema", "load", "replication", "freeze", "after")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check file: what it is called, what it asks for and what its docstring promises."""
+    """One check file: its id, its arguments and its docstring.
+
+    `only_where` is the key of migration.toml without which the check is not asked.
+    """
 
     id: str
     stage: str
@@ -27,27 +31,49 @@ class Check:
     cannot_see: str
     needs: str
     costs: str
+    only_where: str = ""
 
 
-def find_checks(folder: Path) -> tuple[Check, ...]:
-    """Every check below `folder`, in the order of stages; PgCutoverError if a file is not one."""
-    files = sorted(folder.glob("*/test_*.py"), key=lambda p: (STAGES.index(p.parent.name), p.name))
+def find_checks(*folders: Path) -> tuple[Check, ...]:
+    """Return every check below the folders by stage; PgCutoverError for a file that is none."""
+    files = [path for folder in folders for path in _check_files(folder)]
+    files.sort(key=lambda path: (STAGES.index(path.parent.name), path.name))
     checks = tuple(_read(path) for path in files)
-    ids = [check.id for check in checks]
-    twice = sorted({i for i in ids if ids.count(i) > 1})
-    if not checks or twice:
-        raise PgCutoverError(f"checks in {folder.name}: found {len(checks)}, same id: {twice}")
+    if twice := sorted(i for i, count in Counter(c.id for c in checks).items() if count > 1):
+        raise PgCutoverError(f"expected 1 check of each id, found more of {', '.join(twice)}")
     return checks
 
 
-def _read(path: Path) -> Check:
-    tree = ast.parse(path.read_text("utf-8"))
-    tests = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("test")]
-    if len(tests) != 1 or not (check_id := _check_id(tests[0])):
+def _check_files(folder: Path) -> list[Path]:
+    files = sorted(folder.rglob("test_*.py"))
+    if not files:
         raise PgCutoverError(
-            f"{path.parent.name}/{path.name}: expected one test function marked with "
+            f"{folder}: expected check files STAGE/test_*.py, found none; a stage is one of "
+            f"{', '.join(STAGES)}"
+        )
+    for path in files:
+        if path.parent.parent != folder or path.parent.name not in STAGES:
+            raise PgCutoverError(
+                f"{path}: expected the file in a folder named after its stage ({', '.join(STAGES)})"
+                f" directly below {folder}; move it there"
+            )
+    return files
+
+
+def _read(path: Path) -> Check:
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        tree = ast.parse(path.read_text("utf-8"))
+    except SyntaxError as error:
+        raise PgCutoverError(f"{where}: {error.msg} at line {error.lineno}") from error
+    tests = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name.startswith("test")]
+    marks = [mark for test in tests for mark in test.decorator_list if _is_check_mark(mark)]
+    if len(tests) != 1 or len(marks) != 1:
+        raise PgCutoverError(
+            f"{where}: expected one test function marked with "
             f'@pytest.mark.check("ID"), found {len(tests)} test functions'
         )
+    (check_id, *_), only_where = _constants(marks[0], where)
     title, sections = _sections(ast.get_docstring(tree) or "")
     return Check(
         check_id,
@@ -55,18 +81,28 @@ def _read(path: Path) -> Check:
         title,
         tuple(a.arg for a in tests[0].args.args),
         *(sections.get(heading, "") for heading in HEADINGS),
+        only_where,
     )
 
 
-def _check_id(function: ast.FunctionDef) -> str:
-    for mark in function.decorator_list:
-        if (
-            isinstance(mark, ast.Call)
-            and ast.unparse(mark.func) == "pytest.mark.check"
-            and isinstance(mark.args[0], ast.Constant)
-        ):
-            return str(mark.args[0].value)
-    return ""
+def _is_check_mark(mark: ast.expr) -> bool:
+    return isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.check"
+
+
+def _constants(mark: ast.expr, where: str) -> tuple[list[str], str]:
+    """Return the arguments of the mark, which pytest will read too, so they must be literals."""
+    call = mark if isinstance(mark, ast.Call) else None
+    try:
+        arguments = [str(ast.literal_eval(argument)) for argument in call.args] if call else []
+        named = {k.arg: str(ast.literal_eval(k.value)) for k in call.keywords} if call else {}
+    except ValueError:
+        arguments, named = [], {}
+    if len(arguments) != 1 or not named.keys() <= {"only_where"}:
+        raise PgCutoverError(
+            f'{where}: expected @pytest.mark.check("ID") or '
+            '@pytest.mark.check("ID", only_where="key of migration.toml")'
+        )
+    return arguments, named.get("only_where", "")
 
 
 def _sections(docstring: str) -> tuple[str, dict[str, str]]:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from pgcutover import __version__
@@ -52,6 +53,7 @@ def _run_checks(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from pgcutover import generated_docs
     from pgcutover.embedded import command
     from pgcutover.schema import cli as schema_command
 
@@ -66,31 +68,20 @@ def _parser() -> argparse.ArgumentParser:
     servers.set_defaults(run=command.run)
     schema = commands.add_parser("schema", help="compare schemas, and print the SQL that fixes one")
     schema_command.add_arguments(schema)
-    pages = commands.add_parser("pages", help="print a generated page of docs/")
-    names = ("checks", "config-schema", "keys", "options", "verdict", "verdict-schema")
-    pages.add_argument("page", choices=names)
-    pages.set_defaults(run=_print_page)
+    pages = commands.add_parser("pages", help="print a generated page of docs/, or write all")
+    chosen = pages.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("page", nargs="?", choices=sorted(generated_docs.FILES))
+    chosen.add_argument("--write", action="store_true", help="write all, in a checkout")
+    pages.set_defaults(run=_make_pages)
     return parser
 
 
-def _print_page(arguments: argparse.Namespace) -> int:
-    sys.stdout.write(page(arguments.page))
-    return 0
-
-
-def page(name: str) -> str:
-    """Return the text of a generated file in docs/."""
-    if name.startswith("verdict"):
-        from pgcutover import verdict_page
-
-        return verdict_page.page() if name == "verdict" else verdict_page.schema_text()
+def _make_pages(arguments: argparse.Namespace) -> int:
     from pgcutover import generated_docs
 
-    if name == "checks":
-        return generated_docs.checks_page(generated_docs.packaged_checks())
-    pages = {
-        "config-schema": generated_docs.schema_page,
-        "keys": generated_docs.keys_page,
-        "options": generated_docs.options_page,
-    }
-    return pages[name]()
+    if not arguments.write:
+        sys.stdout.write(generated_docs.page(arguments.page))
+        return 0
+    for path in generated_docs.write_pages(Path.cwd()):
+        sys.stdout.write(f"wrote {path}\n")
+    return 0

@@ -1,7 +1,7 @@
 """What one run knows: taken once by the controller, handed to every worker."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,17 @@ from typing import Any
 from pgcutover.catalog import Manifest
 from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.config import Settings, load_settings
+from pgcutover.errors import PgCutoverError
 from pgcutover.schema.stage import SchemaEvidence
+
+NO_OBJECTS = {
+    "table": "the mapping includes no table",
+    "recent_table": "no table has a recent_column in migration.toml",
+    "expected_table": "the folder of expectations has no suite for a mapped table",
+    "index": "no mapped table has an index",
+    "foreign_key": "no mapped table has a foreign key",
+}
+"""Reasons why a check is not asked, by the kind of object that it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,11 @@ class RunContext:
     schema: SchemaEvidence = field(repr=False)
     sizes: Mapping[str, TableSize] = field(repr=False, default_factory=dict)
     salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
+
+    def switched_off(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the reason for each of these keys of migration.toml that is off or not set."""
+        reasons = {key: describe_unset(self.settings, key) for key in keys if key}
+        return {key: reason for key, reason in reasons.items() if reason}
 
     def objects(self) -> dict[str, tuple[object, ...]]:
         """What checks are parametrized over: kind, as they ask for it, and its objects."""
@@ -79,3 +94,20 @@ class RunContext:
             {table: TableSize(*size) for table, size in plain["sizes"].items()},
             plain["salt"],
         )
+
+
+def describe_unset(settings: Settings, key: str) -> str:
+    """Return why a key of migration.toml switches nothing on; empty where it does.
+
+    PgCutoverError where migration.toml has no such key.
+    """
+    value: object = settings
+    for part in key.split("."):
+        if value is None:
+            break
+        if not hasattr(value, part):
+            raise PgCutoverError(f"only_where={key!r}: migration.toml has no key {part!r} there")
+        value = getattr(value, part)
+    if value in (None, "", ()):
+        return f"{key} is not set in migration.toml"
+    return f"{key} is {value} in migration.toml" if value in ("off", False) else ""

@@ -1,4 +1,4 @@
-"""The coverage ledger: what had to be answered, against what was."""
+"""The coverage ledger: expected results, reported results, and the verdict on both."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ RUN_WIDE = "*"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Expectation:
-    """One answer the gate waits for."""
+    """One result that the run must report."""
 
     check_id: str
     object: str
@@ -21,6 +21,22 @@ class Expectation:
     def identity(self) -> str:
         """`check_id[object]`, as in `Result.identity`."""
         return f"{self.check_id}[{self.object}]"
+
+
+@dataclass(frozen=True, slots=True)
+class NotAsked:
+    """A check that has no object in this migration, or is switched off, and the reason."""
+
+    check_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The results that a run must report, and the checks that it does not ask."""
+
+    expected: tuple[Expectation, ...]
+    not_asked: tuple[NotAsked, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +50,28 @@ class Judgement:
     unexpected: tuple[Result, ...]
 
 
-def expectations(
-    checks: Iterable[Check], objects: Mapping[str, Sequence[str]]
-) -> tuple[Expectation, ...]:
-    """Checks times objects of the kind each asks for; a check that asks for no kind runs once."""
-    wanted: list[Expectation] = []
+def plan_results(
+    checks: Iterable[Check],
+    objects: Mapping[str, Sequence[object]],
+    switched_off: Mapping[str, str],
+    no_objects: Mapping[str, str],
+) -> Plan:
+    """Return checks times objects of the kind each asks for; a check without a kind runs once.
+
+    `switched_off` holds reasons by key of migration.toml, `no_objects` by kind of object.
+    """
+    expected: list[Expectation] = []
+    not_asked: list[NotAsked] = []
     for check in checks:
-        kinds = [a for a in check.arguments if a in objects]
-        names = objects[kinds[0]] if kinds else [RUN_WIDE]
-        wanted += [Expectation(check.id, name, check.stage) for name in names]
-    return tuple(wanted)
+        kind = next((a for a in check.arguments if a in objects), None)
+        names = [str(o) for o in objects[kind]] if kind else [RUN_WIDE]
+        reason = switched_off.get(check.only_where, "")
+        if reason or not names:
+            reason = reason or no_objects.get(kind or "", f"there is no {kind}")
+            not_asked.append(NotAsked(check.id, reason))
+        else:
+            expected += [Expectation(check.id, name, check.stage) for name in names]
+    return Plan(tuple(expected), tuple(not_asked))
 
 
 def judge(
@@ -51,16 +79,19 @@ def judge(
     results: Iterable[Result],
     troubles: Sequence[str] = (),
 ) -> Judgement:
-    """The worst of all results, holes and troubles; no expectation at all is UNKNOWN."""
+    """Return the worst of all results, holes and troubles; without an expectation UNKNOWN.
+
+    An unexpected result is UNKNOWN at best: nobody would notice when it is missing next time.
+    """
     merged = _merge(results)
     wanted = {e.identity for e in expected}
     holes = tuple(e for e in expected if e.identity not in merged)
     unexpected = tuple(r for i, r in merged.items() if i not in wanted)
     verdicts = [r.verdict for r in merged.values()]
-    verdicts += [Verdict.UNKNOWN] * (len(holes) + len(troubles))
+    verdicts += [Verdict.UNKNOWN] * (len(holes) + len(unexpected) + len(troubles))
     return Judgement(
         worst(verdicts) if expected else max(Verdict.UNKNOWN, worst(verdicts)),
-        tuple(_reasons(merged.values(), holes, troubles, bool(expected))),
+        (*_reasons(merged.values(), holes, unexpected, bool(expected)), *troubles),
         tuple(merged.values()),
         holes,
         unexpected,
@@ -79,17 +110,22 @@ def _merge(results: Iterable[Result]) -> dict[str, Result]:
 def _reasons(
     results: Collection[Result],
     holes: Sequence[Expectation],
-    troubles: Sequence[str],
+    unexpected: Sequence[Result],
     any_expected: bool,
 ) -> Iterable[str]:
     failed = sum(r.verdict is Verdict.FAIL for r in results)
     undecided = sum(r.verdict is Verdict.UNKNOWN for r in results)
     if failed:
-        yield f"{failed} of {len(results)} answers differ"
+        yield f"{failed} of {len(results)} results {'differs' if failed == 1 else 'differ'}"
     if undecided:
-        yield f"{undecided} of {len(results)} answers could not be decided"
+        yield f"{undecided} of {len(results)} results could not be decided"
     if holes:
-        yield f"{len(holes)} expected answers never came, the first is {holes[0].identity}"
+        missing = f"{len(holes)} expected {'result is' if len(holes) == 1 else 'results are'}"
+        yield f"{missing} missing, the first is {holes[0].identity}"
+    if unexpected:
+        yield (
+            f"{unexpected[0].identity} is the result of a check that the run did not expect; "
+            "name the folder of your checks in checks.folder of migration.toml"
+        )
     if not any_expected:
         yield "nothing was expected, so nothing is proven"
-    yield from troubles

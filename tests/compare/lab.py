@@ -19,6 +19,7 @@ from pgcutover.coverage import RUN_WIDE
 from pgcutover.diff import Diff
 from pgcutover.errors import PgCutoverError
 from pgcutover.mapping import MappingRules, parse_rules
+from pgcutover.queries import QueryRunner
 from pgcutover.readiness.checker import ReadinessChecker
 from pgcutover.verdict import Finding
 
@@ -123,8 +124,12 @@ class Lab:
         with self.comparer(manifest) as comparer:
             readiness = ReadinessChecker(self.source, self.target, manifest)
             engines = {"comparer": comparer, "readiness": readiness}
+            fixtures: dict[str, object] = {
+                **{name: _Kept(engine, judged.findings) for name, engine in engines.items()},
+                "run_query": QueryRunner(self.source, self.target),
+            }
             for check, kind, value in sorted(questions, key=_as_the_plugin_orders):
-                judged.ask(check, {kind: value} if kind else {}, str(value), engines)
+                judged.ask(check, {**fixtures, kind: value}, str(value))
         return judged
 
 
@@ -149,13 +154,10 @@ class Judged:
     green: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
-    def ask(
-        self, check: Check, arguments: dict[str, object], name: str, engines: dict[str, object]
-    ) -> None:
+    def ask(self, check: Check, given: dict[str, object], name: str) -> None:
         identity = f"{check.id}[{name}]"
-        kept = {e: _Kept(engines[e], self.findings) for e in ENGINES if e in check.arguments}
         try:
-            FUNCTIONS[check.id](**arguments, **kept)
+            FUNCTIONS[check.id](**{argument: given[argument] for argument in check.arguments})
         except AssertionError as error:
             self.red[identity] = str(error)
         except PgCutoverError as error:
@@ -191,7 +193,7 @@ def _function(path: Path) -> Callable[..., None]:
 
 
 _FOLDER = Path(pgcutover.checks.__path__[0])
-ENGINES = ("comparer", "readiness")
+ENGINES = ("comparer", "readiness", "run_query")
 CHECKS = tuple(c for c in find_checks(_FOLDER) if not set(ENGINES).isdisjoint(c.arguments))
 FUNCTIONS = {
     next(m for m in function.pytestmark if m.name == "check").args[0]: function

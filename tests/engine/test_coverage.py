@@ -1,18 +1,20 @@
-"""The ledger: only a complete set of PASS answers is PASS."""
+"""The ledger: only a complete set of PASS results is PASS."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pgcutover.check_registry import Check
-from pgcutover.coverage import RUN_WIDE, Expectation, expectations, judge
+from pgcutover.coverage import RUN_WIDE, Expectation, NotAsked, judge, plan_results
 from pgcutover.verdict import Result, Verdict, worst
 
 ROWS = Check("DATA-ROWS", "load", "", ("table", "comparer"), "", "", "", "")
 TLS = Check("READY-TLS", "readiness", "", ("comparer",), "", "", "", "")
-EXPECTED = expectations([ROWS, TLS], {"table": ["a.x", "a.y"], "index": ["a.i"]})
+DMS = Check("DMS-TASK", "load", "", ("mover",), "", "", "", "", only_where="mover.dms")
+OBJECTS = {"table": ["a.x", "a.y"], "index": ["a.i"]}
+EXPECTED = plan_results([ROWS, TLS], OBJECTS, {}, {}).expected
 
 
-def answer(expectation, verdict=Verdict.PASS):
+def result_of(expectation, verdict=Verdict.PASS):
     return Result(expectation.check_id, expectation.object, expectation.stage, verdict)
 
 
@@ -24,13 +26,32 @@ def test_checks_times_objects():
     ]
 
 
+def test_a_check_that_is_not_asked_has_a_reason():
+    plan = plan_results(
+        [ROWS, TLS, DMS],
+        {"table": []},
+        {"mover.dms": "mover.dms is not set in migration.toml"},
+        {"table": "the mapping includes no table"},
+    )
+    assert [e.identity for e in plan.expected] == [f"READY-TLS[{RUN_WIDE}]"]
+    assert plan.not_asked == (
+        NotAsked("DATA-ROWS", "the mapping includes no table"),
+        NotAsked("DMS-TASK", "mover.dms is not set in migration.toml"),
+    )
+
+
+def test_a_check_whose_key_is_set_is_asked():
+    plan = plan_results([DMS], {}, {"schema.amcheck": "off"}, {})
+    assert [e.identity for e in plan.expected] == [f"DMS-TASK[{RUN_WIDE}]"]
+
+
 def test_all_pass_is_pass():
-    judged = judge(EXPECTED, [answer(e) for e in EXPECTED])
+    judged = judge(EXPECTED, [result_of(e) for e in EXPECTED])
     assert (judged.verdict, judged.reasons) == (Verdict.PASS, ())
 
 
 def test_a_hole_is_unknown_and_named():
-    judged = judge(EXPECTED, [answer(e) for e in EXPECTED[1:]])
+    judged = judge(EXPECTED, [result_of(e) for e in EXPECTED[1:]])
     assert judged.verdict is Verdict.UNKNOWN
     assert "DATA-ROWS[a.x]" in judged.reasons[0]
 
@@ -40,22 +61,39 @@ def test_nothing_expected_is_unknown():
 
 
 def test_a_trouble_is_unknown():
-    judged = judge(EXPECTED, [answer(e) for e in EXPECTED], ["worker gw0 was lost"])
+    judged = judge(EXPECTED, [result_of(e) for e in EXPECTED], ["worker gw0 was lost"])
     assert (judged.verdict, judged.reasons) == (Verdict.UNKNOWN, ("worker gw0 was lost",))
+
+
+def test_an_unexpected_pass_is_unknown_and_names_the_remedy():
+    judged = judge(EXPECTED, [*map(result_of, EXPECTED), Result("MINE", "z", "load", Verdict.PASS)])
+    assert judged.verdict is Verdict.UNKNOWN
+    assert "MINE[z]" in judged.reasons[0]
+    assert "checks.folder" in judged.reasons[0]
+
+
+def test_numbers_agree_with_nouns():
+    failed = [result_of(e, Verdict.FAIL) for e in EXPECTED]
+    assert judge(EXPECTED, failed).reasons == ("3 of 3 results differ",)
+    passed = [result_of(e) for e in EXPECTED[:2]]
+    assert judge(EXPECTED, [*passed, failed[2]]).reasons == ("1 of 3 results differs",)
+    assert judge(EXPECTED, passed).reasons == (
+        "1 expected result is missing, the first is READY-TLS[*]",
+    )
 
 
 def test_an_unexpected_failure_is_not_ignored():
     stray = Result("MINE", "z", "load", Verdict.FAIL)
-    judged = judge(EXPECTED, [*map(answer, EXPECTED), stray])
+    judged = judge(EXPECTED, [*map(result_of, EXPECTED), stray])
     assert judged.verdict is Verdict.FAIL
     assert judged.unexpected == (stray,)
 
 
 @given(st.lists(st.sampled_from(Verdict), min_size=3, max_size=3), st.permutations(range(6)))
-def test_the_worst_of_repeated_answers_wins_in_any_order(second, order):
-    answers = [answer(e) for e in EXPECTED]
-    answers += [answer(e, v) for e, v in zip(EXPECTED, second, strict=True)]
-    judged = judge(EXPECTED, [answers[i] for i in order])
+def test_the_worst_of_repeated_results_wins_in_any_order(second, order):
+    results = [result_of(e) for e in EXPECTED]
+    results += [result_of(e, v) for e, v in zip(EXPECTED, second, strict=True)]
+    judged = judge(EXPECTED, [results[i] for i in order])
     assert judged.verdict == worst(second)
 
 
@@ -72,4 +110,4 @@ def test_exit_codes():
 
 def test_expectation_identity_is_that_of_its_result():
     expectation = Expectation("A", "b", "load")
-    assert answer(expectation).identity == expectation.identity
+    assert result_of(expectation).identity == expectation.identity

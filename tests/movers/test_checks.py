@@ -7,6 +7,7 @@ import pytest
 from pgcutover.connect import open_session
 from pgcutover.errors import MoverError, UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.movers.dms import ControlTables
 
 CHECKS = {
     "DMS-TASK": "test_task_is_healthy",
@@ -40,6 +41,7 @@ def run(check_id, stage, table=None):
             "dms_task": stage.settings.task,
             "dms_table": table,
             "mover": stage.mover(may_create=False, settle_seconds=5.0),
+            "dms_control_tables": ControlTables(),
             "manifest": Tables(stage.users, stage.visits, stage.log),
             "source": source,
             "target": target,
@@ -106,7 +108,7 @@ def test_control_table_that_cannot_be_read_is_unknown(healthy):
     with open_session(healthy.target_dsn) as target:
         target.execute("set role nobody_at_all")
         with pytest.raises(UnreadableError, match="grant select"):
-            healthy.mover().judge_exceptions(target, [])
+            ControlTables().judge(target, [])
     healthy.target("drop role nobody_at_all")
 
 

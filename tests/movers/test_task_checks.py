@@ -174,9 +174,9 @@ def test_task_on_its_way_is_undecided(status):
 
 def test_control_rows_are_told_under_the_name_on_the_target():
     counts = {("awsdms_apply_exceptions", "public.users"): 2}
-    assert [f.object for f in judge_exceptions("t", counts, [TABLE]).findings()] == ["auth.users"]
+    assert [f.object for f in judge_exceptions(counts, [TABLE]).findings()] == ["auth.users"]
     taken = MappedTable(RelationName("old", "users"), SOURCE, (("id", "id"),))
-    assert [f.object for f in judge_exceptions("t", counts, [TABLE, taken]).findings()] == [
+    assert [f.object for f in judge_exceptions(counts, [TABLE, taken]).findings()] == [
         "public.users"
     ]
-    assert not judge_exceptions("t", {}, [TABLE])
+    assert not judge_exceptions({}, [TABLE])

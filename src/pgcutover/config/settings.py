@@ -64,6 +64,15 @@ class Schema:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
+class Checks:
+    """Checks of your own, beside those of pgcutover."""
+
+    folder: Path | None = None
+    """Folder of check files `STAGE/test_*.py`; CONTRIBUTING.md shows one. The run expects a result
+    of each, as of the other checks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
 class Rehearsal:
     """The demo migration on embedded servers, which `pgcutover rehearse` runs."""
 
@@ -111,6 +120,7 @@ class MigrationFile:
     tables: Mapping[str, TableSettings] = field(default_factory=dict)
     differences: tuple[DeclaredDifference, ...] = ()
     budgets: Budgets = Budgets()
+    checks: Checks = Checks()
     rehearsal: Rehearsal = Rehearsal()
     report: Report = Report()
 

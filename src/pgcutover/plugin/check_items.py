@@ -55,7 +55,7 @@ class CheckItems:
         for item in items:
             if (identity := _identify(item, kinds)) is not None:
                 item.stash[IDENTITY] = identity
-        items[:] = [i for i in items if not _asks_for_nothing(i)]
+        items[:] = [i for i in items if _is_asked(i, context)]
         items.sort(key=lambda item: _position(item, context.sizes))
 
     @pytest.hookimpl(wrapper=True)
@@ -118,8 +118,12 @@ def _identify(item: pytest.Item, kinds: Iterable[str]) -> Identity | None:
     return Identity(str(marker.args[0]), name, item.path.parent.name, table)
 
 
-def _asks_for_nothing(item: pytest.Item) -> bool:
-    return _NOTHING in getattr(getattr(item, "callspec", None), "params", {}).values()
+def _is_asked(item: pytest.Item, context: RunContext) -> bool:
+    if _NOTHING in getattr(getattr(item, "callspec", None), "params", {}).values():
+        return False
+    marker = item.get_closest_marker("check")
+    key = marker.kwargs.get("only_where", "") if marker else ""
+    return not context.switched_off([key])
 
 
 def _position(item: pytest.Item, sizes: Mapping[str, TableSize]) -> tuple[object, ...]:
@@ -150,8 +154,16 @@ def _message(report: pytest.TestReport, call: pytest.CallInfo[None]) -> str:
     error = call.excinfo.value
     if isinstance(error, Exception):  # pytest keeps a failed fixture's own error for later items
         error = public_error(error)
-    text = str(error).split("\nassert ")[0] or type(error).__name__
+    text = _public_text(error)
     return text if report.when == "call" else f"{text} (in {report.when})"
+
+
+def _public_text(error: BaseException) -> str:
+    """Return the message that the check itself wrote; pytest's explanation holds values of rows."""
+    text = str(error).split("\nassert ")[0]
+    if isinstance(error, AssertionError) and (not text or text.startswith("assert ")):
+        return "the check failed without a message; give its assert one: assert equal, message"
+    return text or type(error).__name__
 
 
 def _plain_result(

@@ -1,4 +1,4 @@
-"""The controller of a gate run: prepares, hands out the context, collects answers, judges."""
+"""The controller of a gate run: prepares it, hands out the context, collects and judges results."""
 
 import signal
 import sys
@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 
 import pytest
 
-from pgcutover.check_registry import Check
+from pgcutover.check_registry import Check, find_checks
 from pgcutover.compare.scan.checkpoints import Checkpoints
-from pgcutover.context import RunContext
-from pgcutover.coverage import Expectation, Judgement, expectations, judge
-from pgcutover.errors import ConfigError, PgCutoverError
-from pgcutover.generated_docs import packaged_checks
+from pgcutover.config import Settings
+from pgcutover.context import NO_OBJECTS, RunContext
+from pgcutover.coverage import Judgement, Plan, judge, plan_results
+from pgcutover.errors import PgCutoverError
 from pgcutover.plugin import check_items, evidence, progress_display, run_options
 from pgcutover.plugin.run_lock import run_lock
 from pgcutover.plugin.run_log import RunJournal
@@ -38,7 +38,7 @@ def prepare(config: pytest.Config) -> int | None:
         gate = Gate(config, run_options.Options.of(config))
         gate.set_options_of_others()
         gate.lock()
-    except ConfigError as error:
+    except PgCutoverError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(gate, "pgcutover-gate")
     return None
@@ -51,10 +51,22 @@ def configure(config: pytest.Config) -> None:
         config.pluginmanager.register(import_module(name), name)
     config.pluginmanager.register(check_items.CheckItems(), "pgcutover-items")
     if hasattr(config, "workerinput"):
-        config.stash[check_items.CONTEXT] = RunContext.from_plain(config.workerinput["pgcutover"])
+        context = RunContext.from_plain(config.workerinput["pgcutover"])
+        config.stash[check_items.CONTEXT] = context
+        settings = context.settings
         config.stash[progress_display.WIRING] = progress_display.Wiring(
             **config.workerinput["pgcutover_progress"]
         )
+    else:
+        settings = config.pluginmanager.get_plugin("pgcutover-gate").options.settings
+    _collect_own_checks(config, settings)
+
+
+def _collect_own_checks(config: pytest.Config, settings: Settings) -> None:
+    if settings.checks.folder is not None:
+        # two stages may have files of one name, which only this mode can tell apart
+        config.option.importmode = "importlib"
+        config.args.append(str(settings.resolve(settings.checks.folder)))
 
 
 class Gate:
@@ -64,10 +76,10 @@ class Gate:
         self.config = config
         self.options = options
         self.journal = RunJournal(self._write_line)
-        self.checks: tuple[Check, ...] = packaged_checks()
+        self.checks: tuple[Check, ...] = find_checks(*options.check_folders)
         self.context: RunContext | None = None
         self.checkpoints = Checkpoints(None, resume=False)
-        self.expected: tuple[Expectation, ...] = ()
+        self.plan = Plan((), ())
         self.results: list[Result] = []
         self.troubles: list[str] = []
         self.interrupted = False
@@ -107,9 +119,10 @@ class Gate:
         except Exception as error:  # whatever it is, a traceback would show DSNs
             pytest.exit(str(public_error(error)), Verdict.UNKNOWN.exit_code)
         self.config.stash[check_items.CONTEXT] = self.context
-        names = {k: [str(o) for o in v] for k, v in self.context.objects().items()}
-        self.expected = expectations(self.checks, names)
-        self.journal.say(f"{len(self.checks)} checks, {len(self.expected)} answers expected")
+        switched_off = self.context.switched_off({check.only_where for check in self.checks})
+        self.plan = plan_results(self.checks, self.context.objects(), switched_off, NO_OBJECTS)
+        asked = len(self.checks) - len(self.plan.not_asked)
+        self.journal.say(f"running {asked} checks, {len(self.plan.expected)} results expected")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -129,7 +142,7 @@ class Gate:
             vars(reporter).update(_keyboardinterrupt_memo=None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the answer a report carries; anything else that failed is a trouble."""
+        """Keep the result of a report; any other failed report is a trouble."""
         plain = getattr(report, "pgcutover", None)
         if plain is not None:
             self.results.append(check_items.result_from_plain(plain))
@@ -137,7 +150,7 @@ class Gate:
             self.troubles.append(f"{report.nodeid} broke outside of a check")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """A file that cannot be collected leaves its questions unanswered."""
+        """Record a file that cannot be collected: its results will be missing."""
         if report.failed:
             self.troubles.append(f"{report.nodeid} could not be collected")
 
@@ -157,12 +170,12 @@ class Gate:
         if ended in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
             self.interrupted = True
             self.troubles.append("the run was interrupted before its end")
-        self.judgement = judge(self.expected, self.results, self.troubles)
+        self.judgement = judge(self.plan.expected, self.results, self.troubles)
         try:
             self.written = evidence.write(self, self._context(), self.judgement)
         except Exception as error:  # without its evidence no verdict is worth anything
             self.troubles.append(f"the evidence was not written: {public_error(error)}")
-            self.judgement = judge(self.expected, self.results, self.troubles)
+            self.judgement = judge(self.plan.expected, self.results, self.troubles)
         if self._complete(self.judgement):
             self.checkpoints.clear()
         if ended not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR):
@@ -193,7 +206,7 @@ class Gate:
         )
 
     def _complete(self, judgement: Judgement) -> bool:
-        """Whether every question has its answer, so that there is nothing to resume."""
+        """Return whether every expected result is known, so that nothing is left to resume."""
         unknown = any(r.verdict is Verdict.UNKNOWN for r in judgement.results)
         return not (unknown or judgement.holes or self.troubles)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pgcutover import __version__
 from pgcutover.context import RunContext
-from pgcutover.coverage import Judgement
+from pgcutover.coverage import Judgement, NotAsked
 from pgcutover.errors import ConfigError, PgCutoverError
 from pgcutover.plugin.not_proven import list_not_proven, terminal_lines, to_plain
 from pgcutover.plugin.scheduling import table_of
@@ -107,7 +107,7 @@ def build_document(
         "target": _side(context.manifest.target),
         "coverage": _coverage(gate, context, judgement),
         "checks": [_check(check) for check in gate.checks],
-        "not_asked": [],
+        "not_asked": [asdict(each) for each in gate.plan.not_asked],
         "results": [_result(r) for r in judgement.results],
         "tables": _tables(context, judgement),
         "not_proven": to_plain(list_not_proven(context)),
@@ -136,8 +136,10 @@ def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iter
     yield ""
     of = " of a REHEARSAL" if gate.options.rehearsal else ""
     yield f"verdict   {judgement.verdict.name}{of}" + "".join(f"; {r}" for r in judgement.reasons)
-    answered = len(gate.expected) - len(judgement.holes)
-    yield f"answers   {answered} of {len(gate.expected)} expected"
+    reported = len(gate.plan.expected) - len(judgement.holes)
+    yield f"results   {reported} of {len(gate.plan.expected)} expected"
+    yield from _warnings(judgement)
+    yield from _not_asked(gate.plan.not_asked)
     if gate.context is not None:
         yield from terminal_lines(list_not_proven(gate.context))
     if written is not None:
@@ -147,6 +149,21 @@ def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iter
     yield f"time      {gate.journal.elapsed_seconds:.1f} s"
     if gate.options.rehearsal:
         yield "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
+
+
+def _warnings(judgement: Judgement) -> Iterator[str]:
+    count = sum(len(r.facts.get("warnings", ())) for r in judgement.results)
+    if count:
+        yield f"warnings  {count}, on the sign-off page; they do not change the verdict"
+
+
+def _not_asked(checks: Iterable[NotAsked]) -> Iterator[str]:
+    """Return the checks that were not asked, one line for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for check in checks:
+        by_reason.setdefault(check.reason, []).append(check.check_id)
+    for reason, ids in by_reason.items():
+        yield f"not asked {', '.join(ids)}: {reason}"
 
 
 def _paths(written: Written) -> Iterator[str]:
@@ -219,8 +236,8 @@ def _expiry(gate: "Gate", context: RunContext, judgement: Judgement, now: dateti
 def _coverage(gate: "Gate", context: RunContext, judgement: Judgement) -> dict[str, Any]:
     tables = {str(o): table_of(o) for some in context.objects().values() for o in some}
     return {
-        "expected": len(gate.expected),
-        "reported": len(gate.expected) - len(judgement.holes),
+        "expected": len(gate.plan.expected),
+        "reported": len(gate.plan.expected) - len(judgement.holes),
         "holes": [
             {"check_id": h.check_id, "object": h.object, "table": tables.get(h.object, "")}
             for h in judgement.holes
@@ -231,8 +248,7 @@ def _coverage(gate: "Gate", context: RunContext, judgement: Judgement) -> dict[s
 
 def _check(check: Any) -> dict[str, Any]:
     plain = asdict(check)
-    plain.pop("arguments")
-    return plain
+    return {key: value for key, value in plain.items() if key not in ("arguments", "only_where")}
 
 
 def _result(result: Result) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pgcutover.config import Settings, load_rules, load_settings
 from pgcutover.connect import open_side
 from pgcutover.context import RunContext
 from pgcutover.errors import ConfigError
+from pgcutover.generated_docs import checks_folder
 from pgcutover.mapping import MappedTable
 from pgcutover.plugin import dsn_variables
 from pgcutover.plugin.endpoints import Sides
@@ -47,6 +48,12 @@ class Options:
         if self.rehearsal:
             return None
         return (Path.cwd() / self.settings.report.directory / "checkpoints").resolve()
+
+    @property
+    def check_folders(self) -> tuple[Path, ...]:
+        """The folder of the installed checks, and of the user's own."""
+        own = self.settings.checks.folder
+        return checks_folder(), *([self.settings.resolve(own)] if own is not None else [])
 
     @classmethod
     def of(cls, config: pytest.Config) -> "Options":

@@ -1,6 +1,7 @@
 """AWS DMS, driven through boto3."""
 
 from pgcutover.movers.dms.checks import MoverDiff
+from pgcutover.movers.dms.control_tables import ControlTables
 from pgcutover.movers.dms.drain import Drained, Lag
 from pgcutover.movers.dms.load import LoadSummary
 from pgcutover.movers.dms.lob_size import LobColumn, largest_lob, lob_limit_kb
@@ -11,6 +12,7 @@ from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus
 from pgcutover.movers.dms.teardown import TornDown
 
 __all__ = [
+    "ControlTables",
     "Dms",
     "DmsReport",
     "Drained",

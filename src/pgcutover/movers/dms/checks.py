@@ -199,21 +199,22 @@ def _undecided(statistics: TableStatistics) -> str:
 
 
 def judge_exceptions(
-    task: str, counts: Mapping[tuple[str, str], int], tables: Iterable[MappedTable]
+    counts: Mapping[tuple[str, str], int], tables: Iterable[MappedTable]
 ) -> MoverDiff:
-    """Rows in the control tables, which are counted by (control table, table as DMS calls it)."""
+    """Report the rows of the control tables, counted by (control table, table as DMS calls it)."""
     names = _target_names(tables)
     problems = tuple(
         Finding(
             names.get(table, table),
             control.removeprefix("awsdms_"),
-            f"{count:,} row(s) about {names.get(table, table)} in {control}: "
+            f"{count:,} {'row' if count == 1 else 'rows'} about {names.get(table, table)} in "
+            f"{control}: "
             f"{_MEANING.get(control, _DIFFERENT)}",
             {"rows": count, "control_table": control},
         )
         for (control, table), count in sorted(counts.items())
     )
-    return MoverDiff(f"task {task}", problems, {"exception_rows": sum(counts.values())})
+    return MoverDiff("control tables of DMS", problems, {"exception_rows": sum(counts.values())})
 
 
 def _target_names(tables: Iterable[MappedTable]) -> dict[str, str]:

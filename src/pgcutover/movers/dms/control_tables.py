@@ -1,13 +1,15 @@
-"""DMS's control tables on the target: what it could not apply, suspended or found different."""
+"""Control tables of DMS on the target: changes not applied, tables suspended, rows that differ."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from pgcutover.errors import UnreadableError
+from pgcutover.mapping import MappedTable
+from pgcutover.movers.dms.checks import MoverDiff, judge_exceptions
 from pgcutover.redact import describe_error
 
 CONTROL_TABLES = (
@@ -28,6 +30,14 @@ left join pg_catalog.pg_attribute t
 where c.relkind in ('r', 'p') and lower(c.relname) = any(%s)
 order by n.nspname, c.relname
 """
+
+
+class ControlTables:
+    """The control tables of any task; they need no access to AWS."""
+
+    def judge(self, target: "psycopg.Connection[Any]", tables: Iterable[MappedTable]) -> MoverDiff:
+        """Report every row in them; `tables` gives the tables' names on the target."""
+        return judge_exceptions(count_exceptions(target), tables)
 
 
 def count_exceptions(target: "psycopg.Connection[Any]") -> Counter[tuple[str, str]]:

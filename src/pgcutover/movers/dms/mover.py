@@ -9,7 +9,7 @@ import psycopg
 from pgcutover.config import DmsSettings
 from pgcutover.errors import MoverError
 from pgcutover.mapping import MappedTable
-from pgcutover.movers.dms import checks, control_tables, drain, load, provision, teardown
+from pgcutover.movers.dms import checks, drain, load, provision, teardown
 from pgcutover.movers.dms.checks import MoverDiff
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.drain import Drained, Lag
@@ -175,13 +175,6 @@ class Dms:
             Patience(self._settle_seconds),
             self._poll,
         )
-
-    def judge_exceptions(
-        self, target: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
-    ) -> MoverDiff:
-        """Rows in DMS's control tables on the target; `tables` gives them their target's names."""
-        counts = control_tables.count_exceptions(target)
-        return checks.judge_exceptions(self._settings.task, counts, tables)
 
     def _blueprint(self) -> Blueprint:
         databases = {

@@ -1,0 +1,25 @@
+"""The fault row of CONTRIBUTING.md turns the check of CONTRIBUTING.md red."""
+
+import compare.lab
+from compare.lab import Lab, run
+from faultlist.model import Fault, of
+from support import contributing
+
+from pgcutover.check_registry import find_checks
+
+
+def test_the_fault_turns_the_check_red(own_lab: Lab, tmp_path, monkeypatch) -> None:
+    file = tmp_path / contributing.FILE
+    file.parent.mkdir(parents=True)
+    file.write_text(contributing.CHECK)
+    (check,) = find_checks(tmp_path / "checks")
+    code: dict[str, object] = {}
+    exec(contributing.CHECK, code)  # noqa: S102 - our own page
+    monkeypatch.setattr(compare.lab, "CHECKS", (check,))
+    monkeypatch.setitem(compare.lab.FUNCTIONS, check.id, code["test_no_table_became_unlogged"])
+    assert own_lab.judge().red == {}
+    fault = eval(contributing.FAULT, {"Fault": Fault, "of": of})  # noqa: S307 - our own page
+    run(own_lab.target, fault.target)
+    judged = own_lab.judge()
+    assert judged.red.keys() == fault.red
+    assert all(words in judged.text for words in fault.says)
