@@ -55,6 +55,7 @@ def _run_checks(arguments: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     from pgcutover import generated_docs
     from pgcutover.embedded import command
+    from pgcutover.reveal import command as reveal_command
     from pgcutover.schema import cli as schema_command
 
     parser = _Parser(prog="pgcutover", description="Gate a PostgreSQL migration.")
@@ -68,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     servers.set_defaults(run=command.run)
     schema = commands.add_parser("schema", help="compare schemas, and print the SQL that fixes one")
     schema_command.add_arguments(schema)
+    reveal = commands.add_parser("reveal", help="show the row behind a key hash of a run")
+    reveal_command.add_arguments(reveal)
+    reveal.set_defaults(run=reveal_command.run)
     pages = commands.add_parser("pages", help="print a generated page of docs/, or write all")
     chosen = pages.add_mutually_exclusive_group(required=True)
     chosen.add_argument("page", nargs="?", choices=sorted(generated_docs.FILES))

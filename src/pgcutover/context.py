@@ -10,6 +10,7 @@ from pgcutover.catalog import Manifest
 from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.config import Settings, load_settings
 from pgcutover.errors import PgCutoverError
+from pgcutover.key_hashes import KeyHashes
 from pgcutover.schema.stage import SchemaEvidence
 
 NO_OBJECTS = {
@@ -33,7 +34,7 @@ class AwsAccess:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """Settings, connections and manifest of a run; DSNs and salt stay out of its repr."""
+    """Settings, connections and manifest of a run; DSNs, salt and key stay out of its repr."""
 
     settings: Settings
     source_dsn: str = field(repr=False)
@@ -44,6 +45,7 @@ class RunContext:
     schema: SchemaEvidence = field(repr=False)
     sizes: Mapping[str, TableSize] = field(repr=False, default_factory=dict)
     salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
+    key_hashes: KeyHashes = field(repr=False, default_factory=KeyHashes.unnamed)
 
     def switched_off(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the reason for each of these keys of migration.toml that is off or not set."""
@@ -78,6 +80,7 @@ class RunContext:
             "schema": self.schema.to_json(),
             "sizes": {table: list(size) for table, size in self.sizes.items()},
             "salt": self.salt,
+            "run_key": self.key_hashes.run_key.hex(),
         }
 
     @classmethod
@@ -93,6 +96,7 @@ class RunContext:
             SchemaEvidence.from_json(plain["schema"]),
             {table: TableSize(*size) for table, size in plain["sizes"].items()},
             plain["salt"],
+            KeyHashes(bytes.fromhex(plain["run_key"])),
         )
 
 

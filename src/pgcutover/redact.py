@@ -1,16 +1,10 @@
 """Keeping secrets and patient data out of every text we write."""
 
-import hashlib
 import re
 
 import psycopg
 
 _PASSWORD = re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)|(://[^:/@\s]*):[^@\s]+@", re.I)
-
-
-def keyed_hash(salt: str, text: str) -> str:
-    """Sixteen hex digits that stand for a value; the same as the SQL of `compare` computes."""
-    return hashlib.sha256((salt + text).encode()).hexdigest()[:16]
 
 
 def without_passwords(text: str) -> str:

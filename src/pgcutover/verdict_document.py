@@ -256,6 +256,8 @@ class Document(_Part):
     run: Run
     source: Side
     target: Side
+    key_secret_id: str | None
+    """Name of the secret behind the key hashes; null where it was thrown away."""
     coverage: Coverage
     checks: list[CheckInfo]
     not_asked: list[NotAsked]

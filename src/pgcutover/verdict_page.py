@@ -21,8 +21,8 @@ Written by `pgcutover pages verdict` from `pgcutover.verdict_document`; the JSON
 is [verdict.schema.json](verdict.schema.json). A newer version may add keys to a format.
 
 The identity of a result is `check_id[object]`, for example `DATA-ROWS[health.health_metrics]`. It
-is the same in a checkout, under `--pyargs` and on any machine. Keys of rows appear as the first 16
-hex digits of `sha256(salt || key)`.
+is the same in a checkout, under `--pyargs` and on any machine. [Key hashes](key-hashes.md) stand
+for the keys of rows.
 """
 
 

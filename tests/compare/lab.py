@@ -18,6 +18,7 @@ from pgcutover.connect import open_session
 from pgcutover.coverage import RUN_WIDE
 from pgcutover.diff import Diff
 from pgcutover.errors import PgCutoverError
+from pgcutover.key_hashes import KeyHashes
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.queries import QueryRunner
 from pgcutover.readiness.checker import ReadinessChecker
@@ -25,6 +26,7 @@ from pgcutover.verdict import Finding
 
 HERE = Path(__file__).parent
 SALT = "salt of the tests"
+KEY_HASHES = KeyHashes(b"the key of all runs in the tests")
 RECENT = {"core.ledger": "at", "core.customers": "updated_at"}
 
 
@@ -98,7 +100,7 @@ class Lab:
 
     @contextmanager
     def comparer(self, manifest: Manifest | None = None, **options: object) -> Iterator[Comparer]:
-        wanted = CompareOptions(salt=SALT, **{**self.options, **options})
+        wanted = CompareOptions(salt=SALT, key_hashes=KEY_HASHES, **{**self.options, **options})
         comparer = Comparer(self.source, self.target, manifest or self.manifest(), wanted)
         try:
             yield comparer

@@ -5,7 +5,7 @@ import re
 import tracemalloc
 
 import pytest
-from compare.lab import SALT, Lab, TableOptions, run
+from compare.lab import KEY_HASHES, Lab, TableOptions, run
 
 from pgcutover.compare import comparer as comparing
 from pgcutover.compare.differences import counts
@@ -13,7 +13,6 @@ from pgcutover.compare.live import fence
 from pgcutover.compare.scan import bucket_scan, scanner
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.errors import ConfigError, UnreadableError
-from pgcutover.redact import keyed_hash
 
 KV = "core.kv"
 WAITING = fence.WaitingFence(1.0)
@@ -90,8 +89,8 @@ def test_keys_are_shown_as_keyed_hashes_alone(lab: Lab) -> None:
     run(lab.target, "delete from core.kv where k = 'key-7'")
     with lab.comparer() as comparer:
         (found,) = comparer.rows(lab.table(KV)).findings()
-    digest = hashlib.sha256(b"5:key-7;").hexdigest()
-    assert found.evidence["key_hashes"] == [keyed_hash(SALT, digest)]
+    digest = hashlib.sha256(b"5:key-7;").digest()
+    assert found.evidence["key_hashes"] == [KEY_HASHES.of_table(KV)(digest)]
     assert "key-7" not in repr(found)
 
 

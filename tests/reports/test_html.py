@@ -274,7 +274,7 @@ def test_hole_is_unknown_in_the_matrix_and_leads_to_coverage(make_document):
 def test_tells_what_was_not_proven_and_who_was_compared(make_document):
     words = page_of(make_document("pass")).words
     for text in (
-        "public.chat_memory.embedding computed again by the application",
+        "public.chat_memory embedding computed again by the application",
         "health.idx_health_metrics_date index: added dashboard queries",
         "15.18 17.10",
         "7526401129384756012 7526401188120047731",

@@ -29,6 +29,7 @@ from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.connect import open_watch
 from pgcutover.diff import Diff
 from pgcutover.errors import UnreadableError
+from pgcutover.key_hashes import KeyHash
 from pgcutover.mapping import MappedTable
 from pgcutover.progress import State
 from pgcutover.sides import Sides
@@ -126,12 +127,12 @@ class Comparer:
     def counts(self, table: MappedTable) -> Diff:
         """Compare the numbers of rows."""
         checked = self._check(table)
-        return count_diff(checked.scan, checked.evidence, self._options.salt)
+        return count_diff(checked.scan, checked.evidence, self._key_hash(table))
 
     def rows(self, table: MappedTable) -> Diff:
         """Compare every row by its representation, without excluded columns."""
         checked = self._check(table)
-        return row_diff(checked.scan, checked.evidence, self._options.salt)
+        return row_diff(checked.scan, checked.evidence, self._key_hash(table))
 
     def recent(self, table: MappedTable) -> Diff:
         """Compare the rows of the last hours before the source's newest row.
@@ -149,7 +150,7 @@ class Comparer:
             if whole is not None and _proves_recent(whole.scan, table.target_column(column)):
                 return self._count_recent(table, column, window, whole.scan)
             checked = self._compare(table, window)
-            return row_diff(checked.scan, checked.evidence, self._options.salt, "recent rows")
+            return row_diff(checked.scan, checked.evidence, self._key_hash(table), "recent rows")
 
     def orphans(self, key: ExpectedForeignKey) -> Diff:
         """Find the target's rows whose foreign key references no row."""
@@ -158,12 +159,16 @@ class Comparer:
             raise UnreadableError(f"{name}: neither side has this foreign key; see SCHEMA-FKS")
         with self._cache.use(checked.table):
             connection = self._cache.open_target_snapshot()
-            return orphan_diff(connection, name, checked, catalog, self._options.salt)
+            return orphan_diff(connection, name, checked, catalog, self._key_hash(key))
 
     def large_objects(self) -> Diff:
         """Compare the contents of all large objects."""
         self._cache.drop()
         return compare_large_objects(*self._sessions.map(lambda session: session.snapshot()))
+
+    def _key_hash(self, compared: object) -> KeyHash:
+        """Return the function that names the keys of a table or of a foreign key."""
+        return self._options.key_hashes.of_table(str(compared))
 
     def _key_to_check(self, key: ExpectedForeignKey) -> ForeignKey | None:
         if key.source is not None:

@@ -10,6 +10,7 @@ from pgcutover.compare.scan.chunk_log import no_progress
 from pgcutover.compare.scan.heap_segments import ScanLimits
 from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.config.tables import Tolerance
+from pgcutover.key_hashes import KeyHashes
 from pgcutover.progress import Progress
 
 __all__ = ["CompareOptions", "LoadLimits", "ScanLimits", "TableOptions", "Tolerance"]
@@ -37,6 +38,7 @@ class CompareOptions:
     config_sha256: str = ""
     checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None, resume=False))
     progress: Progress = no_progress
+    key_hashes: KeyHashes = field(default_factory=KeyHashes.unnamed)
     tables: Mapping[str, TableOptions] = field(default_factory=dict)
 
     @property

@@ -12,13 +12,13 @@ from pgcutover.compare.plan.spec import is_plain
 from pgcutover.compare.scan.sessions import Connection, unreadable_on_error
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
-from pgcutover.redact import keyed_hash
+from pgcutover.key_hashes import KeyHash
 
 _SAMPLE_LIMIT = 20
 
 
 def orphan_diff(
-    connection: Connection, name: str, key: ForeignKey, catalog: SideCatalog, salt: str
+    connection: Connection, name: str, key: ForeignKey, catalog: SideCatalog, key_hash: KeyHash
 ) -> Diff:
     """Count orphans and rows that MATCH FULL forbids, and sample the hashes of their keys."""
     child, parent = (
@@ -33,7 +33,7 @@ def orphan_diff(
         if not count:
             return Diff(name, (), {"orphans": 0})
         sample = connection.execute(_sample(key, broken)).fetchall()
-    keys = [keyed_hash(salt, digest.hex()) for (digest,) in sample]
+    keys = [key_hash(digest) for (digest,) in sample]
     message = (
         f"{name}: {count} rows of {key.table} point at rows that {key.referenced} does not have, "
         f"key hashes {' '.join(keys[:3])}"

@@ -105,6 +105,7 @@ def build_document(
         },
         "source": _side(context.manifest.source),
         "target": _side(context.manifest.target),
+        "key_secret_id": gate.options.key_secret.id if gate.options.key_secret else None,
         "coverage": _coverage(gate, context, judgement),
         "checks": [_check(check) for check in gate.checks],
         "not_asked": [asdict(each) for each in gate.plan.not_asked],

@@ -19,6 +19,8 @@ from pgcutover.connect import open_side
 from pgcutover.context import RunContext
 from pgcutover.errors import ConfigError
 from pgcutover.generated_docs import checks_folder
+from pgcutover.key_hashes import KeyHashes, KeySecret
+from pgcutover.key_secret import find_secret
 from pgcutover.mapping import MappedTable
 from pgcutover.plugin import dsn_variables
 from pgcutover.plugin.endpoints import Sides
@@ -41,6 +43,7 @@ class Options:
     resume: bool
     source_dsn: str | None
     target_dsn: str | None
+    key_secret: KeySecret | None
 
     @property
     def checkpoints(self) -> Path | None:
@@ -77,7 +80,13 @@ class Options:
             config.option.resume,
             None if rehearsal else dsn_variables.read_dsn(settings.source.dsn_env),
             None if rehearsal else dsn_variables.read_dsn(settings.target.dsn_env),
+            _key_secret(settings, is_kept=config.option.keep or not rehearsal),
         )
+
+
+def _key_secret(settings: Settings, *, is_kept: bool) -> KeySecret | None:
+    """The secret for key hashes; None where no database is left to look a key up in."""
+    return find_secret(settings.path, create=True) if is_kept else None
 
 
 def find_migration(named: Path | None, *, rehearsal: bool) -> Path:
@@ -140,6 +149,9 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
             options.rehearsal,
             taken.evidence,
             read_table_sizes(sides.source_dsn, manifest.tables),
+            key_hashes=KeyHashes.of_run(options.key_secret, options.run_id)
+            if options.key_secret
+            else KeyHashes.unnamed(),
         )
 
 

@@ -12,7 +12,7 @@ from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.plan.model import TableComparison
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
-from pgcutover.redact import keyed_hash
+from pgcutover.key_hashes import KeyHash
 from pgcutover.sides import Sides
 from pgcutover.verdict import Finding
 
@@ -32,10 +32,10 @@ class Evidence:
     columns: Mapping[str, str] = field(default_factory=dict)
     distributions: Mapping[str, str] = field(default_factory=dict)
 
-    def key_hashes(self, keys: list[SuspectKey], salt: str) -> list[str]:
+    def key_hashes(self, keys: list[SuspectKey], key_hash: KeyHash) -> list[str]:
         """Return the hashes by which a report names the sampled keys."""
         digests = {**self.samples.target.digests, **self.samples.source.digests}
-        return [keyed_hash(salt, digests[s.key].hex()) for s in keys if s.key in digests]
+        return [key_hash(digests[s.key]) for s in keys if s.key in digests]
 
 
 def fetch_evidence(result: ScanResult) -> Evidence:
@@ -70,43 +70,45 @@ def _fetch_samples(comparison: TableComparison, keys: list[SuspectKey]) -> Sides
         raise
 
 
-def row_diff(result: ScanResult, evidence: Evidence, salt: str, noun: str = "rows") -> Diff:
+def row_diff(result: ScanResult, evidence: Evidence, key_hash: KeyHash, noun: str = "rows") -> Diff:
     """Return the differing rows of a scan."""
     if not result.counts.total:
-        refuse_moving(result, evidence, salt)
-    findings = tuple(_findings(result, evidence, salt, noun))
+        refuse_moving(result, evidence, key_hash)
+    findings = tuple(_findings(result, evidence, key_hash, noun))
     return Diff(result.comparison.name, findings, result.facts)
 
 
-def count_diff(result: ScanResult, evidence: Evidence, salt: str) -> Diff:
+def count_diff(result: ScanResult, evidence: Evidence, key_hash: KeyHash) -> Diff:
     """Return the difference between the numbers of rows."""
     name, source, target = result.comparison.name, result.rows_source, result.rows_target
     if source == target:
-        refuse_moving(result, evidence, salt)
+        refuse_moving(result, evidence, key_hash)
         return Diff(name, (), result.facts)
     message = f"{name}: {source} rows on the source, {target} on the target ({target - source:+d})"
     found = finding(name, "count differs", message, rows_source=source, rows_target=target)
     return Diff(name, (found,), result.facts)
 
 
-def refuse_moving(result: ScanResult, evidence: Evidence, salt: str) -> None:
+def refuse_moving(result: ScanResult, evidence: Evidence, key_hash: KeyHash) -> None:
     """UnreadableError where rows changed at every recheck, so that nothing is proven."""
     if not result.moving:
         return
-    keys = evidence.key_hashes(list(result.moving[:SAMPLE_LIMIT]), salt)
+    keys = evidence.key_hashes(list(result.moving[:SAMPLE_LIMIT]), key_hash)
     raise UnreadableError(
         f"{result.comparison.name}: {len(result.moving)} rows changed whenever they were looked "
         f"at, keys {' '.join(keys[:3])}; run again when the application writes less to them"
     )
 
 
-def _findings(result: ScanResult, evidence: Evidence, salt: str, noun: str) -> Iterator[Finding]:
+def _findings(
+    result: ScanResult, evidence: Evidence, key_hash: KeyHash, noun: str
+) -> Iterator[Finding]:
     name, counts = result.comparison.name, result.counts
     for kind, words in _WORDS.items():
         count = getattr(counts, kind)
         if not count:
             continue
-        keys = evidence.key_hashes(counts.sampled[kind], salt)
+        keys = evidence.key_hashes(counts.sampled[kind], key_hash)
         message = f"{name}: {count} {noun} {words}"
         facts: dict[str, object] = {"count": count, "key_hashes": keys}
         if kind == "changed" and evidence.columns:
