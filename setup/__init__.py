@@ -1,1 +1,1 @@
-"""What provisioning applies: schema scripts, DMS settings, roles, the demo."""
+"""Files that provisioning applies: schema scripts, DMS settings and roles; and the demo."""

@@ -1,8 +1,8 @@
-"""What KGC's application does in one transaction each; no key is ever updated, nothing truncated.
+"""Transactions of KGC's application; none updates a key or truncates a table.
 
-Names are unqualified, as the application writes them: on the source all is in public, on the
-target the role's search_path finds the schemas. No doctor is ever deleted: the source has no
-foreign key that would notice, and fk_cpd_doctor on the target would.
+Names are unqualified, as in the application: on the source all tables are in public, on the target
+the role's search_path finds the schemas. No doctor is deleted: the source has no foreign key that
+would refuse it, but the target has fk_cpd_doctor.
 """
 
 from collections import deque
@@ -17,14 +17,14 @@ Action = Callable[["Hand"], int]
 
 
 class Hand:
-    """What an action works with: a connection, seeded values, and the ids that exist."""
+    """The state of the actions: a connection, seeded values, and the existing ids."""
 
     def __init__(self, conn: psycopg.Connection[tuple[object, ...]], seed: int) -> None:
         self.conn = conn
-        # one number of the application's own sequence: no two runs make the same values
+        # a number of the application's sequence, so that no two runs make the same values
         run = self.number("select nextval('invitation_number_seq')")
         self.values = Values(seed, f"workload/{run}")
-        # ids from people.py hold for the generated users; later ones are in `registered`
+        # ids from people.py are those of generated users; later ones are in `registered`
         self.users = self.number("select count(*) from users where email not like 'w.%'")
         self.metrics = self.number("select max(id) from health_metrics")
         self.images = self.number("select max(id) from motivational_images")
@@ -33,11 +33,11 @@ class Hand:
         self.uploaded: deque[int] = deque(maxlen=100)
 
     def run(self, statement: str, parameters: Sequence[object] | None = None) -> int:
-        """The number of rows the statement touched."""
+        """Run a statement and return the number of affected rows."""
         return self.conn.execute(statement.encode(), parameters).rowcount
 
     def number(self, statement: str, parameters: Sequence[object] | None = None) -> int:
-        """The one number that the statement returns."""
+        """Run a statement and return its single number."""
         row = self.conn.execute(statement.encode(), parameters).fetchone()
         if row is None or not isinstance(row[0], int):
             raise LookupError("the workload needs the rows that generate() makes; none are there")
@@ -54,7 +54,7 @@ class Hand:
 
 
 def measure(hand: Hand) -> int:
-    """New rows at the end of the key."""
+    """Insert rows at the end of the key."""
     v = hand.values
     rows = [
         (hand.patient(), "glucose", v.decimal(3, 15, 1 + n % 2), "mmol/L", v.device(), "")
@@ -69,7 +69,7 @@ def measure(hand: Hand) -> int:
 
 
 def correct_one_metric(hand: Hand) -> int:
-    """A row anywhere in the key."""
+    """Update a row anywhere in the key."""
     value = hand.values.decimal(36, 40, 2)
     return hand.run("update health_metrics set value = %s where id = %s", (value, hand.metric()))
 
@@ -88,7 +88,7 @@ def delete_metrics(hand: Hand) -> int:
 
 
 def use_features(hand: Hand) -> int:
-    """Rows without a key; the second is the first once more."""
+    """Insert rows without a key; the second repeats the first."""
     row = (hand.patient(), hand.values.pick(("chat", "dashboard")), hand.values.below(9000), "9.1")
     return sum(
         hand.run(
@@ -138,7 +138,7 @@ def dismiss_recommendation(hand: Hand) -> int:
 
 
 def register(hand: Hand) -> int:
-    """A user with all that belongs to one, in one transaction."""
+    """Insert a user with all dependent rows in one transaction."""
     v = hand.values
     user = hand.number(
         "insert into users (public_id, email, display_name, family_name, bio, referred_by)"
@@ -168,7 +168,7 @@ def register(hand: Hand) -> int:
 
 
 def edit_profile(hand: Hand) -> int:
-    """The trigger sets updated_at; family_name goes between NULL, '' and a name."""
+    """Update a profile: the trigger sets updated_at; family_name becomes NULL, '' or a name."""
     v = hand.values
     return hand.run(
         "update users set family_name = %s, bio = %s, preferences = %s where id = %s",
@@ -185,7 +185,7 @@ def see_device(hand: Hand) -> int:
 
 
 def leave(hand: Hand) -> int:
-    """Deletes a user who registered during this run, and by cascade what is theirs."""
+    """Delete a user who registered during this run, with all dependent rows by cascade."""
     if not hand.registered:
         return 0
     return hand.run("delete from users where id = %s", (hand.registered.popleft(),))
@@ -201,7 +201,7 @@ def prefer(hand: Hand) -> int:
 
 
 def upload_image(hand: Hand) -> int:
-    """Every third above 32 kB, and of eight one above 1 MB, the second already."""
+    """Insert an image; every third is above 32 kB, every eighth, from the second on, above 1 MB."""
     hand.uploads += 1
     size = 1_100_000 if hand.uploads % 8 == 2 else 40_000 if hand.uploads % 3 == 0 else 3000
     image = hand.number(
@@ -318,7 +318,7 @@ def audit(hand: Hand) -> int:
 
 
 def change_mind(hand: Hand) -> int:
-    """Writes and takes it back: no mover may carry this."""
+    """Write and roll back: the mover must not replicate this."""
     use_features(hand)
     annotate_metrics_in_order(hand)
     raise psycopg.Rollback

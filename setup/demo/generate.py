@@ -1,4 +1,4 @@
-"""The KGC source database: its roles and schema, and deterministic data streamed into it."""
+"""Creates the KGC source database: roles, schema and deterministic data."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -34,7 +34,7 @@ def create_source(
     *,
     database: str = DATABASE,
 ) -> None:
-    """Roles, database and KGC's empty schema on the source; nothing stays where it fails."""
+    """Create roles, database and KGC's empty schema on the source; a failure leaves nothing."""
     with _empty_database(superuser_dsn, "source", passwords, database):
         _create_schema(make_conninfo(superuser_dsn, dbname=database))
     progress(f"source: database {database} created with KGC's schema")
@@ -47,15 +47,15 @@ def create_target(
     *,
     database: str = DATABASE,
 ) -> None:
-    """Roles and an empty database on the target, as KGC's administrator would leave it."""
+    """Create roles and an empty database on the target."""
     with _empty_database(superuser_dsn, "target", passwords, database):
         progress(f"target: empty database {database} created")
 
 
 def generate(dsn: str, *, scale: int, seed: int, progress: Progress) -> int:
-    """Fills the empty schema in one transaction; the number of rows. Owner or superuser.
+    """Fill the empty schema in one transaction and return the number of rows.
 
-    The same scale and seed give the same rows on any machine and any day.
+    Needs the owner or a superuser. The same scale and seed give the same rows everywhere.
     """
     if not 1 <= scale <= MAX_SCALE:
         raise ConfigError(f"scale is {scale}; expected 1 (about 50,000 rows) to {MAX_SCALE}")
@@ -85,7 +85,7 @@ def _empty_database(
         try:
             yield
         except BaseException:
-            with suppress(psycopg.Error):  # the first error is the one to tell
+            with suppress(psycopg.Error):  # report the first error
                 conn.execute(sql.SQL("drop database {}").format(sql.Identifier(database)))
             raise
 
@@ -119,7 +119,7 @@ def _connect(dsn: str) -> Iterator[Connection]:
     try:
         with conn:
             yield conn
-    except psycopg.Error as error:  # a full disk, a lost server: a sentence, not a traceback
+    except psycopg.Error as error:  # such as a full disk or a lost server
         raise ProvisionError(
             f"the demo's database could not be filled: {describe_error(error)}"
         ) from error
@@ -155,7 +155,7 @@ def _write(copy: psycopg.Copy, rows: Iterator[Row]) -> int:
 
 
 def _set_sequences(conn: Connection) -> None:
-    """Owned sequences to their column's maximum; the standalone one ahead of it, as in life."""
+    """Set owned sequences to their column's maximum, and the standalone one beyond it."""
     owned = """
         select format(
             'select setval(%L, (select max(%I) from %I.%I))',

@@ -1,4 +1,4 @@
-"""Who is who among KGC's users, by arithmetic on the id, so that nobody keeps a list."""
+"""Roles of KGC's users, computed from the id."""
 
 from collections.abc import Iterator
 
@@ -8,14 +8,14 @@ SYSTEM_USER = 1
 
 
 def role_of(user_id: int) -> str:
-    """One in twenty is a doctor, one in a hundred an administrator, the rest patients."""
+    """Return the role: one in 20 is a doctor, one in 100 an administrator, the rest patients."""
     if user_id == SYSTEM_USER or user_id % 100 == 3:
         return "admin"
     return "doctor" if user_id % 20 == 2 else "patient"
 
 
 def doctor(number: int, users: int) -> int:
-    """The id of a doctor; numbers beyond the last doctor start again."""
+    """Return the id of a doctor; numbers beyond the last doctor start again."""
     doctors = (users - 2) // 20 + 1
     return 2 + 20 * (number % doctors)
 
@@ -32,5 +32,5 @@ def any_patient(values: Values, users: int) -> int:
 
 
 def patients(users: int) -> Iterator[int]:
-    """Every patient's id, ascending."""
+    """Return all patients' ids, ascending."""
     return (user_id for user_id in range(1, users + 1) if role_of(user_id) == "patient")

@@ -1,4 +1,4 @@
-"""The rows of KGC's tables, one generator a table, in an order that satisfies the foreign keys."""
+"""Generators of the rows of KGC's tables, one per table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ LARGEST_IMAGE_BYTES = 1_572_864
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many rows each table gets; a multiple of `scale`."""
+    """The number of rows of each table, a multiple of `scale`."""
 
     scale: int
 
@@ -311,7 +311,7 @@ def recommendations(v: Values, counts: Counts) -> Iterator[Row]:
 def feature_usage(v: Values, counts: Counts) -> Iterator[Row]:
     row: Row = ()
     for number in range(counts.of("feature_usage")):
-        if number % 50 != 49:  # every fiftieth row is its predecessor once more: nothing forbids it
+        if number % 50 != 49:  # every fiftieth row repeats its predecessor: the table has no key
             row = (
                 v.below(counts.of("users")) + 1,
                 v.pick(_FEATURES),

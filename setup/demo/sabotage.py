@@ -1,4 +1,4 @@
-"""Faults for demonstrations: each shows a rehearsal's gate turning red for a reason with a name."""
+"""Faults for demonstrations: each makes a rehearsal fail in a known check."""
 
 import difflib
 from pathlib import Path
@@ -15,12 +15,12 @@ _CHANGES_ROWS = ("insert", "update", "delete", "with")
 
 
 def names() -> dict[str, str]:
-    """Every fault by name, with one line on what it breaks."""
+    """Return each fault's name with its description."""
     return {path.stem: _description(path) for path in sorted(_FOLDER.glob("*.sql"))}
 
 
 def check_name(name: str) -> str:
-    """The name, if there is such a fault; ConfigError with the closest match otherwise."""
+    """Return the name of an existing fault; ConfigError with the closest match otherwise."""
     known = names()
     if name in known:
         return name
@@ -32,9 +32,9 @@ def check_name(name: str) -> str:
 
 
 def apply(target_dsn: str, name: str) -> None:
-    """Breaks the target, in one transaction; needs a superuser of an embedded server.
+    """Damage the target in one transaction; needs a superuser of an embedded server.
 
-    A fault that finds nothing to break is an error: it would look like a gate that sees nothing.
+    A fault that changes nothing is an error: the gate would pass and seem blind.
     """
     path = _FOLDER / f"{check_name(name)}.sql"
     statements = split_statements(path.read_text(encoding="utf-8"), f"sabotage/{path.name}")

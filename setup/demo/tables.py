@@ -10,7 +10,7 @@ from pgcutover.setup.demo.values import Values
 
 @dataclass(frozen=True, slots=True)
 class DemoTable:
-    """A table of schema public, the columns its rows fill, and the rows."""
+    """A table of schema public, its generated columns, and its rows."""
 
     name: str
     columns: tuple[str, ...]

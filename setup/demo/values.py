@@ -1,7 +1,7 @@
-"""Seeded values as a health application holds them: every one the same for the same seed.
+"""Seeded values of a health application; the same seed gives the same values.
 
-Values that AWS DMS is documented to lose (±infinity, numeric beyond (28,6), BC dates) stay out:
-they belong to fault tests, not to the data that a clean rehearsal must carry unharmed.
+Values that AWS DMS is documented to change (±infinity, numeric beyond (28,6), BC dates) are left
+out: a clean rehearsal must be able to move all data.
 """
 
 import random
@@ -14,7 +14,7 @@ REFERENCE_INSTANT = datetime(2026, 7, 1, tzinfo=UTC)
 
 _SPAN_SECONDS = int((REFERENCE_INSTANT - FIRST_INSTANT).total_seconds())
 
-# one microsecond before and after each switch of Sydney, London and New York within the span
+# one microsecond before and after each clock change of Sydney, London and New York
 _CLOCK_CHANGES = tuple(
     datetime.fromisoformat(text) + timedelta(microseconds=offset)
     for text in (
@@ -82,7 +82,7 @@ _DEVICES = ("withings", "fitbit", "apple_health", "manual", "garmin", "clinic")
 
 
 class Values:
-    """One seeded stream of values; a table has a stream of its own."""
+    """A seeded stream of values; each table has its own."""
 
     def __init__(self, seed: int | str, stream: str) -> None:
         self.rng = random.Random(f"{seed}/{stream}")  # noqa: S311 - repeatable, not secret
@@ -106,7 +106,7 @@ class Values:
         return f"{self.pick(_GIVEN)} {self.pick(_FAMILY)}"
 
     def family(self) -> str | None:
-        """NULL, the empty string, or a name: three different things."""
+        """Return NULL, the empty string, or a name."""
         roll = self.rng.random()
         return None if roll < 0.1 else "" if roll < 0.2 else self.pick(_FAMILY)
 
@@ -114,7 +114,7 @@ class Values:
         return self.pick(_SENTENCES)
 
     def text(self, longest: int = 8) -> str | None:
-        """NULL, '', or some sentences; one in 500 is longer than a page of PostgreSQL."""
+        """Return NULL, '', or sentences; one in 500 is longer than a PostgreSQL page."""
         roll = self.rng.random()
         if roll < 0.08:
             return None
@@ -125,7 +125,7 @@ class Values:
         return " ".join(self.sentence() for _ in range(1 + self.below(longest)))
 
     def moment(self) -> datetime:
-        """Within the span, with microseconds; now and then a month's end or a clock change."""
+        """Return a time with microseconds; sometimes a month's end or a clock change."""
         roll = self.rng.random()
         if roll < 0.04:
             return _MONTH_ENDS[self.below(len(_MONTH_ENDS))]
@@ -134,7 +134,7 @@ class Values:
         return self.moment_at(self.rng.random())
 
     def moment_at(self, position: float) -> datetime:
-        """The moment at a position from 0 to 1 of the span, and a microsecond of its own."""
+        """Return the time at a position from 0 to 1 of the span, with a random microsecond."""
         second = int(position * (_SPAN_SECONDS - 1))
         return FIRST_INSTANT + timedelta(seconds=second, microseconds=self.below(1_000_000))
 
@@ -142,7 +142,7 @@ class Values:
         return self.moment().date()
 
     def decimal(self, low: float, high: float, scale: int) -> str:
-        """A number with exactly so many decimals, trailing zeros included."""
+        """Return a number with exactly so many decimals, trailing zeros included."""
         return f"{low + self.rng.random() * (high - low):.{scale}f}"
 
     def device(self) -> str:
@@ -153,11 +153,11 @@ class Values:
         return "{" + ",".join([f"{bits(20) / 524288 - 1:.6f}" for _ in range(length)]) + "}"
 
     def picture(self, size: int) -> bytes:
-        """A PNG's first bytes, then noise that no compression shortens."""
+        """Return a PNG header followed by incompressible bytes."""
         return b"\x89PNG\r\n\x1a\n" + self.rng.randbytes(max(1, size - 8))
 
     def document(self) -> str:
-        """jsonb with nested numbers whose decimals must survive: 1.0 is not 1.00."""
+        """Return jsonb with nested numbers whose scale matters: 1.0 is not 1.00."""
         sys, dia = 95 + self.below(60), 55 + self.below(40)
         return (
             f'{{"bp": {{"systolic": {sys}, "diastolic": {dia}, "ratio": {sys / dia:.3f}}},'

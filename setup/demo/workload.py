@@ -1,4 +1,4 @@
-"""KGC's application at work while rows are carried over: seeded, rate-bounded, in a thread."""
+"""KGC's application writing during the load: seeded, rate-limited, in a thread."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ _DECK: tuple[Action, ...] = tuple(action for weight, action in WEIGHTED for _ in
 
 @dataclass(frozen=True, slots=True)
 class WorkloadStats:
-    """What was committed; rows that a cascade or a trigger touched are not counted."""
+    """Committed transactions and rows; rows of cascades and triggers are not counted."""
 
     transactions: int
     rows: int
@@ -34,7 +34,7 @@ class Workload:
         self._error: Exception | None = None
 
     def start(self) -> None:
-        """Connects, and returns with the thread running; ServerError where it cannot connect."""
+        """Connect and start the thread; ServerError if it cannot connect."""
         if self._thread:
             raise RuntimeError("this workload has been started already; make another one")
         conn = _connect(self._dsn)
@@ -44,7 +44,7 @@ class Workload:
         self._thread.start()
 
     def stop(self) -> WorkloadStats:
-        """Waits for the transaction under way; ServerError where the thread had given up."""
+        """Wait for the current transaction; ServerError if the thread has failed."""
         self._stopping.set()
         if self._thread:
             self._thread.join()
@@ -60,14 +60,14 @@ class Workload:
         try:
             with conn:
                 self._work(Hand(conn, self._seed))
-        except Exception as error:  # stop() tells it to whoever waits
+        except Exception as error:  # stop() raises it
             self._error = error
 
     def _work(self, hand: Hand) -> None:
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             self._commit(hand, _DECK[hand.values.below(len(_DECK))])
-            # a slow server is not answered with a burst
+            # no burst after a slow response
             due = max(due, time.monotonic() - self._period) + self._period
 
     def _commit(self, hand: Hand, action: Action) -> None:
@@ -81,7 +81,7 @@ class Workload:
 def _connect(dsn: str) -> psycopg.Connection[tuple[object, ...]]:
     try:
         conn = psycopg.connect(dsn, autocommit=True, application_name="kgc-workload")
-        conn.execute("set statement_timeout = '60s'")  # so that stop() always comes back
+        conn.execute("set statement_timeout = '60s'")  # so that stop() always returns
     except psycopg.Error as error:
         raise ServerError(f"the workload cannot connect: {describe_error(error)}") from error
     return conn

@@ -1,7 +1,7 @@
-"""How far a comparison is: rows a second and time left, per table and overall.
+"""Progress of a comparison: rows per second and time left, per table and overall.
 
-Pure: no clock, no I/O; times are seconds of any steady clock. Estimates may be missing or wrong;
-they shape what is shown and nothing else.
+Pure: no clock, no I/O; times are seconds of a monotonic clock. Estimates may be missing or wrong;
+they affect the display only.
 """
 
 from collections import deque
@@ -12,12 +12,12 @@ from typing import Literal, Protocol
 State = Literal["reading", "waiting", "drilling", "done"]
 
 WINDOW_SECONDS = 20.0
-_FEWEST_SECONDS = 1.0  # a rate over less says nothing
+_FEWEST_SECONDS = 1.0  # a shorter interval gives no useful rate
 _SAMPLE_SECONDS = 0.5
 
 
 class Progress(Protocol):
-    """What the engine calls, some times a second; a note never holds a value of a row."""
+    """Callback for progress, several times a second; a note never contains a row value."""
 
     def __call__(
         self,
@@ -27,12 +27,12 @@ class Progress(Protocol):
         state: State,
         note: str = "",
     ) -> None:
-        """Take the news of one table."""
+        """Report the progress of one table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One table's news."""
+    """The progress of one table."""
 
     table: str
     rows_done: int
@@ -42,21 +42,21 @@ class Status:
 
 
 class Window:
-    """A growing count, and its speed over the last seconds."""
+    """A growing count, and its rate over the last seconds."""
 
     def __init__(self) -> None:
-        """Nothing is counted yet."""
+        """Start without a count."""
         self._samples: deque[tuple[float, int]] = deque()
 
     def add(self, now: float, count: int) -> None:
-        """The count as of now; the first one is where the measuring starts."""
+        """Set the current count; the first one starts the measurement."""
         if len(self._samples) > 1 and now - self._samples[-2][0] < _SAMPLE_SECONDS:
             self._samples.pop()
         self._samples.append((now, count))
         self._forget(now)
 
     def rate(self, now: float) -> float | None:
-        """Counts a second; None until there is enough to tell."""
+        """Return the count per second; None until the interval is long enough."""
         self._forget(now)
         if not self._samples or now - self._samples[0][0] < _FEWEST_SECONDS:
             return None
@@ -69,32 +69,32 @@ class Window:
 
 
 class Meter:
-    """One table's progress from its first news on."""
+    """Progress of one table since its first report."""
 
     def __init__(self, now: float, status: Status) -> None:
-        """Rows of the first news are a start, not a speed: a resumed run did not read them."""
+        """Rows of the first report do not count for the rate: a resumed run did not read them."""
         self.status, self._window = status, Window()
         self._window.add(now, status.rows_done)
 
     @property
     def ended(self) -> bool:
-        """Whether the table came to its end."""
+        """Return whether the table is finished."""
         return self.status.state == "done"
 
     @property
     def percent(self) -> int | None:
-        """0 to 99 before the end, 100 at the end, None without an estimate."""
+        """Return 0 to 99 before the end, 100 at the end, None without an estimate."""
         if self.ended:
             return 100
         return _percent(self.status.rows_done, self.status.rows_expected)
 
     @property
     def rows_left(self) -> int | None:
-        """How many rows are still to come; None without an estimate, or past it."""
+        """Return the remaining rows; None without an estimate, or beyond it."""
         return _left(self.status.rows_done, self.status.rows_expected)
 
     def update(self, now: float, status: Status) -> int:
-        """Take news; how many rows it adds. Fewer rows than before begin another pass."""
+        """Update and return the added rows; fewer rows than before start another pass."""
         added = status.rows_done - self.status.rows_done
         if added < 0:
             self._window, added = Window(), 0
@@ -103,15 +103,15 @@ class Meter:
         return added
 
     def rate(self, now: float) -> float | None:
-        """Rows a second over the last seconds."""
+        """Return rows per second over the last seconds."""
         return self._window.rate(now)
 
     def eta_seconds(self, now: float) -> float | None:
-        """Seconds to the end; None where nothing can tell."""
+        """Return the seconds until the end; None if unknown."""
         return 0.0 if self.ended else _eta(self.rows_left, self.rate(now))
 
     def line(self, now: float) -> str:
-        """One line without its end."""
+        """Return one line without a line end."""
         status = self.status
         amount = _amount(status.rows_done, None if self.ended else status.rows_expected)
         words = [_printable(status.table), amount, _percent_text(self.percent)]
@@ -123,10 +123,10 @@ class Meter:
 
 
 class Overall:
-    """All tables of a run; `estimates` are rows of tables from which no news came yet."""
+    """Progress of all tables; `estimates` are the rows of tables without a report."""
 
     def __init__(self, tables: int, estimates: Mapping[str, int] | None = None) -> None:
-        """`tables` is how many there are to come to their end."""
+        """`tables` is the number of tables."""
         self._tables, self._estimates = tables, dict(estimates or {})
         self._meters: dict[str, Meter] = {}
         self._ended: dict[str, int] = {}
@@ -134,29 +134,29 @@ class Overall:
 
     @property
     def ended(self) -> int:
-        """How many tables came to their end; a table that is read once more stays among them."""
+        """Return the number of finished tables; a table that is read again stays finished."""
         return len(self._ended)
 
     @property
     def percent(self) -> int | None:
-        """0 to 99 before the last table's end, then 100; None while an estimate is missing."""
+        """Return 0 to 99 until the last table is finished, then 100; None without an estimate."""
         return 100 if self._all_ended else _percent(self.rows_done, self.rows_expected)
 
     @property
     def rows_done(self) -> int:
-        """Rows of all tables, each counted once."""
+        """Return the rows read, each counted once."""
         begun = (m.status.rows_done for n, m in self._meters.items() if n not in self._ended)
         return sum(self._ended.values()) + sum(begun)
 
     @property
     def rows_expected(self) -> int | None:
-        """Rows of all tables; None while an estimate is missing."""
+        """Return the rows of all tables; None without an estimate."""
         expected = [self._expected(name) for name in self._estimates.keys() | self._meters.keys()]
         known = [rows for rows in expected if rows is not None]
         return sum(known) if len(known) == len(expected) >= self._tables else None
 
     def update(self, now: float, status: Status) -> None:
-        """Take the news of one table."""
+        """Report the progress of one table."""
         meter = self._meters.get(status.table)
         if meter is None:
             self._meters[status.table] = Meter(now, status)
@@ -167,22 +167,22 @@ class Overall:
         self._window.add(now, self._read)
 
     def rate(self, now: float) -> float | None:
-        """Rows a second over the last seconds, of all tables together."""
+        """Return rows per second over the last seconds, of all tables."""
         return self._window.rate(now)
 
     def eta_seconds(self, now: float) -> float | None:
-        """Seconds to the end of the last table; None where nothing can tell."""
+        """Return the seconds until the last table is finished; None if unknown."""
         if self._all_ended:
             return 0.0
         return _eta(_left(self.rows_done, self.rows_expected), self.rate(now))
 
     def current(self) -> tuple[Meter, ...]:
-        """The tables being read now, the one with most rows to come first."""
+        """Return the tables being read, the one with the most remaining rows first."""
         reading = (m for m in self._meters.values() if not m.ended)
         return tuple(sorted(reading, key=lambda m: -(m.rows_left or 0)))
 
     def line(self, now: float) -> str:
-        """One line without its end."""
+        """Return one line without a line end."""
         words = [
             f"tables {self.ended} of {self._tables}",
             _amount(self.rows_done, self.rows_expected),
@@ -193,7 +193,7 @@ class Overall:
         return ", ".join(filter(None, words))
 
     def full_line(self, now: float) -> str:
-        """The overall line, then the tables being read."""
+        """Return the overall line, then the tables being read."""
         return " | ".join([self.line(now), *(meter.line(now) for meter in self.current())])
 
     @property
@@ -212,7 +212,7 @@ class Overall:
 
 
 def rows_text(rows: float) -> str:
-    """A count in at most three digits: 950, 12.4 k, 5.0 M, 80 M, 2.1 G."""
+    """Return a count in at most three digits: 950, 12.4 k, 5.0 M, 80 M, 2.1 G."""
     if round(rows) < 1_000:
         return str(round(rows))
     for unit, size in (("k", 1e3), ("M", 1e6)):
@@ -222,13 +222,13 @@ def rows_text(rows: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Hours, minutes and seconds: 0:04:10."""
+    """Return hours, minutes and seconds: 0:04:10."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def fitted(text: str, width: int) -> str:
-    """The text in at most that many characters."""
+    """Return the text in at most that many characters."""
     return text if len(text) <= width else text[: max(0, width - 3)] + "..."[: max(0, width)]
 
 
@@ -252,7 +252,7 @@ def _eta(left: int | None, rate: float | None) -> float | None:
 
 
 def _amount(done: int, expected: int | None) -> str:
-    if _left(done, expected) is None:  # none, or one that was too low
+    if _left(done, expected) is None:  # no estimate, or one that was too low
         return f"{rows_text(done)} rows"
     return f"{rows_text(done)} of {rows_text(expected or 0)} rows"
 
@@ -270,5 +270,5 @@ def _eta_text(seconds: float | None) -> str:
 
 
 def _printable(text: str) -> str:
-    """The text without what would move a terminal's cursor."""
+    """Return the text without control characters."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,4 +1,4 @@
-"""The verdict algebra: PASS < UNKNOWN < FAIL, the worst wins, and nothing at all is UNKNOWN."""
+"""Verdicts: PASS < UNKNOWN < FAIL; the worst one wins, and an empty run is UNKNOWN."""
 
 import enum
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from pgcutover.exit_codes import ExitCode
 
 
 class Verdict(enum.IntEnum):
-    """What is known: equal (PASS), undecided (UNKNOWN), different (FAIL)."""
+    """Equal (PASS), undecided (UNKNOWN) or different (FAIL)."""
 
     PASS = 0
     UNKNOWN = 1
@@ -17,18 +17,18 @@ class Verdict(enum.IntEnum):
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code of a run with this verdict."""
+        """Return the exit code of a run with this verdict."""
         return ExitCode[self.name]
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The worst of them; UNKNOWN where there are none, because nothing proves nothing."""
+    """Return the worst verdict; UNKNOWN for none."""
     return max(verdicts, default=Verdict.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One named difference; its text and evidence hold keyed hashes, never row values."""
+    """A named difference; message and evidence contain keyed hashes, never row values."""
 
     object: str
     kind: str
@@ -38,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one check said of one object."""
+    """The result of one check on one object."""
 
     check_id: str
     object: str
@@ -53,5 +53,5 @@ class Result:
 
     @property
     def identity(self) -> str:
-        """`check_id[object]`: the same in a clone, under `--pyargs` and on any machine."""
+        """Return `check_id[object]`, the same in a clone, under `--pyargs` and anywhere."""
         return f"{self.check_id}[{self.object}]"

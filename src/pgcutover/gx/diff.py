@@ -1,4 +1,4 @@
-"""What a table's suite found: which expectation, on which columns, how many rows; no values."""
+"""Results of a table's suite: expectations, columns and numbers of rows, without values."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from pgcutover.verdict import Finding
 class Broken:
     """An expectation that the target does not meet, in numbers.
 
-    `rows` were looked at and `unexpected` of them do not meet it; `observed` is the count or
-    share that an expectation on the whole table or column is about. None is: not of this one.
+    `unexpected` of `rows` rows do not meet it. `observed` is the count or share of an expectation
+    on the whole table or column. None means that the number does not apply.
     """
 
     expected: Expected
@@ -21,7 +21,7 @@ class Broken:
     observed: float | None = None
 
     def __str__(self) -> str:
-        """The expectation, its columns and its numbers."""
+        """Return the expectation, its columns and its numbers."""
         numbers = ", ".join(self._numbers())
         return f"{named(self.expected)}{': ' if numbers else ''}{numbers}"
 
@@ -33,7 +33,7 @@ class Broken:
             yield f"found {self.observed:,}"
 
     def finding(self, table: str) -> Finding:
-        """The same, with its evidence apart."""
+        """Return the finding with its evidence."""
         evidence = {
             "expectation": self.expected.number,
             "columns": list(self.expected.columns),
@@ -47,7 +47,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class ExpectationDiff:
-    """The answer to one suite; truthy where an expectation is not met."""
+    """The result of one suite; truthy if an expectation is not met."""
 
     table: str
     judged: int
@@ -55,11 +55,11 @@ class ExpectationDiff:
     undecided: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether the data differs from what is expected of it."""
+        """Return whether an expectation is not met."""
         return bool(self.broken)
 
     def report(self) -> str:
-        """One sentence: how many expectations are not met, and each of them in numbers."""
+        """Return one sentence: the number of unmet expectations, and each of them in numbers."""
         if not self.broken:
             return f"{self.table} meets all {self.judged} expectations"
         several = "; ".join(map(str, self.broken))
@@ -70,11 +70,11 @@ class ExpectationDiff:
         )
 
     def findings(self) -> tuple[Finding, ...]:
-        """One finding for every expectation that is not met."""
+        """Return a finding for each unmet expectation."""
         return tuple(broken.finding(self.table) for broken in self.broken)
 
 
 def named(expected: Expected) -> str:
-    """An expectation as messages name it: its type, its columns and its place in the file."""
+    """Return an expectation's name in messages: type, columns and position in the file."""
     of = f" of {', '.join(expected.columns)}" if expected.columns else ""
     return f"{expected.type}{of} (expectation {expected.number})"

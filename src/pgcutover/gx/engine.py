@@ -1,4 +1,4 @@
-"""Judges a table of the target by its suite: what the data itself must look like."""
+"""Runs a table's suite of expectations on the target."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from pgcutover.gx.suite import Suite, read_suite, refuse_idle
 from pgcutover.gx.validation import Evaluation, Outcome, evaluate, listed
 from pgcutover.mapping import MappedTable
 
-# of these the observed value is a count or a share; of the others it would be a row's value
+# the observed value of these is a count or a share; of all others it is a row's value
 _COUNTING = {
     "expect_table_row_count_to_be_between",
     "expect_table_row_count_to_equal",
@@ -21,17 +21,17 @@ _SHOWN = 3
 
 
 class TargetExpectations:
-    """The suites of a folder against the target; sessions are opened when asked, then closed."""
+    """The suites of a folder; a session is opened for each suite and closed afterwards."""
 
     def __init__(self, connect: Connect, folder: Path, tables: Sequence[MappedTable]) -> None:
-        """Nothing is read or opened yet; `tables` are all that migrate."""
+        """Read and open nothing yet; `tables` are all migrated tables."""
         self._connect, self._folder = connect, folder
         self._tables = [str(table.target) for table in tables]
 
     def meets(self, expected_table: MappedTable) -> ExpectationDiff:
-        """What of the table's suite the target does not meet.
+        """Return the expectations of the table's suite that the target does not meet.
 
-        ConfigError or UnreadableError where that cannot be said: never a difference, never equal.
+        Raise ConfigError or UnreadableError if that cannot be decided.
         """
         refuse_idle(self._folder, self._tables)
         table = expected_table.target
@@ -58,7 +58,7 @@ def _doubt(suite: Suite, undecided: Sequence[str], troubles: Sequence[str]) -> s
 
 
 def _is_idle(outcome: Outcome) -> bool:
-    """Whether it is met only because there was no row to look at."""
+    """Return whether the expectation is met only because no row was checked."""
     return outcome.met is True and outcome.numbers.get("element_count") == 0
 
 

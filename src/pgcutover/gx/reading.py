@@ -1,4 +1,4 @@
-"""How Great Expectations reads a table: only the columns a suite names, and never their rows."""
+"""Query and cursor for Great Expectations: only the suite's columns, and never their rows."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,8 +15,8 @@ from pgcutover.redact import describe_error
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]
 
-# kept as it is: what the driver can compare with a suite's numbers, dates and texts;
-# everything else (enum, uuid, jsonb, ranges, arrays, intervals) is looked at as text
+# types that the driver can compare with a suite's numbers, dates and texts; all others (enum,
+# uuid, jsonb, ranges, arrays, intervals) are read as text
 _COLUMNS = """
 select a.attname::text,
        t.typcategory in ('B', 'D', 'N', 'S') or t.oid = 'bytea'::regtype,
@@ -28,12 +28,12 @@ join pg_type t on t.oid = a.atttypid
 where n.nspname = %s and c.relname = %s and a.attnum > 0 and not a.attisdropped
 """
 
-# how 1.5 wraps a query and 1.24 does not; another form would be stopped by its count of rows
+# the form in which 1.5 wraps a query, unlike 1.24; any other form fails for its number of rows
 _BEFORE, _AFTER = r"(select \* from \( ?)?", r"( ?\) as \w+( where true)?)?"
 
 
 def projection(connection: Connection, table: RelationName, suite: Suite) -> str:
-    """A select of the suite's columns; UnreadableError where the table lacks or hides one."""
+    """Return a select of the suite's columns; UnreadableError if one is missing or not readable."""
     rows = connection.execute(_COLUMNS, [table.schema, table.name]).fetchall()
     if not rows:
         raise UnreadableError(
@@ -49,7 +49,7 @@ def projection(connection: Connection, table: RelationName, suite: Suite) -> str
         )
     columns = [_column(name, plain[name]) for name in suite.columns]
     query = _select(table, columns or [sql.SQL("1 as one")]).as_string(connection)
-    if "%" in query:  # SQLAlchemy doubles it once too often in a query given as text
+    if "%" in query:  # SQLAlchemy doubles it once too often in a textual query
         raise UnreadableError(f"{table} cannot be judged: a name with % in it cannot be asked for")
     return query
 
@@ -79,11 +79,10 @@ def _list(names: set[str]) -> str:
 
 
 def guarded_cursor(query: str, troubles: list[str]) -> type[psycopg.Cursor[Any]]:
-    """A cursor class that lets no row of `query` through, and notes what PostgreSQL refused.
+    """Return a cursor class that returns no row of `query`, and records PostgreSQL's errors.
 
-    To learn the names of its columns, Great Expectations runs the query of an asset as it is
-    and would so fetch the whole table; it gets the names and no row. Every other statement it
-    needs is answered in one row.
+    To learn the column names, Great Expectations runs the query of an asset and would fetch the
+    whole table; it gets the names and no row. All of its other statements return one row.
     """
     whole_table = _whole_table(query)
 

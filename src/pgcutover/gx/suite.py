@@ -1,7 +1,7 @@
-"""Suites: Great Expectations' own JSON, read strictly, because what is skipped looks green.
+"""Strict reader of suites in Great Expectations' JSON format; a skipped entry would look met.
 
-Only expectations that PostgreSQL answers with a few numbers are let in: the others, such as
-`expect_column_distinct_values_to_be_in_set`, would bring row values into this process.
+Only expectations that PostgreSQL evaluates to a few numbers are accepted. Others, such as
+`expect_column_distinct_values_to_be_in_set`, would fetch row values into this process.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from pgcutover.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One expectation of a suite, by its place in the file, and the columns it looks at."""
+    """An expectation, its position in the file, and its columns."""
 
     number: int
     type: str
@@ -28,20 +28,20 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What one table of the target must look like."""
+    """The expectations on one table of the target."""
 
     table: str
     expected: tuple[Expected, ...]
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Every column that some expectation looks at, once, in order of first mention."""
+        """Return each column of the expectations once, in order of first mention."""
         return tuple(dict.fromkeys(c for e in self.expected for c in e.columns))
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The arguments that name columns, and those of which one must say something."""
+    """The arguments that name columns, and those of which at least one must be set."""
 
     columns: tuple[str, ...] = ("column",)
     one_of: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ _FORMS = {
     "expect_select_column_values_to_be_unique_within_record": _Form(_LIST),
     "expect_multicolumn_sum_to_equal": _Form(_LIST, ("sum_total",)),
 }
-# how much is returned, and whether an error is an answer, is the gate's to say
+# the gate decides how much is returned and how an error is treated
 _OURS = ("result_format", "catch_exceptions", "batch_id", "windows", "rendered_content")
 _SUITE_KEYS = {"name", "expectations", "meta", "notes", "id"}
 _KEYS = {"type", "kwargs", "meta", "notes", "id", "description", "severity"}
@@ -92,7 +92,7 @@ _CONDITION_COLUMN = re.compile(r"""col\(\s*(?:"([^"]+)"|'([^']+)')\s*\)""")
 
 
 def read_suite(path: Path, table: str) -> Suite:
-    """The suite in `path` for `table`; ConfigError where it could pass without looking."""
+    """Read the suite of `table`; ConfigError if it could pass without checking anything."""
     document = read_json(path)
     where = path.name
     if not isinstance(document, Mapping) or not isinstance(document.get("expectations"), list):
@@ -110,7 +110,7 @@ def read_suite(path: Path, table: str) -> Suite:
 
 
 def refuse_idle(folder: Path, tables: Sequence[str]) -> None:
-    """ConfigError where a suite in `folder` is of no table that migrates: nobody would ask it."""
+    """Raise ConfigError if a suite in `folder` belongs to no migrated table: it would not run."""
     for path in sorted(folder.glob("*.json")):
         if path.stem not in tables:
             close = difflib.get_close_matches(path.stem, tables, 1)

@@ -1,6 +1,6 @@
-"""Great Expectations itself: imported only when used, kept silent, left without a value to tell.
+"""Interface to Great Expectations: imported when used, silenced, and given no row values.
 
-It has no complete types, so everything that comes from it is `Any`, and stays in this module.
+Its types are incomplete, so its objects are `Any` and stay in this module.
 """
 
 import importlib
@@ -17,9 +17,9 @@ from pgcutover.errors import ConfigError, PgCutoverError, UnreadableError
 from pgcutover.gx.reading import Connect, Connection, guarded_cursor
 from pgcutover.gx.suite import Expected, Suite
 
-# our own sessions are handed over, so this names no server; the validation of the URL wants a user
+# our own sessions are used, so this names no server; the URL's validation requires a user
 _NOWHERE = "postgresql+psycopg://pgcutover@target.invalid/none"
-# counts are wanted, the values they count are not
+# return counts, not the counted values
 _COUNTS_ONLY = {
     "result_format": "BASIC",
     "partial_unexpected_count": 0,
@@ -30,7 +30,7 @@ _NUMBER = "pgcutover_expectation"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one expectation; `met` is None where it could not be evaluated."""
+    """The outcome of one expectation; `met` is None if it could not be evaluated."""
 
     expected: Expected
     met: bool | None
@@ -39,17 +39,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The outcome of every expectation, in the order of the suite, and what went wrong."""
+    """The outcome of each expectation, in the order of the suite, and the errors."""
 
     outcomes: tuple[Outcome, ...]
     troubles: tuple[str, ...]
 
 
 def evaluate(suite: Suite, query: str, connect: Connect) -> Evaluation:
-    """Great Expectations' answer to a suite over the rows of `query`.
+    """Run a suite on the rows of `query`.
 
-    ConfigError where an expectation is not one that Great Expectations takes; UnreadableError
-    where it did not come to an end.
+    Raise ConfigError if Great Expectations does not accept an expectation, and UnreadableError
+    if it does not finish.
     """
     troubles: list[str] = []
     results: list[Any] | None = None
@@ -61,7 +61,7 @@ def evaluate(suite: Suite, query: str, connect: Connect) -> Evaluation:
                 results = _run(gx, expectations, query, sessions.open)
         except Exception as error:
             troubles.append(f"Great Expectations ended with {type(error).__name__}")
-    # raised outside of the except clause: what was caught may quote a row, and must not be linked
+    # raised outside the except clause: the caught error may quote a row and must not be chained
     if results is None:
         raise UnreadableError(f"{suite.table} cannot be judged: {listed(troubles)}")
     return Evaluation(_outcomes(suite, results), tuple(troubles))
@@ -69,7 +69,7 @@ def evaluate(suite: Suite, query: str, connect: Connect) -> Evaluation:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Nothing is printed, logged or warned meanwhile: Great Expectations logs row values."""
+    """Suppress output, logs and warnings: Great Expectations logs row values."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -85,7 +85,7 @@ def silence() -> Iterator[None]:
 
 
 def _load() -> Any:
-    os.environ["GX_ANALYTICS_ENABLED"] = "False"  # read at import by versions that report usage
+    os.environ["GX_ANALYTICS_ENABLED"] = "False"  # versions that report usage read this at import
     try:
         importlib.import_module("sqlalchemy")
         return importlib.import_module("great_expectations")
@@ -102,7 +102,7 @@ def _build(expected: Expected, table: str) -> Any:
         return module.ExpectationConfiguration(
             type=expected.type, kwargs=dict(expected.kwargs), meta={_NUMBER: expected.number}
         ).to_domain_obj()
-    except Exception as error:  # whatever it is, it is about the suite: no row was read yet
+    except Exception as error:  # the error is about the suite: no row was read yet
         raise ConfigError(
             f"{table}.json: expectation {expected.number} ({expected.type}) is not as Great "
             f"Expectations takes it: {' '.join(str(error).split())}"
@@ -110,17 +110,17 @@ def _build(expected: Expected, table: str) -> Any:
 
 
 class _Sessions:
-    """The sessions that Great Expectations may use; they end with its work, whatever it does."""
+    """The sessions that Great Expectations uses; all are closed when it has finished."""
 
     def __init__(self, connect: Connect, query: str, troubles: list[str]) -> None:
         self._connect, self._opened, self._troubles = connect, list[Connection](), troubles
         self._cursor = guarded_cursor(query, troubles)
 
     def open(self) -> Connection:
-        """One more session, with the cursor that lets no row through."""
+        """Open a session with the cursor that returns no rows."""
         try:
             connection = self._connect()
-        except PgCutoverError as error:  # Great Expectations would keep only its own words
+        except PgCutoverError as error:  # Great Expectations would keep only its own message
             self._troubles.append(str(error))
             raise
         self._opened.append(connection)
@@ -154,7 +154,7 @@ def _run(gx: Any, expectations: Sequence[Any], query: str, connect: Connect) -> 
 
 def _outcomes(suite: Suite, results: Sequence[Any]) -> tuple[Outcome, ...]:
     by_number = {r.expectation_config.meta[_NUMBER]: r for r in results}
-    # Great Expectations drops an expectation that it cannot use, and merely logs it
+    # Great Expectations drops an expectation that it cannot use, and only logs it
     if len(results) != len(suite.expected) or len(by_number) != len(results):
         raise UnreadableError(
             f"{suite.table} cannot be judged: {len(suite.expected)} expectations were asked and "
@@ -169,5 +169,5 @@ def _outcome(expected: Expected, result: Any) -> Outcome:
 
 
 def listed(troubles: Iterable[str]) -> str:
-    """What went wrong, each thing once."""
+    """Return each error once."""
     return ", ".join(dict.fromkeys(troubles)) or "no reason was given"
