@@ -30,7 +30,7 @@ PINNED = {
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """Which server and database answered, in what version, and where its WAL stood."""
+    """A server and database: identity, version, WAL position, snapshot and clock."""
 
     server_version: str
     server_version_num: int
@@ -43,6 +43,8 @@ class ServerFacts:
     collation: str
     started_at: str
     in_recovery: bool = False
+    snapshot: str = ""
+    read_at: float = 0.0
 
     @property
     def identity(self) -> tuple[str, str, int]:
@@ -125,7 +127,9 @@ select current_setting('server_version'),
        pg_encoding_to_char((select encoding from pg_database where datname = current_database())),
        (select datcollate::text from pg_database where datname = current_database()),
        pg_postmaster_start_time()::text,
-       pg_is_in_recovery()
+       pg_is_in_recovery(),
+       txid_current_snapshot()::text,
+       extract(epoch from clock_timestamp())::float8
 """
 
 

@@ -15,7 +15,7 @@ from pgcutover.config.differences import DeclaredDifference
 from pgcutover.errors import ConfigError, UnreadableError
 
 KV = "core.kv"
-WAITING = fence.WaitingFence(1.0)
+WAITING = fence.WaitingFence(1000.0)  # mocked: rows are younger than three times that
 
 
 def options(**own: TableOptions) -> dict[str, object]:

@@ -56,7 +56,7 @@ def test_samples_are_capped_and_counts_are_not(monkeypatch):
     monkeypatch.setattr(module, "SUSPECT_LIMIT", 100)
     found = counted([(n, 7) for n in range(1000)], [])
     assert (found.missing, len(found.sampled["missing"])) == (1000, SAMPLE_LIMIT)
-    assert found.suspects is None
+    assert (len(found.suspects), found.has_more_suspects) == (100, True)
 
 
 def test_suspects_remember_where_to_find_them():

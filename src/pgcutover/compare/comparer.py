@@ -12,7 +12,8 @@ from pgcutover.compare.differences.report import Evidence, count_diff, fetch_evi
 from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.hashing.calibration import SHA256, Calibration, calibrate
 from pgcutover.compare.large_objects import compare_large_objects
-from pgcutover.compare.live.recheck import recheck_scan
+from pgcutover.compare.live.recheck import RecheckSettings, recheck_scan
+from pgcutover.compare.live.write_history import WriteHistory
 from pgcutover.compare.options import CompareOptions, TableOptions
 from pgcutover.compare.orphans import orphan_diff
 from pgcutover.compare.plan.model import ALL_ROWS, TableComparison
@@ -64,6 +65,9 @@ class Comparer:
             self._session("target", target_dsn, options.target_limits),
         )
         self._cache: ScanCache[_Checked] = ScanCache(self._sessions)
+        self._histories = Sides(manifest.source, manifest.target).map(
+            lambda server: WriteHistory(server.snapshot, server.read_at)
+        )
         self._calibration: Calibration | None = None
 
     def _session(self, side: str, dsn: str, limits: LoadLimits) -> SideSession:
@@ -192,7 +196,8 @@ class Comparer:
 
         found = scan()
         if self._options.fence is not None:
-            found = recheck_scan(found, rescan, self._options.fence, RECHECK_TRIES)
+            settings = RecheckSettings(self._options.fence, RECHECK_TRIES, self._histories)
+            found = recheck_scan(found, rescan, settings)
         return _Checked(found, fetch_evidence(found))
 
     def _scan(self, table: MappedTable, window: Sides[sql.Composable] | None) -> ScanResult:

@@ -66,7 +66,7 @@ class DifferenceCounts:
     """Numbers of missing, extra and changed rows, and the first keys of each kind.
 
     `tolerated` rows differ within tolerance and are not counted as changed.
-    `suspects` holds every differing key; None where there are too many to keep.
+    `suspects` holds the differing keys, up to SUSPECT_LIMIT.
     """
 
     missing: int = 0
@@ -77,7 +77,8 @@ class DifferenceCounts:
     sampled: dict[str, list[SuspectKey]] = field(
         default_factory=lambda: {"missing": [], "extra": [], "changed": []}
     )
-    suspects: list[SuspectKey] | None = field(default_factory=list)
+    suspects: list[SuspectKey] = field(default_factory=list)
+    has_more_suspects: bool = False
     extents: dict[str, Extent] = field(
         default_factory=lambda: {"missing": Extent(), "extra": Extent(), "changed": Extent()}
     )
@@ -96,14 +97,15 @@ class DifferenceCounts:
         """Count differing rows, and keep their keys while there are few enough."""
         setattr(self, kind, getattr(self, kind) + count)
         sampled, extent = self.sampled[kind], self.extents[kind]
-        if self.suspects is None and len(sampled) >= SAMPLE_LIMIT and not extent.accepts(key_range):
+        is_full = self.has_more_suspects and len(sampled) >= SAMPLE_LIMIT
+        if is_full and not extent.accepts(key_range):
             return
         found = [SuspectKey(key, key_range) for key in sorted(keys)]
         extent.extend(found, key_range)
         sampled.extend(found[: SAMPLE_LIMIT - len(sampled)])
-        if self.suspects is not None:
-            self.suspects.extend(found)
-            self.suspects = self.suspects if len(self.suspects) <= SUSPECT_LIMIT else None
+        room = SUSPECT_LIMIT - len(self.suspects)
+        self.suspects.extend(found[:room])
+        self.has_more_suspects |= len(found) > room
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,11 +134,15 @@ def _state(notes: Mapping[str, object]) -> str:
     """Return the results of the rechecks; '' where there were none."""
     if "fence" not in notes:
         return ""
+    unproven = (
+        f"{{}} keys still differ after {notes['waits']} rechecks, {notes['fence']}"
+        if notes["waits"]
+        else "{} keys differ and had not been modified for the time that a mover is given"
+    )
     told = {
         f"CONFIRMED for {{}} keys behind {notes['fence']}": notes["confirmed_keys"],
-        f"{{}} keys still so after {notes['rounds']} rounds of {notes['fence']}": notes[
-            "unproven_keys"
-        ],
-        "{} keys never stood still": notes["moving_keys"],
+        unproven: notes["unproven_keys"],
+        "{} keys kept changing": notes["moving_keys"],
+        "{} more rows differ and were not rechecked": notes.get("unchecked_rows"),
     }
     return ", ".join(words.format(count) for words, count in told.items() if count)

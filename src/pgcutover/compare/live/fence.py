@@ -1,4 +1,4 @@
-"""How a comparison knows that what the source committed has reached the target."""
+"""Fences: ways to know that what the source committed has reached the target."""
 
 import uuid
 from collections.abc import Callable
@@ -18,38 +18,39 @@ _POLL_SECONDS = 0.1
 
 
 class Fence(Protocol):
-    """`passes` returns when it is known, or given up, that earlier changes are on the target."""
+    """A way to wait until earlier changes of the source are on the target."""
 
     @property
     def name(self) -> str:
-        """What is told of it."""
+        """Its name in reports."""
 
     def passes(self) -> bool:
-        """Whether everything that was committed on the source before the call has arrived."""
+        """Return whether everything committed on the source before the call has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFence:
-    """Nothing may be written on the source, so a lagging mover is only given time."""
+    """Gives a lagging mover time, where nothing may be written on the source."""
 
     seconds: float
 
     @property
     def name(self) -> str:
-        """How long each wait is."""
-        return f"waiting {self.seconds:g} s"
+        """Its name in reports."""
+        return f"{self.seconds:g} s apart"
 
     def passes(self) -> bool:
-        """False: time alone shows nothing."""
+        """Wait, and return False: time alone proves nothing."""
         sleep(self.seconds)
         return False
 
 
 @dataclass(frozen=True, slots=True)
 class MarkerFence:
-    """A row that the mover carries like all others: what was committed before it came before it.
+    """Marker row: once it is on the target, every earlier commit has been applied.
 
-    Each time, one row is written into a table that serves no other purpose.
+    Each time, one row is written into a table that serves no other purpose. While a marker is
+    overdue no other is written, so a stalled mover is waited for once, not for each table.
     """
 
     writer_dsn: str = field(repr=False)
@@ -57,20 +58,25 @@ class MarkerFence:
     source_table: RelationName
     target_table: RelationName
     timeout_seconds: float = 60.0
+    _overdue: list[Callable[[], bool]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def name(self) -> str:
-        """Which table the marker travels through."""
+        """Its name in reports."""
         return f"marker through {self.target_table}"
 
     def passes(self) -> bool:
-        """Whether the marker arrived in time; ServerError where it cannot be written or read."""
+        """Return whether a marker arrived in time; ServerError where it cannot be used."""
+        if self._overdue and not self._overdue[0]():
+            return False
+        self._overdue.clear()
         arrived = write_marker(
             self.writer_dsn, self.reader_dsn, self.source_table, self.target_table
         )
         until = monotonic() + self.timeout_seconds
         while not arrived():
             if monotonic() > until:
+                self._overdue.append(arrived)
                 return False
             sleep(_POLL_SECONDS)
         return True
@@ -79,7 +85,7 @@ class MarkerFence:
 def write_marker(
     writer_dsn: str, reader_dsn: str, source_table: RelationName, target_table: RelationName
 ) -> Callable[[], bool]:
-    """Write a marker row on the source; the answer tells whether it has reached the target."""
+    """Write a marker row on the source; return a call that says whether it is on the target."""
     marker = uuid.uuid4()
     insert = sql.SQL("insert into {} (id) values (%s)").format(_identifier(source_table))
     try:

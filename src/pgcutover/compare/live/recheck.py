@@ -14,12 +14,15 @@ that is read, so the target shows the source as it was at some moment between th
 - Anything else is still moving, and is rechecked.
 
 A difference is CONFIRMED by two rounds. Where the fence cannot show that changes have passed,
-nothing is confirmed; keys that still differ at the end are reported as such.
+nothing is confirmed, and a mover is only given time: WAITS rounds. A row that has been the same on
+both sides for that long, by its versions or because nothing wrote to the server, has had this time
+already and is not waited for; so tables that differ after the writing has stopped wait for nothing.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from pgcutover.compare.differences.counts import DifferenceCounts, Pair, RowHashes, SuspectKey
 from pgcutover.compare.differences.row_sample import Versions, fetch_versions
@@ -28,13 +31,30 @@ from pgcutover.compare.differences.within_tolerance import (
     count_beyond_tolerance,
     keys_within_tolerance,
 )
-from pgcutover.compare.live.fence import Fence
+from pgcutover.compare.live.fence import Fence, WaitingFence
+from pgcutover.compare.live.write_history import WriteHistory
 from pgcutover.compare.plan.key_domain import KeyRange
 from pgcutover.compare.plan.model import TableComparison, TableSide
+from pgcutover.errors import UnreadableError
+from pgcutover.sides import Sides
 
 CONFIRMATIONS = 2
 WAITS = 3
 _Waiting = Mapping[int, SuspectKey]
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckSettings:
+    """How to recheck: the fence, how often at most, and the sides' histories of writes."""
+
+    fence: Fence
+    tries: int
+    histories: Sides[WriteHistory]
+
+    @property
+    def patience_seconds(self) -> float | None:
+        """The time that a mover is given for a row; None where a fence shows its progress."""
+        return self.fence.seconds * WAITS if isinstance(self.fence, WaitingFence) else None
 
 
 @dataclass(slots=True)
@@ -48,8 +68,13 @@ class RecheckResult:
     confirmed: int = 0
     unproven: int = 0
     moving: list[SuspectKey] = field(default_factory=list)
-    rounds: int = 0
+    waits: int = 0
     counts: DifferenceCounts = field(default_factory=DifferenceCounts)
+
+    @property
+    def has_proof(self) -> bool:
+        """Whether at least one key differs that was not in flight."""
+        return bool(self.confirmed or self.unproven)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,73 +100,169 @@ class _Round:
 
 
 def recheck_scan(
-    result: ScanResult, rescan: Callable[[], ScanResult], fence: Fence, tries: int
+    result: ScanResult, rescan: Callable[[], ScanResult], settings: RecheckSettings
 ) -> ScanResult:
     """Return the scan without differences that were only in flight.
 
-    Only differing rows are read again, unless there are too many to keep.
+    Only differing rows are read again. Where there are too many to keep, some of them are
+    rechecked, and the table is scanned again while these turn out to be in flight.
     """
-    first = result.counts.total
-    rounds = 0
-    while result.counts.total and result.counts.suspects is None and rounds < tries:
-        rounds += 1
-        fence.passes()
-        result = rescan()
-    suspects = result.counts.suspects
-    if not suspects:
-        return replace(result, in_flight=max(0, first - result.counts.total))
-    checked = recheck(result.comparison, suspects, fence, tries)
-    notes = {
-        "fence": fence.name,
-        "rounds": rounds + checked.rounds,
-        "confirmed_keys": checked.confirmed,
-        "unproven_keys": checked.unproven,
-        "moving_keys": len(checked.moving),
-    }
+    first, waits = result.counts.total, 0
+    for scans_left in reversed(range(settings.tries)):
+        if not result.counts.total:
+            return replace(result, in_flight=first)
+        checked = recheck(result.comparison, result.counts.suspects, settings)
+        waits += checked.waits
+        if not result.counts.has_more_suspects:
+            return _settle(result, checked, first, waits, settings.fence)
+        if checked.has_proof and not (checked.equal and scans_left):
+            return _settle_partly(result, checked, first, waits, settings.fence)
+        if scans_left:
+            result = rescan()
+    raise UnreadableError(
+        f"{result.comparison.name}: {result.counts.total} rows still differ after "
+        f"{settings.tries} scans, and none of the {len(result.counts.suspects)} keys that were "
+        "rechecked is proven to; the mover is still applying changes; run again when it has "
+        "caught up"
+    )
+
+
+def _settle(
+    result: ScanResult, checked: RecheckResult, first: int, waits: int, fence: Fence
+) -> ScanResult:
+    """Return the scan with the differences that the recheck of all keys has left."""
     return replace(
         result,
         counts=checked.counts,
         moving=tuple(checked.moving),
         in_flight=max(0, first - checked.counts.total - len(checked.moving)),
-        notes={**result.notes, **notes},
+        notes={**result.notes, **_notes(checked, waits, fence)},
     )
 
 
+def _settle_partly(
+    result: ScanResult, checked: RecheckResult, first: int, waits: int, fence: Fence
+) -> ScanResult:
+    """Return the scan as it is, and the results of the keys that were rechecked."""
+    unchecked = result.counts.total - len(result.counts.suspects)
+    notes = {**_notes(checked, waits, fence), "unchecked_rows": unchecked}
+    in_flight = max(0, first - result.counts.total)
+    return replace(result, in_flight=in_flight, notes={**result.notes, **notes})
+
+
+def _notes(checked: RecheckResult, waits: int, fence: Fence) -> dict[str, object]:
+    return {
+        "fence": fence.name,
+        "waits": waits,
+        "confirmed_keys": checked.confirmed,
+        "unproven_keys": checked.unproven,
+        "moving_keys": len(checked.moving),
+    }
+
+
 def recheck(
-    comparison: TableComparison, suspects: Sequence[SuspectKey], fence: Fence, tries: int
+    comparison: TableComparison, suspects: Sequence[SuspectKey], settings: RecheckSettings
 ) -> RecheckResult:
-    """Recheck the suspects until each is equal or confirmed, in `tries` rounds at most."""
-    result = RecheckResult()
-    waiting = {s.key: s for s in suspects}
-    times: Counter[int] = Counter()
-    unmodified: set[int] = set()
-    this: _Round | None = None
-    while waiting and result.rounds < tries and not _is_vain(result, this, waiting, unmodified):
-        result.rounds += 1
-        last, this = this, _run_round(comparison, waiting, fence)
-        equal = _find_equal(comparison, waiting, this)
+    """Recheck the suspects until each is equal or confirmed, or has had the time of the waits."""
+    return _Recheck(comparison, suspects, settings).run()
+
+
+class _Recheck:
+    """The state of a recheck: which keys still wait, and what is known of them."""
+
+    def __init__(
+        self,
+        comparison: TableComparison,
+        suspects: Sequence[SuspectKey],
+        settings: RecheckSettings,
+    ) -> None:
+        self._comparison, self._settings = comparison, settings
+        self._waiting = {s.key: s for s in suspects}
+        self._confirmations: Counter[int] = Counter()
+        self._unmodified: set[int] = set()
+        self._last: _Round | None = None
+        self._result = RecheckResult()
+
+    def run(self) -> RecheckResult:
+        if self._settings.patience_seconds is not None:
+            self._finish_round(self._run_round(None))
+        while self._waiting and not self._is_vain:
+            self._result.waits += 1
+            self._finish_round(self._run_round(self._settings.fence))
+        if self._last is not None and self._waiting:
+            unproven = set() if self._last.passed else self._unmodified & self._waiting.keys()
+            self._count_unproven(unproven, self._last)
+        self._result.moving = list(self._waiting.values())
+        return self._result
+
+    @property
+    def _is_vain(self) -> bool:
+        """Whether more rounds would show nothing: too many, or no fence passes and all is still."""
+        waits, last = self._result.waits, self._last
+        waited = last is not None and not last.passed and waits >= WAITS
+        return waits >= self._settings.tries or (
+            waited and self._waiting.keys() <= self._unmodified
+        )
+
+    def _finish_round(self, this: _Round) -> None:
+        result, last, self._last = self._result, self._last, this
+        equal = self._find_equal(this)
         result.equal += len(equal)
-        waiting = _without(waiting, equal)
-        unmodified = {k for k in waiting if this.is_unmodified(k, last)}
-        times.update(unmodified if this.passed else ())
-        confirmed = {k for k in waiting if times[k] >= CONFIRMATIONS}
+        self._remove(equal)
+        self._unmodified = {k for k in self._waiting if this.is_unmodified(k, last)}
+        self._confirmations.update(self._unmodified if this.passed else ())
+        confirmed = {k for k in self._waiting if self._confirmations[k] >= CONFIRMATIONS}
         result.confirmed += len(confirmed)
-        _count(comparison, result.counts, [waiting[k] for k in confirmed], this)
-        waiting = _without(waiting, confirmed)
-    if this is not None and waiting:
-        unproven = set() if this.passed else unmodified & waiting.keys()
-        result.unproven = len(unproven)
-        _count(comparison, result.counts, [waiting[k] for k in unproven], this)
-        result.moving = list(_without(waiting, unproven).values())
-    return result
+        self._count(confirmed, this)
+        self._count_unproven({k for k in self._waiting if self._has_had_its_time(k, this)}, this)
 
+    def _has_had_its_time(self, key: int, this: _Round) -> bool:
+        """Return whether both sides are the same for as long as a mover is given time."""
+        seconds = self._settings.patience_seconds
+        if seconds is None:
+            return False
+        source, target = self._settings.histories
+        on_source, on_target = _xids(this.after.get(key)), _xids(this.target.get(key))
+        if not target.is_unmodified(on_target, seconds):
+            return False
+        return source.is_unmodified(on_source, seconds) if on_source else source.is_quiet(seconds)
 
-def _is_vain(
-    result: RecheckResult, last: _Round | None, waiting: _Waiting, unmodified: Iterable[int]
-) -> bool:
-    """Return whether more rounds would show nothing: no fence passes, and no row changes."""
-    waited = last is not None and not last.passed and result.rounds >= WAITS
-    return waited and waiting.keys() <= set(unmodified)
+    def _run_round(self, fence: Fence | None) -> _Round:
+        """Read the waiting keys around a fence; without a fence, once on each side."""
+        before = None if fence is None else self._reread("source")
+        passed = fence is not None and fence.passes()
+        target, after = self._reread("target"), self._reread("source")
+        return _Round(passed, after if before is None else before, target, after)
+
+    def _reread(self, label: Literal["source", "target"]) -> Mapping[int, Versions]:
+        """Return the waiting keys in a new snapshot, which is added to the side's history."""
+        side: TableSide = getattr(self._comparison.sides, label)
+        side.session.snapshot()
+        getattr(self._settings.histories, label).observe(side)
+        suspects = list(self._waiting.values())
+        return fetch_versions(side, self._comparison.key_domain, suspects)
+
+    def _find_equal(self, this: _Round) -> set[int]:
+        equal = {key for key in self._waiting if this.has_arrived(key)}
+        if self._comparison.tolerances:
+            rest = [s for key, s in self._waiting.items() if key not in equal]
+            for key_range, keys in group_by_range(rest).items():
+                equal |= set(keys_within_tolerance(self._comparison, keys, key_range))
+        return equal
+
+    def _count_unproven(self, keys: set[int], this: _Round) -> None:
+        self._result.unproven += len(keys)
+        self._count(keys, this)
+
+    def _count(self, keys: set[int], this: _Round) -> None:
+        """Count keys as differing; they wait no longer."""
+        for key_range, found in group_by_range(self._waiting[k] for k in keys).items():
+            rows = RowHashes(_pairs(this.after, found), _pairs(this.target, found))
+            count_beyond_tolerance(self._comparison, self._result.counts, rows, key_range)
+        self._remove(keys)
+
+    def _remove(self, keys: set[int]) -> None:
+        self._waiting = {k: s for k, s in self._waiting.items() if k not in keys}
 
 
 def group_by_range(suspects: Iterable[SuspectKey]) -> dict[KeyRange | None, list[int]]:
@@ -150,46 +271,6 @@ def group_by_range(suspects: Iterable[SuspectKey]) -> dict[KeyRange | None, list
     for suspect in suspects:
         found.setdefault(suspect.key_range, []).append(suspect.key)
     return found
-
-
-def _run_round(comparison: TableComparison, waiting: _Waiting, fence: Fence) -> _Round:
-    suspects = list(waiting.values())
-    source, target = comparison.sides
-    before = _reread(comparison, source, suspects)
-    passed = fence.passes()
-    return _Round(
-        passed,
-        before,
-        _reread(comparison, target, suspects),
-        _reread(comparison, source, suspects),
-    )
-
-
-def _reread(
-    comparison: TableComparison, side: TableSide, suspects: Sequence[SuspectKey]
-) -> Mapping[int, Versions]:
-    """Return the suspects in a new snapshot."""
-    side.session.snapshot()
-    return fetch_versions(side, comparison.key_domain, suspects)
-
-
-def _find_equal(comparison: TableComparison, waiting: _Waiting, this: _Round) -> set[int]:
-    equal = {key for key in waiting if this.has_arrived(key)}
-    if comparison.tolerances:
-        for key_range, keys in group_by_range(_without(waiting, equal).values()).items():
-            equal |= set(keys_within_tolerance(comparison, keys, key_range))
-    return equal
-
-
-def _count(
-    comparison: TableComparison,
-    counts: DifferenceCounts,
-    suspects: Sequence[SuspectKey],
-    this: _Round,
-) -> None:
-    for key_range, keys in group_by_range(suspects).items():
-        rows = RowHashes(_pairs(this.after, keys), _pairs(this.target, keys))
-        count_beyond_tolerance(comparison, counts, rows, key_range)
 
 
 def _pairs(found: Mapping[int, Versions], keys: Sequence[int]) -> Counter[Pair]:
@@ -207,6 +288,5 @@ def _rows(versions: Versions | None) -> Counter[int]:
     return rows
 
 
-def _without(waiting: _Waiting, keys: Iterable[int]) -> dict[int, SuspectKey]:
-    gone = set(keys)
-    return {key: suspect for key, suspect in waiting.items() if key not in gone}
+def _xids(versions: Versions | None) -> set[int]:
+    return {xid for _, xid in versions or ()}

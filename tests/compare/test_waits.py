@@ -1,0 +1,190 @@
+"""Differing tables wait for the mover once, and not at all where nothing was written."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psycopg
+import pytest
+from compare.lab import Lab, run
+from compare.livemover import live
+from compare.test_live import KEYS, marker
+
+from pgcutover.catalog import Manifest
+from pgcutover.compare.differences import counts
+from pgcutover.compare.live import fence
+from pgcutover.errors import UnreadableError
+
+TABLES = [f"core.t{n}" for n in range(12)]
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[float]:
+    """Collect the waits for the mover; they take their time all the same."""
+    found: list[float] = []
+    sleep = fence.sleep
+    monkeypatch.setattr(fence, "sleep", lambda seconds: (found.append(seconds), sleep(seconds)))
+    return found
+
+
+@pytest.fixture
+def twelve(own_lab: Lab) -> Lab:
+    """Twelve tables, each without its first row on the target, which has one of its own."""
+    for dsn, schema, first in ((own_lab.source, "app", 1), (own_lab.target, "core", 2)):
+        for n in range(12):
+            run(
+                dsn,
+                f"create table {schema}.t{n} (id int primary key, v text)",
+                f"insert into {schema}.t{n} select i, 'x' from generate_series({first}, 50) i",
+            )
+    run(own_lab.target, *(f"insert into {table} values (99, 'y')" for table in TABLES))
+    return own_lab
+
+
+def read_earlier(manifest: Manifest, seconds: float) -> Manifest:
+    """Return the manifest as if it had been read so much earlier, with nothing written since."""
+    return replace(
+        manifest,
+        source=replace(manifest.source, read_at=manifest.source.read_at - seconds),
+        target=replace(manifest.target, read_at=manifest.target.read_at - seconds),
+    )
+
+
+def states(lab: Lab, manifest: Manifest, seconds: float, tables=TABLES) -> list[str]:
+    with lab.comparer(manifest, fence=fence.WaitingFence(seconds)) as comparer:
+        diffs = [comparer.rows(manifest.target_table(table)) for table in tables]
+    for diff in diffs:
+        found = {f.kind: f.evidence["count"] for f in diff.findings()}
+        assert found == {"rows missing": 1, "rows extra": 1}
+    return [finding.evidence["state"] for diff in diffs for finding in diff.findings()]
+
+
+def test_tables_that_differ_while_nothing_is_written_are_not_waited_for(twelve, waits) -> None:
+    found = states(twelve, read_earlier(twelve.manifest(), 100.0), 30.0)
+    assert waits == []
+    assert set(found) == {
+        "2 keys differ and had not been modified for the time that a mover is given"
+    }
+
+
+def test_all_tables_together_wait_once(twelve, waits) -> None:
+    states(twelve, twelve.manifest(), 0.5)
+    assert 1 <= len(waits) <= 3
+
+
+def test_tables_that_differ_after_writing_wait_once_more(twelve, waits) -> None:
+    manifest = read_earlier(twelve.manifest(), 100.0)
+    run(twelve.source, "update app.t0 set v = v where id = 1")
+    states(twelve, manifest, 0.5)
+    assert 1 <= len(waits) <= 3
+
+
+@contextmanager
+def open_writer(dsn: str, statement: str) -> Iterator[None]:
+    with psycopg.connect(dsn) as connection:
+        connection.execute(statement.encode())
+        yield
+        connection.rollback()
+
+
+def test_an_extra_row_is_waited_for_while_any_transaction_of_the_source_may_delete(
+    twelve, waits
+) -> None:
+    """The deletion could be older than the scan and on its way; only silence excludes that."""
+    manifest = read_earlier(twelve.manifest(), 100.0)
+    with open_writer(twelve.source, "create table app.other (id int)"):
+        states(twelve, manifest, 0.1, TABLES[:1])
+    assert len(waits) == 3
+
+
+def test_a_deletion_between_manifest_and_scan_is_waited_for(twelve, monkeypatch) -> None:
+    run(twelve.target, "insert into core.t0 values (1, 'x')", "delete from core.t0 where id = 99")
+    manifest = read_earlier(twelve.manifest(), 100.0)
+    run(twelve.source, "delete from app.t0 where id = 7")
+    arriving = [lambda: run(twelve.target, "delete from core.t0 where id = 7")]
+    monkeypatch.setattr(fence, "sleep", lambda _: arriving.pop()())
+    with twelve.comparer(manifest, fence=fence.WaitingFence(30.0)) as comparer:
+        diff = comparer.rows(manifest.target_table("core.t0"))
+    assert (bool(diff), diff.facts["in_flight"], arriving) == (False, 1, [])
+
+
+def test_a_transaction_that_was_running_when_the_manifest_was_read_is_waited_for(
+    twelve, monkeypatch
+) -> None:
+    """Its id is below that of others that ended before, so ids alone would not show its end."""
+    run(twelve.target, "insert into core.t0 values (1, 'x')", "delete from core.t0 where id = 99")
+    with psycopg.connect(twelve.source) as connection:
+        connection.execute("delete from app.t0 where id = 7")
+        run(twelve.source, "create table app.later (id int)")
+        manifest = read_earlier(twelve.manifest(), 100.0)
+        connection.commit()
+    arriving = [lambda: run(twelve.target, "delete from core.t0 where id = 7")]
+    monkeypatch.setattr(fence, "sleep", lambda _: arriving.pop()())
+    with twelve.comparer(manifest, fence=fence.WaitingFence(30.0)) as comparer:
+        diff = comparer.rows(manifest.target_table("core.t0"))
+    assert (bool(diff), diff.facts["in_flight"]) == (False, 1)
+
+
+def test_a_stalled_mover_is_waited_for_once(twelve, waits) -> None:
+    for dsn, schema in ((twelve.source, "app"), (twelve.target, "core")):
+        run(dsn, f"create table {schema}.marker (id uuid primary key)")
+    manifest = twelve.manifest()
+    with twelve.comparer(manifest, fence=marker(twelve, 0.35)) as comparer:
+        for table in TABLES:
+            assert "CONFIRMED" not in comparer.rows(manifest.target_table(table)).report()
+    assert len(waits) <= 5
+
+
+@pytest.fixture
+def few_suspects(monkeypatch) -> None:
+    monkeypatch.setattr(counts, "SUSPECT_LIMIT", 10)
+
+
+def test_many_rows_in_flight_are_no_difference(own_lab: Lab, monkeypatch) -> None:
+    monkeypatch.setattr(counts, "SUSPECT_LIMIT", 500)  # more than are in flight at any other time
+    with live(own_lab.source, own_lab.target, KEYS, lag_seconds=1.0):
+        run(own_lab.source, "update app.live set v = v || '!'")
+        with own_lab.comparer(fence=marker(own_lab)) as comparer:
+            diff = comparer.rows(own_lab.table("core.live"))
+    assert (bool(diff), diff.facts["in_flight"] > 500) == (False, True)
+
+
+@pytest.mark.usefixtures("few_suspects")
+def test_many_real_differences_are_confirmed(own_lab: Lab) -> None:
+    with live(own_lab.source, own_lab.target, KEYS, lag_seconds=0.5):
+        run(own_lab.target, "update core.live set v = 'wrong' where id < 0")
+        with own_lab.comparer(fence=marker(own_lab)) as comparer:
+            diff = comparer.rows(own_lab.table("core.live"))
+    changed = next(f for f in diff.findings() if f.kind == "rows changed")
+    assert re.search(r"CONFIRMED for \d+ keys behind marker through core", changed.message)
+    assert "more rows differ and were not rechecked" in changed.message
+
+
+@pytest.mark.usefixtures("few_suspects")
+def test_many_differences_behind_a_stalled_mover_are_marked_as_unproven(own_lab: Lab) -> None:
+    with live(own_lab.source, own_lab.target, KEYS, lag_seconds=1000.0):
+        run(own_lab.source, "update app.live set v = v || '!' where id < 0")
+        with own_lab.comparer(fence=marker(own_lab, 0.5)) as comparer:
+            diff = comparer.rows(own_lab.table("core.live"))
+    message = diff.findings()[0].message
+    assert "CONFIRMED" not in message
+    assert "keys still differ after" in message
+
+
+@pytest.mark.usefixtures("few_suspects")
+def test_many_rows_that_keep_changing_are_unknown(own_lab: Lab, monkeypatch) -> None:
+    for dsn, schema in ((own_lab.source, "app"), (own_lab.target, "core")):
+        run(
+            dsn,
+            f"create table {schema}.busy (id int primary key, v int)",
+            f"insert into {schema}.busy select i, 0 from generate_series(1, 100) i",
+        )
+    write: Callable[[object], None] = lambda _: run(own_lab.source, "update app.busy set v = v + 1")  # noqa: E731
+    write(None)
+    monkeypatch.setattr(fence, "sleep", write)
+    with (
+        own_lab.comparer(fence=fence.WaitingFence(1000.0)) as comparer,
+        pytest.raises(UnreadableError, match=r"100 rows still differ .*none of the 10 keys"),
+    ):
+        comparer.rows(own_lab.table("core.busy"))
