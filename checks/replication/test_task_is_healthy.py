@@ -1,16 +1,19 @@
-"""The DMS task runs, or was stopped on purpose, is watched, and cuts no value.
+"""The DMS task runs, or was stopped on purpose, and no setting of it loses or hides rows.
 
-Fails when: the task has failed or stopped by itself, carries a failure message, has logging or
-  validation switched off, or has a LOB limit below the largest value on the source.
-Cannot see: that a running task makes progress; its lag and the rows say so.
-Needs: dms:DescribeReplicationTasks; select on every mapped table of the source.
-Costs: one call of DMS and one scan of every source table that has LOB-like columns.
+Fails when: the task failed or stopped by itself, or reports a failure; a setting of the task or an
+  endpoint can lose rows of these tables, or hide that it did; the LOB limit of a table is below its
+  largest value; a transaction has been open since before the load, or is prepared.
+Cannot see: that a running task makes progress, which its lag and the rows show; transactions of
+  other roles without pg_read_all_stats.
+Needs: dms:DescribeReplicationTasks, dms:DescribeEndpoints; select on every mapped table of the
+  source; pg_read_all_stats on the source.
+Costs: three calls of DMS and one scan of every source table that has LOB-like columns.
 """
 
 import pytest
 
 
 @pytest.mark.check("DMS-TASK", only_where="mover.dms")
-def test_the_task_is_healthy(dms_task, mover, source, manifest):
-    diff = mover.judge_task(source, manifest.tables)
+def test_the_task_is_healthy(dms_task, mover, source, target, manifest):
+    diff = mover.judge_task(source, target, manifest.tables)
     assert not diff, diff.report()

@@ -30,6 +30,8 @@ TASK_SETTINGS = {
     "Logging": {"EnableLogging": True, "CloudWatchLogGroup": None},
     "ValidationSettings": {"EnableValidation": True},
     "ControlTablesSettings": {"SuspendedTablesTableEnabled": True},
+    "ErrorBehavior": {"DataErrorPolicy": "SUSPEND_TABLE", "ApplyErrorDeletePolicy": "LOG_ERROR"},
+    "ChangeProcessingDdlHandlingPolicy": {"HandleSourceTableDropped": False},
 }
 SOURCE_SQL = """
 create table public.users (

@@ -139,7 +139,7 @@ def test_value_above_the_lob_limit_is_red(stage):
     run("DMS-TASK", stage)  # stopped after the load, on purpose
     stage.source("update public.users set photo = convert_to(repeat('x', 131073), 'UTF8')")
     message = failure("DMS-TASK", stage)
-    assert "public.users.photo holds a value of 131,073 bytes" in message
+    assert "public.users.photo has a value of 131,073 bytes" in message
     assert "128 KB" in message
 
 
@@ -150,7 +150,12 @@ def test_failed_unwatched_task_is_red(stage):
     with pytest.raises(MoverError, match="has failed"):
         start_and_wait(mover)
     message = failure("DMS-TASK", stage)
-    for part in ("is failed", "last failure", "EnableLogging is off", "EnableValidation is off"):
+    for part in (
+        "is failed",
+        "last failure",
+        "EnableLogging is false",
+        "EnableValidation is false",
+    ):
         assert part in message
     assert "wr0ng" not in message
     with pytest.raises(MoverError, match="has failed"):

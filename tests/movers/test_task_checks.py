@@ -7,7 +7,9 @@ import pytest
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.movers.dms import LobColumn, TableStatistics, TaskStatus
-from pgcutover.movers.dms.checks import judge_exceptions, judge_table, judge_task
+from pgcutover.movers.dms.checks import judge_exceptions, judge_table
+from pgcutover.movers.dms.partition_statistics import statistics_of
+from pgcutover.movers.dms.task_checks import TaskContext, judge_task
 from pgcutover.movers.dms.wait_for_validation import Patience, judge_settled_table
 
 SOURCE = RelationName("public", "users")
@@ -17,9 +19,12 @@ WATCHED = {
     "Logging": {"EnableLogging": True},
     "ValidationSettings": {"EnableValidation": True},
     "TargetMetadata": {"LobMaxSize": 64},
+    "ErrorBehavior": {"DataErrorPolicy": "STOP_TASK", "ApplyErrorDeletePolicy": "STOP_TASK"},
+    "ChangeProcessingDdlHandlingPolicy": {"HandleSourceTableDropped": False},
 }
 RUNNING = TaskStatus("t", "arn:x:t", "running", "", "", WATCHED, 100, 1, 0, 0, 0, None, None)
-LARGEST = LobColumn(SOURCE, "photo", 64 * 1024)
+LARGEST = TaskContext([LobColumn(SOURCE, "photo", 64 * 1024)])
+NO_LOBS = TaskContext()
 
 
 def judged(rows=(7, 7), **changes):
@@ -103,6 +108,7 @@ def test_task_stopped_on_purpose_passes(reason):
         ({"status": "failed", "stop_reason": "FATAL_ERROR"}, "task-state"),
         ({"status": "stopped", "stop_reason": "STOPPED_DUE_TO_LOW_DISK"}, "task-state"),
         ({"status": "stopped", "stop_reason": ""}, "task-state"),
+        ({"status": "stopped", "stop_reason": "STOPPED_BEFORE_CACHED_EVENTS"}, "task-state"),
         ({"status": "ready"}, "task-state"),
         ({"status": "deleting"}, "task-state"),
         ({"last_failure": "Last Error Table 'public.t' was suspended"}, "task-failure"),
@@ -120,7 +126,40 @@ def test_what_fails_the_task(changes, kind):
 def test_full_lob_mode_and_no_lobs_at_all_have_no_limit():
     full = WATCHED | {"TargetMetadata": {"FullLobMode": True, "LobMaxSize": 1}}
     assert not judge_task(replace(RUNNING, settings=full), LARGEST)
-    assert not judge_task(replace(RUNNING, settings=WATCHED | {"TargetMetadata": {}}), None)
+    assert not judge_task(replace(RUNNING, settings=WATCHED | {"TargetMetadata": {}}), NO_LOBS)
+
+
+PARTS = tuple(RelationName("public", f"users_{n}") for n in "ab")
+BY_PARTS = replace(TABLE, partitions=PARTS)
+
+
+def of_parts(**changes):
+    first, second = (replace(GOOD, table=name) for name in PARTS)
+    return statistics_of(BY_PARTS, [first, GOOD, replace(second, **changes)])
+
+
+def test_partitions_are_judged_as_their_table():
+    assert of_parts().full_load_rows == 14
+    assert not judge_table(BY_PARTS, of_parts(), lambda: (14, 14))
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"state": "Table error"}, "table-error"),
+        ({"state": "Full load"}, "not-loaded"),
+        ({"full_load_error_rows": 2}, "load-errors"),
+        ({"validation_state": "Mismatched records"}, "validation"),
+        ({"full_load_rows": 6}, "row-count"),
+    ],
+)
+def test_one_bad_partition_fails_its_table(changes, kind):
+    found = judge_table(BY_PARTS, of_parts(**changes), lambda: (14, 14))
+    assert kind in kinds(found)
+
+
+def test_a_partition_that_dms_does_not_move_fails_its_table():
+    assert statistics_of(BY_PARTS, [replace(GOOD, table=PARTS[0])]) is None
 
 
 PENDING = replace(GOOD, validation_state="Pending records", validation_pending=9)

@@ -5,19 +5,9 @@ from dataclasses import dataclass, field
 
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
-from pgcutover.movers.dms.lob_size import LobColumn
-from pgcutover.movers.dms.task_settings import enabled, lob_mode
-from pgcutover.movers.dms.task_status import (
-    COMPLETED,
-    IN_ERROR,
-    LOADED_REASONS,
-    TableStatistics,
-    TaskStatus,
-)
+from pgcutover.movers.dms.task_status import COMPLETED, IN_ERROR, TableStatistics
 from pgcutover.verdict import Finding
 
-_STOPPED_ON_PURPOSE = LOADED_REASONS | {"NORMAL"}
-_UNSETTLED = {"creating", "modifying", "testing", "moving", "starting", "stopping"}
 NO_KEY = "No primary key"
 _VALIDATED = {"Validated", NO_KEY}
 _DIFFERENT = "rows differ, says the validation of DMS"
@@ -59,20 +49,6 @@ class MoverDiff:
         return f"{self.subject}: {len(self.problems)} problem(s): {told}"
 
 
-def judge_task(task: TaskStatus, largest: LobColumn | None) -> MoverDiff:
-    """Running or stopped on purpose, watched, and able to carry the largest value."""
-    if task.status in _UNSETTLED:
-        raise UnreadableError(f"task {task.task!r} is {task.status}; ask again when it is not")
-    problems = (*_state(task), *_switches(task), *_lob(task, largest))
-    facts: dict[str, object] = {
-        "status": task.status,
-        "stop_reason": task.stop_reason,
-        "lob_limit_kb": lob_mode(task.settings).limit_kb,
-        "largest_lob_bytes": largest.largest_bytes if largest else None,
-    }
-    return MoverDiff(f"task {task.task}", problems, facts)
-
-
 def judge_table(
     table: MappedTable, statistics: TableStatistics | None, rows: Callable[[], tuple[int, int]]
 ) -> MoverDiff:
@@ -112,40 +88,6 @@ def table_facts(statistics: TableStatistics) -> dict[str, object]:
         "captured": dict(zip(_COUNTERS, statistics.captured, strict=True)),
         "applied": dict(zip(_COUNTERS, applied, strict=False)),
     }
-
-
-def _state(task: TaskStatus) -> Iterator[Finding]:
-    stopped = task.status == "stopped" and task.stop_reason in _STOPPED_ON_PURPOSE
-    if task.status != "running" and not stopped:
-        reason = f" ({task.stop_reason})" if task.stop_reason else ""
-        message = f"is {task.status}{reason}; expected running, or stopped on purpose"
-        yield Finding(task.task, "task-state", message, {"stop_reason": task.stop_reason})
-    if task.last_failure:
-        yield Finding(task.task, "task-failure", f"its last failure was: {task.last_failure}")
-
-
-def _switches(task: TaskStatus) -> Iterator[Finding]:
-    for section, switch, loss in (
-        ("Logging", "EnableLogging", "what goes wrong leaves no trace"),
-        ("ValidationSettings", "EnableValidation", "DMS does not compare what it wrote"),
-    ):
-        if not enabled(task.settings, section, switch):
-            yield Finding(task.task, "task-setting", f"{section}.{switch} is off: {loss}")
-
-
-def _lob(task: TaskStatus, largest: LobColumn | None) -> Iterator[Finding]:
-    mode = lob_mode(task.settings)
-    if largest is None or not largest.largest_bytes or not mode.cuts(largest.largest_bytes):
-        return
-    limit = f"a LOB limit of {mode.limit_kb} KB" if mode.supported else "LOBs switched off"
-    column = f"{largest.table}.{largest.column}"
-    yield Finding(
-        column,
-        "lob-limit",
-        f"{column} holds a value of {largest.largest_bytes:,} bytes, but the task has {limit} and "
-        "cuts it; raise the limit and load the table again",
-        {"largest_bytes": largest.largest_bytes, "limit_kb": mode.limit_kb},
-    )
 
 
 def _loaded(name: str, statistics: TableStatistics) -> Iterator[Finding]:

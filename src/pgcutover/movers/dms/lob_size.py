@@ -76,9 +76,15 @@ def lob_limit_kb(source: "psycopg.Connection[Any]", tables: Iterable[MappedTable
 def largest_lob(
     source: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
 ) -> LobColumn | None:
-    """The LOB-like column with the largest value; None where no table has such a column."""
-    found = [column for table in tables for column in _measure(source, table)]
-    return max(found, key=lambda c: c.largest_bytes, default=None)
+    """Return the LOB-like column with the largest value; None where there is no such column."""
+    return max(lob_columns(source, tables), key=lambda c: c.largest_bytes, default=None)
+
+
+def lob_columns(
+    source: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
+) -> tuple[LobColumn, ...]:
+    """Return the LOB-like columns of the tables, each with the size of its largest value."""
+    return tuple(column for table in tables for column in _measure(source, table))
 
 
 def _measure(source: "psycopg.Connection[Any]", table: MappedTable) -> Iterator[LobColumn]:

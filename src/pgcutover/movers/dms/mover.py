@@ -14,13 +14,16 @@ from pgcutover.movers.dms.checks import MoverDiff
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.drain import Drained, Lag
 from pgcutover.movers.dms.load import LoadSummary
-from pgcutover.movers.dms.lob_size import largest_lob
+from pgcutover.movers.dms.lob_size import lob_columns
+from pgcutover.movers.dms.open_transactions import read_open_transactions
 from pgcutover.movers.dms.provision import SIDES, Blueprint, PlannedStep
-from pgcutover.movers.dms.resource_kinds import INSTANCE, find
-from pgcutover.movers.dms.specs import secret_id
+from pgcutover.movers.dms.resource_kinds import ENDPOINT, INSTANCE, find
+from pgcutover.movers.dms.specs import endpoint_settings, secret_id
+from pgcutover.movers.dms.task_checks import TaskContext, judge_task
 from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus, read_tables, read_task
 from pgcutover.movers.dms.teardown import TornDown
 from pgcutover.movers.dms.wait_for_validation import Patience, judge_settled_table, row_counter
+from pgcutover.movers.dms.workload import read_workload
 
 if TYPE_CHECKING:
     from pgcutover.context import AwsAccess
@@ -155,10 +158,23 @@ class Dms:
         )
 
     def judge_task(
-        self, source: "psycopg.Connection[Any]", tables: Iterable[MappedTable]
+        self,
+        source: "psycopg.Connection[Any]",
+        target: "psycopg.Connection[Any]",
+        tables: Iterable[MappedTable],
     ) -> MoverDiff:
-        """Whether the task is healthy and carries the largest value the source holds."""
-        return checks.judge_task(self.status(), largest_lob(source, tables))
+        """Check the state of the task, and its settings against the rows that it moves."""
+        task, known = self.status(), tuple(tables)
+        lobs = lob_columns(source, known)
+        return judge_task(
+            task,
+            TaskContext(
+                lobs,
+                read_workload(source, target, known, lobs, task.migration_type),
+                self._endpoint_settings(),
+                read_open_transactions(source),
+            ),
+        )
 
     def judge_table(
         self,
@@ -183,6 +199,14 @@ class Dms:
             for side in SIDES
         }
         return Blueprint(self._settings, self._mappings, self._task_settings, self._pems, databases)
+
+    def _endpoint_settings(self) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for side in SIDES:
+            name = getattr(self._settings, f"{side}_endpoint")
+            settings = endpoint_settings(find(self._api, ENDPOINT, name) or {})
+            found |= {f"{side} endpoint.{key}": value for key, value in settings.items()}
+        return found
 
     def _refuse_reader(self, what: str) -> None:
         if not self._may_create:

@@ -159,6 +159,11 @@ def secret_id(settings: DmsSettings, side: str) -> str:
     return settings.source_secret_id if side == "source" else settings.target_secret_id
 
 
+def endpoint_settings(found: Found) -> dict[str, object]:
+    """Return the PostgreSQL settings of an existing endpoint, however they were given."""
+    return {**_connection_attributes(found), **found.get("PostgreSQLSettings", {})}
+
+
 def _subnet_group_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
     subnets = sorted(str(s.get("SubnetIdentifier")) for s in found.get("Subnets", []))
     yield from _unequal("subnets", sorted(_parameters(wanted)["SubnetIds"]), subnets)
@@ -200,7 +205,7 @@ def _endpoint_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
     for key in ("EndpointType", "EngineName", "SslMode", "CertificateArn"):
         yield from _unequal(key, parameters[key], found.get(key))
     own = parameters["PostgreSQLSettings"]
-    theirs = {**_connection_attributes(found), **found.get("PostgreSQLSettings", {})}
+    theirs = endpoint_settings(found)
     database = found.get("DatabaseName") or theirs.get("DatabaseName")
     yield from _unequal("DatabaseName", parameters["DatabaseName"], database)
     for key, value in own.items():

@@ -1,7 +1,7 @@
 """What DMS says of a task and its tables, typed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,9 @@ class TaskStatus:
     tables_errored: int
     started_at: datetime | None
     load_finished_at: datetime | None
+    load_started_at: datetime | None = None
+    migration_type: str = "full-load-and-cdc"
+    mappings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def resource_id(self) -> str:
@@ -105,6 +108,9 @@ def read_task(api: Api, name: str) -> TaskStatus:
         int(stats.get("TablesErrored", 0)),
         stats.get("StartDate"),
         stats.get("FullLoadFinishDate"),
+        stats.get("FullLoadStartDate"),
+        str(found.get("MigrationType", "full-load-and-cdc")),
+        parse_document(found.get("TableMappings"), f"task {name!r}"),
     )
 
 

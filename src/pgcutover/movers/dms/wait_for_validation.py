@@ -11,6 +11,7 @@ from psycopg import sql
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.movers.dms.checks import MoverDiff, judge_table, undecided
+from pgcutover.movers.dms.partition_statistics import statistics_of
 from pgcutover.movers.dms.task_status import TableStatistics
 
 _AT_MOST = 4  # times idle_seconds, however much progress there is
@@ -54,7 +55,7 @@ def judge_settled_table(
     """The answer for one table once it is final, or once patience has ended."""
     while True:
         tables = read()
-        statistics = next((t for t in tables if t.table == table.source), None)
+        statistics = statistics_of(table, tables)
         waits = patience.for_validation(tables)
         try:
             diff = judge_table(table, statistics, rows)

@@ -1,0 +1,246 @@
+"""Every setting by which DMS can lose or hide rows: red, or a warning, where it matters only."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from movers.test_task_checks import RUNNING
+
+from pgcutover.mapping import RelationName
+from pgcutover.movers.dms import LobColumn
+from pgcutover.movers.dms.open_transactions import OpenTransaction
+from pgcutover.movers.dms.setting_risks import RISKS
+from pgcutover.movers.dms.task_checks import TaskContext, judge_task
+from pgcutover.movers.dms.workload import Workload
+
+SAFE = {
+    "TargetMetadata": {"BatchApplyEnabled": False, "FullLobMode": False, "LobMaxSize": 64},
+    "FullLoadSettings": {"TargetTablePrepMode": "DO_NOTHING"},
+    "Logging": {"EnableLogging": True},
+    "ControlTablesSettings": {"SuspendedTablesTableEnabled": True},
+    "ChangeProcessingDdlHandlingPolicy": {
+        "HandleSourceTableDropped": False,
+        "HandleSourceTableTruncated": False,
+        "HandleSourceTableAltered": False,
+    },
+    "ValidationSettings": {"EnableValidation": True, "HandleCollationDiff": True},
+    "ErrorBehavior": {
+        "DataErrorPolicy": "SUSPEND_TABLE",
+        "DataTruncationErrorPolicy": "SUSPEND_TABLE",
+        "ApplyErrorDeletePolicy": "LOG_ERROR",
+        "ApplyErrorFailOnTruncationDdl": True,
+        "FullLoadIgnoreConflicts": False,
+    },
+    "CharacterSetSettings": None,
+    "LoopbackPreventionSettings": None,
+}
+ENDPOINTS = {
+    "source endpoint.FailTasksOnLobTruncation": True,
+    "source endpoint.MapBooleanAsBoolean": True,
+    "target endpoint.MapBooleanAsBoolean": True,
+    "source endpoint.TrimSpaceInChar": False,
+    "target endpoint.TrimSpaceInChar": False,
+    "source endpoint.CaptureDdls": False,
+}
+LARGEST = 48 * 1024
+EVERYTHING = Workload(
+    largest_lob_bytes=LARGEST,
+    keyless_tables=("public.log", "public.raw"),
+    several_unique_tables=("public.users",),
+    text_key_tables=("public.codes",),
+    has_booleans=True,
+    has_padded_texts=True,
+)
+NOTHING = Workload()
+
+
+def judged(workload=EVERYTHING, task=RUNNING, **changes):
+    """Judge a task with safe settings but for `section__key=value`; None drops the key."""
+    settings = {section: dict(keys or {}) for section, keys in SAFE.items()}
+    endpoints = dict(ENDPOINTS)
+    for name, value in changes.items():
+        section, _, key = name.replace("_endpoint", " endpoint").partition("__")
+        if "endpoint" in section:
+            endpoints[f"{section}.{key}"] = value
+        elif key:
+            settings[section][key] = value
+        else:
+            settings[section] = value
+    return judge_task(
+        replace(task, settings=settings), TaskContext(workload=workload, endpoints=endpoints)
+    )
+
+
+def test_safe_settings_are_green_whatever_the_tables_have():
+    diff = judged()
+    assert not diff, diff.report()
+    assert "warnings" not in diff.facts
+
+
+IGNORE, LOG = "IGNORE_RECORD", "LOG_ERROR"
+RED = [
+    ("Logging__EnableLogging", False, "errors leave no trace; set it to true"),
+    ("ValidationSettings__EnableValidation", False, "does not compare the rows"),
+    ("ValidationSettings__ValidationOnly", True, "the task moves no row"),
+    ("ValidationSettings__SkipLobColumns", True, "skips large values"),
+    ("ValidationSettings__ValidationPartialLobSize", 32, "only the beginning of large values"),
+    ("ErrorBehavior__DataErrorPolicy", LOG, "left out, at most with a line in the log"),
+    ("ErrorBehavior__DataErrorPolicy", IGNORE, "set it to SUSPEND_TABLE or STOP_TASK"),
+    ("ErrorBehavior__ApplyErrorDeletePolicy", IGNORE, "ignored without a trace"),
+    ("ErrorBehavior__ApplyErrorInsertPolicy", IGNORE, "ignored without a trace"),
+    ("ErrorBehavior__ApplyErrorUpdatePolicy", IGNORE, "an update that finds no row is ignored"),
+    ("ErrorBehavior__ApplyErrorUpdatePolicy", "UPDATE_RECORD", "without its large values"),
+    ("FullLoadSettings__TargetTablePrepMode", "DROP_AND_CREATE", "drops the target's table"),
+    ("TargetMetadata__TargetSchema", "x", "all tables go to that schema"),
+    ("TargetMetadata__BatchApplyEnabled", True, "are not applied (public.log and 1 more)"),
+    ("TargetMetadata__BatchApplyEnabled", True, "another unique index is not supported"),
+    (
+        "ChangeProcessingDdlHandlingPolicy__HandleSourceTableDropped",
+        True,
+        "dropped on the source is dropped on the target",
+    ),
+    ("CharacterSetSettings", {"CharacterReplacements": [{}]}, "replaced or deleted"),
+    ("LoopbackPreventionSettings__EnableLoopbackPrevention", True, "are not moved"),
+    ("source_endpoint__MapBooleanAsBoolean", False, "booleans are moved as varchar(5)"),
+    ("target_endpoint__MapBooleanAsBoolean", None, "booleans are moved as varchar(5)"),
+]
+WARNINGS = [
+    ("ValidationSettings__HandleCollationDiff", False, "text keys differently (public.codes)"),
+    ("ErrorBehavior__ApplyErrorInsertPolicy", "INSERT_RECORD", "overwrites an existing row"),
+    ("ErrorBehavior__ApplyErrorFailOnTruncationDdl", False, "its rows stay on the target"),
+    ("ErrorBehavior__FullLoadIgnoreConflicts", True, "are ignored without a trace"),
+    ("FullLoadSettings__TargetTablePrepMode", "TRUNCATE_BEFORE_LOAD", "first deletes all rows"),
+    ("FullLoadSettings__StopTaskCachedChangesNotApplied", True, "until it is resumed"),
+    (
+        "ChangeProcessingDdlHandlingPolicy__HandleSourceTableTruncated",
+        True,
+        "is emptied on the target",
+    ),
+    (
+        "ChangeProcessingDdlHandlingPolicy__HandleSourceTableAltered",
+        True,
+        "after its schema was compared",
+    ),
+    ("ControlTablesSettings__SuspendedTablesTableEnabled", False, "that DMS suspended, and why"),
+    ("source_endpoint__TrimSpaceInChar", None, "trailing spaces of char(n) are removed"),
+    ("target_endpoint__TrimSpaceInChar", True, "trailing spaces of char(n) are removed"),
+    ("source_endpoint__CaptureDdls", True, "an event trigger on the source"),
+]
+
+
+@pytest.mark.parametrize(("setting", "value", "says"), RED)
+def test_a_setting_that_can_lose_rows_is_red(setting, value, says):
+    diff = judged(**{setting: value})
+    assert {f.kind for f in diff.findings()} == {"task-setting"}
+    assert says in diff.report()
+
+
+@pytest.mark.parametrize(("setting", "value", "says"), WARNINGS)
+def test_a_setting_that_can_hide_a_fault_is_a_warning(setting, value, says):
+    diff = judged(**{setting: value})
+    assert not diff, diff.report()
+    assert any(says in text for text in diff.facts["warnings"])
+
+
+def test_truncation_that_only_the_log_tells_is_red():
+    lax = {"source_endpoint__FailTasksOnLobTruncation": False}
+    assert "truncated and the task goes on" in judged(**lax).report()
+    policy = {"ErrorBehavior__DataTruncationErrorPolicy": LOG}
+    assert not judged(**policy)
+    assert "at most with a line in the log" in judged(**policy, **lax).report()
+    assert not judged(NOTHING, **policy, **lax)
+
+
+def test_batches_with_full_lob_mode_are_red():
+    keyed = replace(EVERYTHING, keyless_tables=(), several_unique_tables=())
+    batch = {"TargetMetadata__BatchApplyEnabled": True}
+    assert not judged(keyed, **batch)
+    full = {"TargetMetadata__FullLobMode": True}
+    assert "in limited LOB mode only" in judged(keyed, **batch, **full).report()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("ValidationSettings__SkipLobColumns", True),
+        ("ValidationSettings__ValidationPartialLobSize", 32),
+        ("ValidationSettings__HandleCollationDiff", False),
+        ("ErrorBehavior__ApplyErrorUpdatePolicy", "UPDATE_RECORD"),
+        ("TargetMetadata__BatchApplyEnabled", True),
+        ("source_endpoint__FailTasksOnLobTruncation", False),
+        ("source_endpoint__MapBooleanAsBoolean", False),
+        ("target_endpoint__TrimSpaceInChar", True),
+    ],
+)
+def test_a_setting_is_not_judged_where_no_table_needs_it(setting, value):
+    diff = judged(NOTHING, **{setting: value})
+    assert not diff, diff.report()
+    assert "warnings" not in diff.facts
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "says"), [r for r in RED + WARNINGS if r[0].startswith("ErrorBehavior__A")]
+)
+def test_a_full_load_has_no_changes_to_apply(setting, value, says):
+    diff = judged(replace(EVERYTHING, migration_type="full-load"), **{setting: value})
+    assert says not in diff.report()
+    assert "warnings" not in diff.facts
+
+
+def test_every_judged_setting_has_a_case_here():
+    named = {
+        setting.replace("_endpoint__", " endpoint.").replace("__", ".")
+        for setting, *_ in RED + WARNINGS
+    }
+    named |= {
+        "ErrorBehavior.DataTruncationErrorPolicy",
+        "source endpoint.FailTasksOnLobTruncation",
+    }
+    assert {risk.setting for risk in RISKS} == named
+
+
+PHOTO = LobColumn(RelationName("public", "users"), "photo", LARGEST)
+
+
+@pytest.mark.parametrize(
+    ("lobs", "is_cut"),
+    [
+        ({"mode": "limited", "bulk-max-size": "32"}, True),
+        ({"mode": "limited", "bulk-max-size": "48"}, False),
+        ({"mode": "none"}, True),
+        ({"mode": "unlimited"}, False),
+        (None, False),
+    ],
+)
+def test_a_table_of_its_own_lob_limit_is_judged_by_that(lobs, is_cut):
+    rule = {
+        "rule-type": "table-settings",
+        "object-locator": {"schema-name": "public", "table-name": "users"},
+        "lob-settings": lobs,
+    }
+    task = replace(RUNNING, mappings={"rules": [rule]})
+    diff = judge_task(task, TaskContext([PHOTO], endpoints=ENDPOINTS))
+    assert ("lob-limit" in {f.kind for f in diff.findings()}) is is_cut
+
+
+NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
+def opened(minutes, kind="transaction of backend", name="77"):
+    return OpenTransaction(kind, name, NOW - timedelta(minutes=minutes), NOW)
+
+
+@pytest.mark.parametrize(
+    ("transaction", "load_started", "kind"),
+    [
+        (opened(30), NOW - timedelta(minutes=20), "open-transaction"),
+        (opened(10), NOW - timedelta(minutes=20), None),
+        (opened(30), None, "open-transaction"),
+        (opened(5), None, None),
+        (opened(1, "prepared transaction", "g"), NOW, "prepared-transaction"),
+    ],
+)
+def test_a_transaction_that_the_load_can_miss_is_red(transaction, load_started, kind):
+    task = replace(RUNNING, settings=SAFE, load_started_at=load_started)
+    diff = judge_task(task, TaskContext(endpoints=ENDPOINTS, transactions=[transaction]))
+    assert [f.kind for f in diff.findings()] == ([kind] if kind else [])
