@@ -21,12 +21,12 @@ _NAMESPACE = uuid.UUID("6f0f3c5e-6f7a-5f0e-9d8b-1c2d3e4f5a6b")
 
 
 def labels(migration: str, stage: str, check_id: str) -> dict[str, str]:
-    """How a result is grouped: migration, then stage, then check."""
+    """Return how a result is grouped: migration, then stage, then check."""
     return {"epic": migration, "feature": stage, "story": check_id}
 
 
 def write_results(document: Document, results_dir: Path, secrets: Collection[str] = ()) -> int:
-    """One result file an answer, also for answers that never came; returns how many."""
+    """Write one file for each result, also for missing ones; return their number."""
     cleaner = _Secrets(_forms(secrets))
     entries = [cleaner.clean(entry) for entry in _entries(document)]
     try:
@@ -63,16 +63,16 @@ def _entries(document: Document) -> Iterator[dict[str, object]]:
         yield _entry(document, checks.get(result.check_id), result, number)
     for number, hole in enumerate(document.coverage.holes, len(document.results)):
         check = checks.get(hole.check_id)
-        yield _entry(document, check, _never_came(hole, check), number)
+        yield _entry(document, check, _missing(hole, check), number)
 
 
-def _never_came(hole: Hole, check: CheckInfo | None) -> ResultEntry:
+def _missing(hole: Hole, check: CheckInfo | None) -> ResultEntry:
     return ResultEntry(
         check_id=hole.check_id,
         object=hole.object,
         stage=check.stage if check else "",
         verdict="UNKNOWN",
-        message="this answer was expected and never came",
+        message="this result was expected and is missing",
         findings=[],
         duration_seconds=0.0,
         worker="",
@@ -114,6 +114,9 @@ def _findings(result: ResultEntry) -> str:
     for finding in result.findings[:MAX_FINDINGS_A_RESULT]:
         lines.append(f"{finding.kind} in {finding.object}: {finding.message}")
         lines += [f"    {line}" for line in evidence_lines(finding.evidence)]
+        if finding.remedy is not None:
+            lines.append(f"    what to do: {finding.remedy.action}")
+            lines += [f"    run: {finding.remedy.command}"] if finding.remedy.command else []
     hidden = len(result.findings) - MAX_FINDINGS_A_RESULT
     if hidden > 0:
         lines.append(f"and {hidden:,} more findings in verdict.json")

@@ -1,4 +1,4 @@
-"""What is not PASS, told in full up to a stated cap; the counts are always exact."""
+"""The results that are not PASS, shown in full up to a stated limit; counts are exact."""
 
 import json
 from collections import Counter, defaultdict
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pgcutover.reports.matrix import RANK
 from pgcutover.reports.words import label
-from pgcutover.verdict_document import Document, FindingEntry, ResultEntry
+from pgcutover.verdict import POLICY_NOT_MET
+from pgcutover.verdict_document import Document, FindingEntry, RemedyEntry, ResultEntry
 
 MAX_RESULTS = 60
 MAX_FINDINGS = 240
@@ -29,7 +30,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A finding as it is shown."""
+    """A finding as it is shown; its message is shown once, with the result or here."""
 
     object: str
     kind: str
@@ -39,13 +40,24 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A result that is not PASS, and as many of its findings as fit."""
+    """A result that is not PASS, what to do about it, and as many findings as fit."""
 
     anchor: str
     position: int
     result: ResultEntry
+    message: str
+    remedies: tuple[RemedyEntry, ...]
     differences: tuple[Difference, ...]
     hidden: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Results of one kind, under a heading of their own."""
+
+    title: str
+    lead: str
+    details: tuple[Detail, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +71,9 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything that is not PASS; `shown_*` are what the page has room for."""
+    """All results that are not PASS; `shown_*` count those that the page shows."""
 
-    details: tuple[Detail, ...]
+    groups: tuple[Group, ...]
     kinds: tuple[Kind, ...]
     results: int
     findings: int
@@ -73,9 +85,14 @@ class Findings:
         """Position of a result in the document to the anchor that explains it."""
         return {d.position: d.anchor for d in self.details}
 
+    @property
+    def details(self) -> tuple[Detail, ...]:
+        """Every shown result, in the order of the page."""
+        return tuple(detail for group in self.groups for detail in group.details)
+
 
 def gather(document: Document) -> Findings:
-    """The findings of every result that is not PASS, FAIL before UNKNOWN."""
+    """Return the findings of every result that is not PASS, FAIL before UNKNOWN."""
     bad = sorted(
         ((n, r) for n, r in enumerate(document.results) if r.verdict != "PASS"),
         key=lambda found: -RANK[found[1].verdict],
@@ -83,16 +100,55 @@ def gather(document: Document) -> Findings:
     details = tuple(_details(bad[:MAX_RESULTS]))
     every = [f for r in document.results for f in r.findings]
     shown = sum(len(d.differences) for d in details)
-    return Findings(details, tuple(_kinds(every)), len(bad), len(every), len(details), shown)
+    groups = tuple(_groups(details))
+    return Findings(groups, tuple(_kinds(every)), len(bad), len(every), len(details), shown)
+
+
+_GROUPS = {
+    "Differences and faults": "These checks failed.",
+    "Policies not met": "Nothing is known to differ here; a rule for the run itself is not met.",
+    "Not decided": "These checks could not tell whether source and target are equal.",
+}
+
+
+def _groups(details: Sequence[Detail]) -> Iterator[Group]:
+    for title, lead in _GROUPS.items():
+        if own := tuple(d for d in details if _group_of(d.result) == title):
+            yield Group(title, lead, own)
+
+
+def _group_of(result: ResultEntry) -> str:
+    if result.verdict == "UNKNOWN":
+        return "Not decided"
+    return "Policies not met" if is_policy(result) else "Differences and faults"
+
+
+def is_policy(result: ResultEntry) -> bool:
+    """Return whether the result fails only because a policy is not met."""
+    return bool(result.findings) and all(f.kind == POLICY_NOT_MET for f in result.findings)
 
 
 def _details(results: Sequence[tuple[int, ResultEntry]]) -> Iterator[Detail]:
-    """Each result with its share of the room, so that one sick table does not hide the others."""
+    """Yield each result with an equal share of the space, so that no table hides the others."""
     share = min(MAX_FINDINGS_A_RESULT, MAX_FINDINGS // max(1, len(results)))
     for position, result in results:
         differences = tuple(_difference(f) for f in result.findings[:share])
         hidden = len(result.findings) - len(differences)
-        yield Detail(f"result-{position + 1}", position, result, differences, hidden)
+        # a result's message is made of those of its findings
+        has_own = not all(f.message in result.message for f in result.findings)
+        message = result.message if has_own or not differences else ""
+        remedies = tuple(remedies_of(result))
+        anchor = f"result-{position + 1}"
+        yield Detail(anchor, position, result, message, remedies, differences, hidden)
+
+
+def remedies_of(result: ResultEntry) -> list[RemedyEntry]:
+    """Return the advice about a result, each once."""
+    found: list[RemedyEntry] = []
+    for finding in result.findings:
+        if finding.remedy is not None and finding.remedy not in found:
+            found.append(finding.remedy)
+    return found
 
 
 def _kinds(findings: Sequence[FindingEntry]) -> Iterator[Kind]:
@@ -110,7 +166,7 @@ def _difference(finding: FindingEntry) -> Difference:
 
 
 def evidence_lines(evidence: Mapping[str, object]) -> Iterator[str]:
-    """The evidence as plain text, a line each."""
+    """Return the evidence as lines of plain text."""
     for piece in _evidence(evidence, 0):
         rows = ["; ".join(map(" ".join, zip(piece.head, row, strict=True))) for row in piece.rows]
         more = f" and {piece.hidden:,} more" if piece.hidden else ""
@@ -132,7 +188,7 @@ def _evidence(evidence: Mapping[str, object], depth: int, prefix: str = "") -> I
 
 
 def _is_flat(value: object) -> bool:
-    """A mapping of plain values, so that many of them make a table."""
+    """Return whether this is a mapping of plain values, which makes a row of a table."""
     return isinstance(value, Mapping) and not any(
         isinstance(v, Mapping) or _is_flat_list(v) for v in value.values()
     )

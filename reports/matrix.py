@@ -1,4 +1,4 @@
-"""Tables x checks: which check said what of which table, the worst rows first."""
+"""Tables and checks: the result of each check of each table, the worst rows first."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pgcutover.check_registry import STAGES
 from pgcutover.coverage import RUN_WIDE
 from pgcutover.verdict_document import CheckInfo, Document, TableEntry
 
-# six columns beside the table's name and its counts are what A4 upright holds
+# A4 upright has space for six columns beside the table's name and its row counts
 COLUMNS_A_MATRIX = 6
 MAX_ROWS = 200
 MAX_OBJECTS_A_TABLE = 20
@@ -17,8 +17,8 @@ RANK = {"PASS": 0, "UNKNOWN": 1, "FAIL": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One result, or one hole (then `position` is None), as the matrix needs it."""
+class Outcome:
+    """A result, or a missing one (`position` is None), as the matrix shows it."""
 
     group: str
     object: str
@@ -29,7 +29,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The worst of some answers; `verdict` is empty where the check does not apply."""
+    """The worst of some results; `verdict` is empty where the check does not apply."""
 
     verdict: str = ""
     bad: int = 0
@@ -39,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A table (or, below it, one object that is not PASS) and its cells."""
+    """A table, or an object of it that is not PASS, and its cells."""
 
     name: str
     cells: tuple[Cell, ...]
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Some columns of the whole: the stages they belong to, the checks, the rows."""
+    """A part of the columns: their stages, their checks and all rows."""
 
     stages: tuple[str, ...]
     columns: tuple[CheckInfo, ...]
@@ -60,7 +60,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Matrices:
-    """Every matrix, the verdict of every table, and the names of the rows left out."""
+    """The matrices, the verdict of each table, and the names of the tables without a row."""
 
     parts: tuple[Matrix, ...]
     verdicts: Mapping[str, str]
@@ -68,12 +68,12 @@ class Matrices:
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """The worst verdict name; UNKNOWN of nothing."""
+    """Return the worst verdict; UNKNOWN where there is none."""
     return max(verdicts, key=RANK.__getitem__, default="UNKNOWN")
 
 
 def table_of(name: str, tables: Mapping[str, object]) -> str:
-    """The table an object belongs to by its name, else the rest of its schema."""
+    """Return the table of an object by its name, else a heading for its schema."""
     owner = name
     while owner:
         if owner in tables:
@@ -83,19 +83,19 @@ def table_of(name: str, tables: Mapping[str, object]) -> str:
     return f"other objects in {schema}" if schema else "other objects"
 
 
-def answers(document: Document) -> Iterator[Answer]:
-    """Every result and every hole that speaks of an object, in the document's order."""
+def outcomes(document: Document) -> Iterator[Outcome]:
+    """Yield every result and every missing result, in the document's order."""
     tables = {t.target: t for t in document.tables}
     for position, result in enumerate(document.results):
         group = result.table or table_of(result.object, tables)
-        yield Answer(group, result.object, result.check_id, result.verdict, position)
+        yield Outcome(group, result.object, result.check_id, result.verdict, position)
     for hole in document.coverage.holes:
         group = hole.table or table_of(hole.object, tables)
-        yield Answer(group, hole.object, hole.check_id, "UNKNOWN", None)
+        yield Outcome(group, hole.object, hole.check_id, "UNKNOWN", None)
 
 
 def columns(document: Document, used: Iterable[str]) -> list[CheckInfo]:
-    """The checks that speak of objects, in the order of the stages."""
+    """Return the checks with these ids, in the order of the stages."""
     stage_of = {r.check_id: r.stage for r in document.results}
     known = {c.id: c for c in document.checks}
     wanted = dict.fromkeys(used)
@@ -115,8 +115,8 @@ def _stage_rank(stage: str) -> tuple[int, str]:
 
 
 def build(document: Document, anchors: Mapping[int, str]) -> Matrices:
-    """The matrices; `anchors` says where the result at a position is explained."""
-    found = [a for a in answers(document) if a.object != RUN_WIDE]
+    """Return the matrices; `anchors` has the place that explains the result at a position."""
+    found = [a for a in outcomes(document) if a.object != RUN_WIDE]
     checks = columns(document, (a.check_id for a in found))
     groups = _grouped(document, found)
     names = sorted(groups, key=lambda n: _order(n, groups[n]))
@@ -127,19 +127,19 @@ def build(document: Document, anchors: Mapping[int, str]) -> Matrices:
     return Matrices(parts, verdicts, _left_out(names[MAX_ROWS:], verdicts))
 
 
-def _grouped(document: Document, found: Iterable[Answer]) -> dict[str, list[Answer]]:
-    groups: dict[str, list[Answer]] = {t.target: [] for t in document.tables}
-    for answer in found:
-        groups.setdefault(answer.group, []).append(answer)
+def _grouped(document: Document, found: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    groups: dict[str, list[Outcome]] = {t.target: [] for t in document.tables}
+    for outcome in found:
+        groups.setdefault(outcome.group, []).append(outcome)
     return groups
 
 
-def _order(name: str, group: Sequence[Answer]) -> tuple[int, str]:
+def _order(name: str, group: Sequence[Outcome]) -> tuple[int, str]:
     return (-RANK[worst(a.verdict for a in group)], name)
 
 
 def _split(checks: Sequence[CheckInfo]) -> Iterator[tuple[CheckInfo, ...]]:
-    """Whole stages together while they fit, a long stage in several parts."""
+    """Yield whole stages together while they fit, a long stage in several parts."""
     part: list[CheckInfo] = []
     for _, stage in groupby(checks, key=lambda c: c.stage):
         together = list(stage)
@@ -157,7 +157,7 @@ def _split(checks: Sequence[CheckInfo]) -> Iterator[tuple[CheckInfo, ...]]:
 def _part(
     checks: tuple[CheckInfo, ...],
     names: Sequence[str],
-    groups: Mapping[str, Sequence[Answer]],
+    groups: Mapping[str, Sequence[Outcome]],
     document: Document,
     anchors: Mapping[int, str],
 ) -> Matrix:
@@ -169,16 +169,16 @@ def _part(
 
 def _row(
     name: str,
-    group: Sequence[Answer],
+    group: Sequence[Outcome],
     ids: Sequence[str],
     anchors: Mapping[int, str],
     table: TableEntry | None,
 ) -> Row:
     shown = [a for a in group if a.check_id in ids]
-    bad: defaultdict[str, list[Answer]] = defaultdict(list)
-    for answer in shown:
-        if answer.verdict != "PASS" and answer.object != name:
-            bad[answer.object].append(answer)
+    bad: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in shown:
+        if outcome.verdict != "PASS" and outcome.object != name:
+            bad[outcome.object].append(outcome)
     objects = [
         Row(object_, _cells(some, ids, anchors), worst(a.verdict for a in some))
         for object_, some in list(bad.items())[:MAX_OBJECTS_A_TABLE]
@@ -189,25 +189,25 @@ def _row(
 
 
 def _cells(
-    some: Iterable[Answer], ids: Sequence[str], anchors: Mapping[int, str]
+    some: Iterable[Outcome], ids: Sequence[str], anchors: Mapping[int, str]
 ) -> tuple[Cell, ...]:
-    by_check: defaultdict[str, list[Answer]] = defaultdict(list)
-    for answer in some:
-        by_check[answer.check_id].append(answer)
+    by_check: defaultdict[str, list[Outcome]] = defaultdict(list)
+    for outcome in some:
+        by_check[outcome.check_id].append(outcome)
     return tuple(_cell(by_check[name], anchors) if name in by_check else Cell() for name in ids)
 
 
-def _cell(some: Sequence[Answer], anchors: Mapping[int, str]) -> Cell:
+def _cell(some: Sequence[Outcome], anchors: Mapping[int, str]) -> Cell:
     verdict = worst(a.verdict for a in some)
     bad = [a for a in some if a.verdict != "PASS"]
     first = next((a for a in some if a.verdict == verdict != "PASS"), None)
     return Cell(verdict, len(bad), len(some), _anchor(first, anchors) if first else "")
 
 
-def _anchor(answer: Answer, anchors: Mapping[int, str]) -> str:
-    if answer.position is None:
+def _anchor(outcome: Outcome, anchors: Mapping[int, str]) -> str:
+    if outcome.position is None:
         return "coverage"
-    return anchors.get(answer.position, "findings")
+    return anchors.get(outcome.position, "findings")
 
 
 def _left_out(

@@ -1,10 +1,11 @@
-"""The verdict in words: what the document says, and what its own results allow."""
+"""The verdict in words: the document's own, or a worse one that its results require."""
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgcutover.coverage import RUN_WIDE
+from pgcutover.reports.findings import is_policy
 from pgcutover.reports.matrix import worst
 from pgcutover.reports.words import moment, plural
 from pgcutover.verdict_document import Document
@@ -25,7 +26,7 @@ class Summary:
 
 
 def summarise(document: Document) -> Summary:
-    """The banner; a PASS that the document's own results do not carry is not shown as one."""
+    """Return the banner; a PASS that the document's own results contradict is not shown."""
     against = tuple(contradictions(document))
     verdict = worst([document.verdict, *_carried(document, against)])
     reasons = document.reasons or [_default_reason(document)]
@@ -41,24 +42,25 @@ def summarise(document: Document) -> Summary:
 
 
 def contradictions(document: Document) -> Iterator[str]:
-    """Every reason why the document's verdict cannot be as good as it says."""
+    """Yield every reason why the document's verdict cannot be as good as it says."""
     said = document.verdict
     if said == "FAIL":
         return
     counts = Counter(r.verdict for r in document.results)
     if counts["FAIL"]:
-        yield f"verdict.json says {said}, but {plural(counts['FAIL'], 'result')} in it FAIL"
+        yield f"verdict.json says {said}, but holds {plural(counts['FAIL'], 'result')} with FAIL"
     if said == "UNKNOWN":
         return
     if counts["UNKNOWN"]:
-        yield f"verdict.json says PASS, but {plural(counts['UNKNOWN'], 'result')} in it are UNKNOWN"
+        undecided = plural(counts["UNKNOWN"], "result")
+        yield f"verdict.json says PASS, but holds {undecided} with UNKNOWN"
     yield from _coverage_contradictions(document)
 
 
 def _coverage_contradictions(document: Document) -> Iterator[str]:
     coverage, results = document.coverage, len(document.results)
     if coverage.holes:
-        yield f"verdict.json says PASS, but {plural(len(coverage.holes), 'result')} never came"
+        yield f"verdict.json says PASS, but lacks {plural(len(coverage.holes), 'result')}"
     if not coverage.expected or coverage.reported < coverage.expected:
         expected = plural(coverage.expected, "expected result")
         yield f"verdict.json says PASS, but of {expected} {coverage.reported:,} were reported"
@@ -77,7 +79,7 @@ def _default_reason(document: Document) -> str:
     coverage = document.coverage
     return (
         f"{coverage.reported:,} of {plural(coverage.expected, 'expected result')} "
-        f"came in for {plural(len(document.tables), 'table')}"
+        f"were reported for {plural(len(document.tables), 'table')}"
     )
 
 
@@ -88,7 +90,12 @@ def _is_exercise(document: Document) -> bool:
 
 def _meaning(document: Document, verdict: str) -> str:
     if verdict == "FAIL":
+        failed = [r for r in document.results if r.verdict == "FAIL"]
+        if failed and all(map(is_policy, failed)):
+            return "A policy is not met; nothing is known to differ. The cutover must not open."
         return "Checks found differences or faults. The cutover must not open."
+    if document.run.interrupted:
+        return "The run was interrupted before its end. The cutover must not open."
     if verdict == "UNKNOWN":
         return "It is not known whether source and target are equal. The cutover must not open."
     equal = "Source and target are equal in everything that was checked."
@@ -112,7 +119,7 @@ class Figures:
 
 
 def figures(document: Document, tables_passed: int) -> Figures:
-    """Counts of what was looked at."""
+    """Return the counts under the banner."""
     counted = [t.rows_source for t in document.tables if t.rows_source is not None]
     results = document.results
     return Figures(

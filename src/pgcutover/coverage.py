@@ -113,10 +113,13 @@ def _reasons(
     unexpected: Sequence[Result],
     any_expected: bool,
 ) -> Iterable[str]:
-    failed = sum(r.verdict is Verdict.FAIL for r in results)
+    failed = sum(r.verdict is Verdict.FAIL and not r.is_policy for r in results)
+    policies = sum(r.verdict is Verdict.FAIL and r.is_policy for r in results)
     undecided = sum(r.verdict is Verdict.UNKNOWN for r in results)
     if failed:
         yield f"{failed} of {len(results)} results {'differs' if failed == 1 else 'differ'}"
+    if policies:
+        yield f"{policies} {'policy is' if policies == 1 else 'policies are'} not met"
     if undecided:
         yield f"{undecided} of {len(results)} results could not be decided"
     if holes:

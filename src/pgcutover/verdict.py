@@ -26,6 +26,10 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, default=Verdict.UNKNOWN)
 
 
+POLICY_NOT_MET = "policy not met"
+"""Kind of a finding about a rule for the run itself: nothing is known to differ."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A named difference; message and evidence contain keyed hashes, never row values."""
@@ -50,6 +54,11 @@ class Result:
     duration_seconds: float = 0.0
     worker: str = "main"
     table: str = ""
+
+    @property
+    def is_policy(self) -> bool:
+        """Return whether the result fails only because a policy is not met."""
+        return bool(self.findings) and all(f.kind == POLICY_NOT_MET for f in self.findings)
 
     @property
     def identity(self) -> str:

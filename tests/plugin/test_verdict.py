@@ -1,9 +1,8 @@
 """Only a complete green run is PASS; whatever cuts a run short is not."""
 
+import html
 import re
-import shlex
 import subprocess
-import sys
 
 import pytest
 
@@ -47,15 +46,19 @@ def test_the_command_that_prints_the_fix_of_a_schema_works(migration):
     migration.on_target("drop index visits_person_idx")
     outcome = migration.gate("-n", "0")
     assert outcome.code == FAIL
-    (words,) = re.findall(r"^fix +pgcutover (.+)$", outcome.text, re.MULTILINE)
+    (command,) = set(re.findall(r"^ +run: +(.+ schema fix .+)$", outcome.text, re.MULTILINE))
+    for name in ("junit.xml", "verdict.json", "signoff.html"):
+        assert command in html.unescape((outcome.out / name).read_text())
+    # exactly as printed, in the folder of the run, without the environment's programs on PATH
     done = subprocess.run(
-        [sys.executable, "-m", "pgcutover", *shlex.split(words)],
+        ["sh", "-c", command],
         cwd=migration.folder,
+        env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
     assert "CREATE INDEX visits_person_idx ON public.visits" in done.stdout
     migration.on_target(done.stdout)
     again = migration.gate("-n", "0")
@@ -142,6 +145,8 @@ def test_an_interrupt_is_not_pass(migration):
     outcome = migration.gate()
     assert outcome.code == 2
     assert outcome.verdict == "UNKNOWN"
+    assert outcome.document["run"]["interrupted"]
+    assert re.search(r"^verdict +UNKNOWN \(interrupted\);", outcome.text, re.MULTILINE)
 
 
 def test_optimised_python_is_refused(migration):

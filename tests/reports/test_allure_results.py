@@ -42,7 +42,7 @@ def test_one_result_an_answer_and_one_a_hole(make_document, tmp_path):
     statuses = [e["status"] for e in entries]
     assert (statuses.count("passed"), statuses.count("unknown")) == (97, 7)
     lost = next(e for e in entries if e["name"] == "DATA-ROWS[auth.users]")
-    assert lost["statusDetails"]["message"] == "this answer was expected and never came"
+    assert lost["statusDetails"]["message"] == "this result was expected and is missing"
 
 
 def test_findings_are_told_with_their_hashed_keys(make_document, tmp_path):

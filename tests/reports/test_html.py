@@ -190,7 +190,7 @@ def test_warnings_stand_on_the_page_and_close_nothing(make_document):
     assert 'id="warnings"' not in html.render(validate(document))
     document["results"][0]["facts"] = told
     page = html.render(validate(document))
-    assert "1 difference that the application will not notice" in page
+    assert "1 difference that does not change the verdict" in page
     assert "comment on &lt;b&gt;table&lt;/b&gt; app.t is missing" in page
     assert "PASS" in page
 
@@ -228,8 +228,8 @@ def test_only_pass_opens(make_document, kind):
 @pytest.mark.parametrize(
     ("kind", "shown", "words"),
     [
-        ("fail", "FAIL", "says PASS, but 7 results in it FAIL"),
-        ("unknown", "UNKNOWN", "says PASS, but 5 results never came"),
+        ("fail", "FAIL", "says PASS, but holds 7 results with FAIL"),
+        ("unknown", "UNKNOWN", "says PASS, but lacks 5 results"),
     ],
 )
 def test_pass_that_its_results_do_not_carry_is_not_shown(make_document, kind, shown, words):
@@ -328,7 +328,7 @@ def test_nothing_at_all_still_makes_a_page(make_document):
             "unknown", **empty, coverage=coverage, source=nobody, target=nobody, evidence={}
         )
     )
-    assert "No check spoke of any table" in page.words
+    assert "No result is about a table" in page.words
     assert "not known not known" in page.words
 
 

@@ -16,10 +16,11 @@ from pgcutover.config import Settings
 from pgcutover.context import NO_OBJECTS, RunContext
 from pgcutover.coverage import Judgement, Plan, judge, plan_results
 from pgcutover.errors import PgCutoverError
-from pgcutover.plugin import check_items, evidence, progress_display, run_options
+from pgcutover.plugin import check_items, evidence, progress_display, run_options, terminal_summary
 from pgcutover.plugin.run_lock import run_lock
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
+from pgcutover.plugin.user_commands import UserCommands
 from pgcutover.public_errors import public_error
 from pgcutover.verdict import Result, Verdict
 
@@ -83,6 +84,7 @@ class Gate:
         self.results: list[Result] = []
         self.troubles: list[str] = []
         self.interrupted = False
+        self.commands = UserCommands(options.out, options.key_secret)
         self.written: evidence.Written | None = None
         self.judgement: Judgement | None = None
 
@@ -141,11 +143,16 @@ class Gate:
         if self.context is None and excinfo.errisinstance(pytest.exit.Exception):
             vars(reporter).update(_keyboardinterrupt_memo=None)
 
+    @pytest.hookimpl(tryfirst=True)  # the advice is for JUnit and the terminal, too
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the result of a report; any other failed report is a trouble."""
         plain = getattr(report, "pgcutover", None)
         if plain is not None:
-            self.results.append(check_items.result_from_plain(plain))
+            result = check_items.result_from_plain(plain)
+            self.results.append(result)
+            if report.failed:
+                lines = terminal_summary.advice(self.commands.remedies(result))
+                report.longrepr = "\n".join([str(report.longrepr), *lines])
         elif report.failed:
             self.troubles.append(f"{report.nodeid} broke outside of a check")
 
@@ -185,7 +192,7 @@ class Gate:
         """The verdict, why, where the reports are, and the time taken."""
         if self.judgement is None:
             return
-        for line in evidence.summary(self, self.judgement, self.written):
+        for line in terminal_summary.summary(self, self.judgement, self.written):
             terminalreporter.write_line(line)
 
     def _context(self) -> RunContext:

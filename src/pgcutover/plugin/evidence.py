@@ -1,8 +1,6 @@
-"""What a run leaves behind: verdict.json, manifest, sign-off page, Allure report."""
+"""Writes the files of a run: verdict.json, manifest, sign-off page, Allure report."""
 
 import hashlib
-import shlex
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,9 +10,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pgcutover import __version__
 from pgcutover.context import RunContext
-from pgcutover.coverage import Judgement, NotAsked
+from pgcutover.coverage import Judgement
 from pgcutover.errors import ConfigError, PgCutoverError
-from pgcutover.plugin.not_proven import list_not_proven, terminal_lines, to_plain
+from pgcutover.plugin.not_proven import list_not_proven, to_plain
 from pgcutover.plugin.scheduling import table_of
 from pgcutover.verdict import Result, Verdict
 
@@ -22,12 +20,10 @@ if TYPE_CHECKING:
     from pgcutover.plugin.controller import Gate
     from pgcutover.verdict_document import Document
 
-_SHOWN = 12  # findings named on the terminal; the files hold all
-
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where the evidence lies; `troubles` says what could not be made."""
+    """The written files; `troubles` are the reasons why a page was not made."""
 
     verdict: Path
     html: Path | None
@@ -39,7 +35,7 @@ _FILES = ("verdict.json", "manifest.json", "signoff.html", "allure.html", "junit
 
 
 def prepare_folder(out: Path) -> None:
-    """Make the folder; an earlier run's files there would outlive a run that cannot start."""
+    """Create the folder, and remove files of an earlier run: this one may not even start."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         for path in (*(out / name for name in _FILES), *_snapshots(out)):
@@ -51,14 +47,14 @@ def prepare_folder(out: Path) -> None:
 
 
 def _snapshots(out: Path) -> list[Path]:
-    """Both schemas and the expected one."""
+    """Return the snapshots of both schemas and of the expected one."""
     return sorted((out / "schema").glob("*.json"))
 
 
 def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
-    """Write all evidence; an error where even verdict.json cannot be written.
+    """Write all evidence; raise an error where verdict.json cannot be written.
 
-    The pages are for people: a page that fails is told, and changes no verdict.
+    A page that cannot be made is a note on the terminal and changes no verdict.
     """
     from pgcutover.verdict_document import validate
     from pgcutover.verdict_file import write_verdict
@@ -79,7 +75,7 @@ def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
 def build_document(
     gate: "Gate", context: RunContext, judgement: Judgement, evidence: list[Path]
 ) -> dict[str, Any]:
-    """The verdict document, plain data; its form is described in docs/verdict-json.md."""
+    """Return the content of verdict.json; docs/verdict-json.md describes it."""
     now = datetime.now(UTC)
     seconds = gate.journal.elapsed_seconds
     settings = context.settings
@@ -109,7 +105,7 @@ def build_document(
         "coverage": _coverage(gate, context, judgement),
         "checks": [_check(check) for check in gate.checks],
         "not_asked": [asdict(each) for each in gate.plan.not_asked],
-        "results": [_result(r) for r in judgement.results],
+        "results": [gate.commands.plain(r) for r in judgement.results],
         "tables": _tables(context, judgement),
         "not_proven": to_plain(list_not_proven(context)),
         "declared_differences": [
@@ -125,77 +121,13 @@ def build_document(
     }
 
 
-def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iterator[str]:
-    """The closing lines of the terminal."""
-    wrong = sorted(
-        (r for r in judgement.results if r.verdict is not Verdict.PASS), key=lambda r: -r.verdict
-    )
-    for result in wrong[:_SHOWN]:
-        yield f"{result.verdict.name:8}{result.identity}: {result.message}"
-    if len(wrong) > _SHOWN:
-        yield f"... and {len(wrong) - _SHOWN} more in the report"
-    yield ""
-    of = " of a REHEARSAL" if gate.options.rehearsal else ""
-    yield f"verdict   {judgement.verdict.name}{of}" + "".join(f"; {r}" for r in judgement.reasons)
-    reported = len(gate.plan.expected) - len(judgement.holes)
-    yield f"results   {reported} of {len(gate.plan.expected)} expected"
-    yield from _warnings(judgement)
-    yield from _not_asked(gate.plan.not_asked)
-    if gate.context is not None:
-        yield from terminal_lines(list_not_proven(gate.context))
-    if written is not None:
-        yield from _paths(written)
-        if any(r.check_id.startswith("SCHEMA-") and r.verdict is Verdict.FAIL for r in wrong):
-            yield from _fix(gate.options.out / "schema")
-    yield f"time      {gate.journal.elapsed_seconds:.1f} s"
-    if gate.options.rehearsal:
-        yield "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
-
-
-def _warnings(judgement: Judgement) -> Iterator[str]:
-    count = sum(len(r.facts.get("warnings", ())) for r in judgement.results)
-    if count:
-        yield f"warnings  {count}, on the sign-off page; they do not change the verdict"
-
-
-def _not_asked(checks: Iterable[NotAsked]) -> Iterator[str]:
-    """Return the checks that were not asked, one line for each reason."""
-    by_reason: dict[str, list[str]] = {}
-    for check in checks:
-        by_reason.setdefault(check.reason, []).append(check.check_id)
-    for reason, ids in by_reason.items():
-        yield f"not asked {', '.join(ids)}: {reason}"
-
-
-def _paths(written: Written) -> Iterator[str]:
-    yield f"sign-off  {_shown_path(written.html)}"
-    yield f"allure    {_shown_path(written.allure)}"
-    yield f"evidence  {_shown_path(written.verdict)}"
-    for trouble in written.troubles:
-        yield f"note      {trouble}"
-
-
-def _fix(folder: Path) -> Iterator[str]:
-    """Return the command that prints the SQL, where the run kept the snapshots."""
-    expected, target = folder / "expected.json", folder / "target.json"
-    if expected.exists() and target.exists():
-        sides = shlex.join(map(_shown_path, (expected, target)))
-        yield f"fix       pgcutover schema fix {sides}"
-
-
-def _shown_path(path: Path | None) -> str:
-    if path is None:
-        return "not made"
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
-
-
 def _page(troubles: list[str], what: str, make: Any) -> Path | None:
     try:
         path: Path = make()
     except (PgCutoverError, OSError) as error:
         troubles.append(f"{what} was not made: {error}")
         return None
-    except Exception as error:  # a page is for people; its fault is told, and judges nothing
+    except Exception as error:  # a page that fails changes no verdict
         troubles.append(f"{what} was not made: unexpected {type(error).__name__}")
         return None
     return path
@@ -250,11 +182,6 @@ def _coverage(gate: "Gate", context: RunContext, judgement: Judgement) -> dict[s
 def _check(check: Any) -> dict[str, Any]:
     plain = asdict(check)
     return {key: value for key, value in plain.items() if key not in ("arguments", "only_where")}
-
-
-def _result(result: Result) -> dict[str, Any]:
-    plain = asdict(result)
-    return {**plain, "verdict": result.verdict.name, "findings": list(plain["findings"])}
 
 
 def _tables(context: RunContext, judgement: Judgement) -> list[dict[str, Any]]:

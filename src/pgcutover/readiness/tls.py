@@ -7,7 +7,7 @@ import psycopg
 
 from pgcutover.connect import server_facts
 from pgcutover.diff import finding
-from pgcutover.verdict import Finding
+from pgcutover.verdict import POLICY_NOT_MET, Finding
 
 
 def tls_problems(side: str, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
@@ -16,7 +16,7 @@ def tls_problems(side: str, connection: psycopg.Connection[Any]) -> Iterator[Fin
     if tls == "none" or mode != "verify-full":
         yield finding(
             side,
-            "TLS not verified",
+            POLICY_NOT_MET,
             f"{side}: TLS {tls}, sslmode {mode}; expected verify-full with sslrootcert, since only "
             "that checks the server's name",
         )

@@ -1,0 +1,89 @@
+"""Advice for each kind of finding, shared by the terminal, the sign-off page, Allure and JUnit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pgcutover.verdict import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """An action, and the command that helps with it; '' where there is none."""
+
+    action: str
+    command: str = ""
+
+
+# {pgcutover} is the command as this run's user can call it, {run} the folder of the run, {expected}
+# and {target} are schema snapshots, {key} is the first key hash of the finding. A command is left
+# out where the run lacks one of them.
+_FIX = "{pgcutover} schema fix {expected} {target}"
+_REVEAL = "{pgcutover} reveal {run} {key}"
+_DECLARE = "or declare the difference with a reason in [[differences]] of migration.toml"
+
+_BY_CHECK = {
+    "READY-TLS": Remedy("set sslmode=verify-full and sslrootcert in the DSN of that side"),
+    "READY-READABLE": Remedy("grant the privilege to the role of the DSN, then run again"),
+    "READY-DISTINCT": Remedy("correct one of the two DSNs"),
+    "SCHEMA-DECLARED": Remedy("remove or correct the declaration in migration.toml"),
+    "SCHEMA-TABLES": Remedy(
+        "include or exclude the table with a selection rule; drop an extra table on the target, "
+        + _DECLARE
+    ),
+    "SCHEMA-SCRIPTS": Remedy(
+        "apply the missing script with --provision, or restore the script that was applied"
+    ),
+    "SCHEMA-SEQUENCES-USABLE": Remedy(
+        "run the setval() that the finding names on the target before opening writes"
+    ),
+    "SCHEMA-VIEWS-FRESH": Remedy("run REFRESH MATERIALIZED VIEW on the target"),
+    "SCHEMA-PARTITIONS-COVER": Remedy(
+        "create the missing partition on the target, or move the rows of the default partition"
+    ),
+    "SCHEMA-AMCHECK": Remedy("run REINDEX on the target; restore the table if its heap is corrupt"),
+    "SCHEMA-TRIGGERS": Remedy("reset session_replication_role where the finding names it"),
+    "SCHEMA-SERVER": Remedy(
+        "set the parameter in the target's parameter group or with ALTER DATABASE, " + _DECLARE
+    ),
+    "SCHEMA-": Remedy(
+        "read the SQL that the command prints and run it on the target, " + _DECLARE, _FIX
+    ),
+    "DATA-COUNTS": Remedy("see the result of DATA-ROWS for this table: it names the keys"),
+    "DATA-ORPHANS": Remedy(
+        "load the missing parent rows, or delete the child rows on both sides", _REVEAL
+    ),
+    "DATA-EXPECTATIONS": Remedy(
+        "correct the data on the source, or the suite of this table in the expectations folder"
+    ),
+    "DATA-": Remedy(
+        "reload the table, or correct these rows on the target, then run again", _REVEAL
+    ),
+    "DMS-EXCEPTIONS": Remedy(
+        "correct the cause in DMS's control table, reload the table in DMS, then truncate the "
+        "control table"
+    ),
+    "DMS-TABLES": Remedy("reload the table in DMS and wait for its validation"),
+    "DMS-TASK": Remedy("correct the task or its settings in DMS, then resume it"),
+}
+_BY_KIND = {
+    "rows extra": Remedy(
+        "find the writer on the target and stop it; delete these rows there, then run again",
+        _REVEAL,
+    ),
+}
+
+
+def remedy_for(check_id: str, finding: Finding, commands: Mapping[str, str]) -> Remedy | None:
+    """Return the advice about a finding; None for a check that is not ours."""
+    names = [name for name in _BY_CHECK if check_id.startswith(name)]
+    found = _BY_KIND.get(finding.kind.replace("_", " "))
+    if found is None and names:
+        found = _BY_CHECK[max(names, key=len)]
+    if found is None:
+        return None
+    keys = finding.evidence.get("key_hashes")
+    known = {**commands, "key": keys[0]} if isinstance(keys, list | tuple) and keys else commands
+    try:
+        return Remedy(found.action, found.command.format_map(known))
+    except KeyError:
+        return Remedy(found.action)
