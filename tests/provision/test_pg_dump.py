@@ -90,14 +90,16 @@ def test_a_source_that_changed_meanwhile_is_refused(
     assert after.sha256 in str(failure.value)
 
 
-def test_a_target_that_is_not_empty_is_left_as_it_was(
+def test_a_section_that_fails_leaves_the_target_as_it_was(
     source: str, target: Connection, tmp_path: Path
 ) -> None:
     target.execute("create table parent (other text)")
-    (pre_data, _) = extract(source, tmp_path, quiet)
-    with pytest.raises(ProvisionError, match="SQLSTATE 42P07"):
-        apply_section(target, pre_data, quiet)
-    assert target.execute("select to_regclass('child')").fetchone() == (None,)
+    pre_data, post_data = extract(source, tmp_path, quiet)
+    assert apply_section(target, pre_data, quiet) is not None
+    with pytest.raises(ProvisionError, match="SQLSTATE 42703"):
+        apply_section(target, post_data, quiet)
+    assert target.execute("select count(*) from pg_index i where i.indrelid = 'child'::regclass"
+                          ).fetchone() == (0,)  # fmt: skip
 
 
 def test_the_password_is_never_in_the_arguments(

@@ -1,11 +1,11 @@
-"""What waits for the load comes back exactly as it was, or says why it cannot."""
+"""Objects dropped for the load are created again as they were, or the error says why not."""
 
 import pytest
 from support.kgc import quiet
 
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.execute import Connection
-from pgcutover.provision.secondary_objects import defer, restore
+from pgcutover.provision.secondary_objects import drop_for_load, recreate
 
 _SCHEMA = """
 create schema "Odd Schema";
@@ -79,15 +79,15 @@ def names(conn: Connection, query: str) -> set[str]:
 
 def test_everything_comes_back_as_it_was(conn: Connection) -> None:
     before = conn.execute(_STATE).fetchall()
-    defer(conn, quiet)
+    drop_for_load(conn, quiet)
     assert conn.execute(_STATE).fetchall() != before
-    restore(conn, quiet)
+    recreate(conn, quiet)
     after = [row for row in conn.execute(_STATE).fetchall() if "pgcutover" not in str(row[1])]
     assert after == before
 
 
 def test_only_keys_stay_for_the_load(conn: Connection) -> None:
-    defer(conn, quiet)
+    drop_for_load(conn, quiet)
     indexes = """
         select indexrelid::regclass::text from pg_index
         where indrelid::regclass::text !~ '^(pg_|information_schema|pgcutover)'
@@ -107,18 +107,18 @@ def test_only_keys_stay_for_the_load(conn: Connection) -> None:
 
 
 def test_both_steps_happen_once(conn: Connection) -> None:
-    assert defer(conn, quiet) is not None
-    assert defer(conn, quiet) is None
-    assert restore(conn, quiet) is not None
-    assert restore(conn, quiet) is None
+    assert drop_for_load(conn, quiet) is not None
+    assert drop_for_load(conn, quiet) is None
+    assert recreate(conn, quiet) is not None
+    assert recreate(conn, quiet) is None
 
 
 def test_rows_that_a_foreign_key_refuses_are_reported_and_can_be_mended(conn: Connection) -> None:
-    defer(conn, quiet)
+    drop_for_load(conn, quiet)
     conn.execute("insert into child values (1, 404)")
     message = r"foreign key child_fk of public\.child could not be created .*SQLSTATE 23503"
     with pytest.raises(ProvisionError, match=message):
-        restore(conn, quiet)
+        recreate(conn, quiet)
     assert "child_fk" not in names(conn, "select conname from pg_constraint")
     assert "public.parted_at" in names(
         conn,
@@ -126,10 +126,10 @@ def test_rows_that_a_foreign_key_refuses_are_reported_and_can_be_mended(conn: Co
         " where n.oid = relnamespace",
     )
     conn.execute("delete from child")
-    restore(conn, quiet)
+    recreate(conn, quiet)
     assert "child_fk" in names(conn, "select conname from pg_constraint")
 
 
 def test_a_target_that_was_never_prepared_is_refused(conn: Connection) -> None:
     with pytest.raises(ProvisionError, match="provision the target first"):
-        restore(conn, quiet)
+        recreate(conn, quiet)

@@ -1,11 +1,12 @@
-"""Secondary indexes, constraints, foreign keys and triggers: aside for the load, back after it.
+"""Drops secondary indexes, constraints, foreign keys and triggers for the load, and recreates them.
 
-They would slow the load, reject rows that arrive before their parents, and fire on rows that have
-already fired on the source. `pgcutover.deferred` on the target keeps each as the statements that
-PostgreSQL printed for it.
+They would slow the load, reject rows that arrive before their parents, and fire on rows for which
+they fired on the source. `pgcutover.deferred` on the target records the statements that PostgreSQL
+printed for each. Objects of tables that hold rows are not dropped: nothing loads these tables.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -20,6 +21,7 @@ from pgcutover.redact import describe_error
 
 PHASE = "deferred"
 DROPPED, CREATED = "dropped", "created"
+_PLURALS = {"index": "indexes"}
 _WORTH_A_LINE_SECONDS = 2.0
 
 _TABLE = """
@@ -35,8 +37,8 @@ create table if not exists pgcutover.deferred (
 )
 """
 
-# Only what stands for itself: a partition's copies go and come with its parent's. Kept: primary
-# keys, replica identities, and the unique indexes of a table that has no other key.
+# A partition's copies are dropped and created with its parent's. Not dropped are primary keys,
+# replica identities, and the unique indexes of a table that has no other key.
 _FIND = """
 with tables as (
     select t.oid, format('%I.%I', n.nspname, t.relname) as relation, n.nspname as schema_name,
@@ -124,8 +126,8 @@ order by 1, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Deferred:
-    """One object set aside: how to drop it, and the statements that make it again."""
+class SecondaryObject:
+    """One dropped object: the statement that drops it, and those that create it again."""
 
     create_rank: int
     kind: str
@@ -140,49 +142,72 @@ class Deferred:
         return f"{self.kind} {self.name} of {self.relation}"
 
 
-def defer(conn: Connection, progress: Progress) -> Applied | None:
-    """Writes down and drops every secondary object of the empty target; None where done."""
-    done = run_once(conn, PHASE, DROPPED, "", lambda: _defer(conn, progress))
+def drop_for_load(conn: Connection, progress: Progress) -> Applied | None:
+    """Record and drop the secondary objects of empty tables; None where that is done already."""
+    done = run_once(conn, PHASE, DROPPED, "", lambda: _drop(conn, progress))
     if done:
-        progress(f"set aside for the load in {done.duration_seconds:.2f} s")
+        progress(f"dropped them in {done.duration_seconds:.2f} s")
     return done
 
 
-def restore(conn: Connection, progress: Progress) -> Applied | None:
-    """Creates again, one transaction each, what `defer` dropped; None where done.
+def recreate(conn: Connection, progress: Progress) -> Applied | None:
+    """Create, one transaction each, what `drop_for_load` dropped; None where done already.
 
-    What fails is named and can be run again: whatever was created before it stays.
+    An object that fails is named, and a second run continues with it.
     """
     if not entry(conn, PHASE, DROPPED):
         raise ProvisionError(
-            "the target's indexes and constraints were never set aside, so its schema does not "
-            "come from the pre-load phase; provision the target first"
+            "the target's indexes and constraints were never dropped for the load, so its schema "
+            "does not come from the pre-load phase; provision the target first"
         )
     if entry(conn, PHASE, CREATED):
         return None
     started = time.monotonic()
-    for kind, items in groupby(_waiting(conn), key=lambda item: item.kind):
+    for kind, items in groupby(_dropped(conn), key=lambda item: item.kind):
         count = sum(_create(conn, item, progress) for item in items)
-        progress(f"created {count} of kind {kind}")
+        progress(f"created {_counted(count, kind)}")
     return run_once(conn, PHASE, CREATED, "", lambda: None, started=started)
 
 
-def _defer(conn: Connection, progress: Progress) -> None:
+def _drop(conn: Connection, progress: Progress) -> None:
     conn.execute(_TABLE)
     conn.execute("set local search_path = ''")  # definitions then name every schema
-    found = list(_found(conn))
+    found = list(_of_empty_tables(conn, list(_found(conn)), progress))
     for item in sorted(found, key=lambda i: -i.create_rank):
         conn.execute(item.drop_sql.encode())
-    _write_down(conn, found)
-    progress(f"{len(found)} indexes, constraints and triggers written down and dropped")
+    _record(conn, found)
+    kinds = Counter(item.kind for item in found)
+    told = ", ".join(_counted(count, kind) for kind, count in kinds.items()) or "nothing"
+    progress(f"recorded and dropped {told} for the load")
 
 
-def _found(conn: Connection) -> Iterator[Deferred]:
-    with conn.cursor(row_factory=class_row(Deferred)) as cursor:
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {kind if count == 1 else _PLURALS.get(kind, f'{kind}s')}"
+
+
+def _of_empty_tables(
+    conn: Connection, found: list[SecondaryObject], progress: Progress
+) -> Iterator[SecondaryObject]:
+    """Yield the objects of tables without rows; say how many tables hold rows."""
+    relations = {item.relation for item in found}
+    holds_rows = {relation: _holds_rows(conn, relation) for relation in relations}
+    if filled := sum(holds_rows.values()):
+        tables = "1 table holds" if filled == 1 else f"{filled} tables hold"
+        progress(f"{tables} rows, so indexes, constraints and triggers stay there")
+    yield from (item for item in found if not holds_rows[item.relation])
+
+
+def _holds_rows(conn: Connection, relation: str) -> bool:
+    query = f"select exists (select from {relation})"  # noqa: S608 - quoted by the server
+    return conn.execute(query.encode()).fetchone() == (True,)
+
+
+def _found(conn: Connection) -> Iterator[SecondaryObject]:
+    with conn.cursor(row_factory=class_row(SecondaryObject)) as cursor:
         yield from cursor.execute(_FIND.encode())
 
 
-def _write_down(conn: Connection, found: list[Deferred]) -> None:
+def _record(conn: Connection, found: list[SecondaryObject]) -> None:
     insert = """
         insert into pgcutover.deferred (create_rank, kind, relation, name, drop_sql, create_sql)
         values (%s, %s, %s, %s, %s, array_remove(%s::text[], null))
@@ -194,17 +219,17 @@ def _write_down(conn: Connection, found: list[Deferred]) -> None:
         )
 
 
-def _waiting(conn: Connection) -> list[Deferred]:
+def _dropped(conn: Connection) -> list[SecondaryObject]:
     query = """
         select id, create_rank, kind, relation, name, drop_sql, create_sql
         from pgcutover.deferred where created_at is null order by create_rank, id
     """
-    with conn.cursor(row_factory=class_row(Deferred)) as cursor:
+    with conn.cursor(row_factory=class_row(SecondaryObject)) as cursor:
         return cursor.execute(query).fetchall()
 
 
-def _create(conn: Connection, item: Deferred, progress: Progress) -> int:
-    """Creates one object; 1, or 0 where another run was faster."""
+def _create(conn: Connection, item: SecondaryObject, progress: Progress) -> int:
+    """Create one object; return 0 where another run has created it."""
     started = time.monotonic()
     try:
         with one_transaction(conn):
@@ -216,8 +241,8 @@ def _create(conn: Connection, item: Deferred, progress: Progress) -> int:
     except psycopg.Error as error:
         raise ProvisionError(
             f"{item} could not be created after the load: {describe_error(error)}; the loaded "
-            "rows do not fit it or the server refused it: remove the cause and run this again, "
-            "what was created before it stays"
+            "rows violate it or the server refused it: remove the cause and run this again; "
+            "objects created before it stay"
         ) from error
     if (took := time.monotonic() - started) >= _WORTH_A_LINE_SECONDS:
         progress(f"created {item} in {took:.0f} s")

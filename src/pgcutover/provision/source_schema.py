@@ -1,20 +1,18 @@
-"""How the source's schema reaches the target, and what the numbered scripts may rely on.
+"""Creates the source's schema on the target, before the numbered scripts run.
 
-1. *Extraction*: `pg_dump --schema-only` in two sections, pre-data (types, functions, sequences,
+1. *Extract*: `pg_dump --schema-only` in two sections, pre-data (types, functions, sequences,
    tables, defaults, views, grants) and post-data (keys, indexes, foreign keys, triggers). Both are
-   kept as evidence files.
-2. *Whole and unchanged*: both sections are applied to the empty target under the source's own
-   names. Nobody edits or translates a dump.
-3. *Moves*: the pre-load scripts then say in PostgreSQL's words what becomes different
-   (`alter table public.users set schema auth`). Keys, indexes, foreign keys, triggers, views,
-   owned sequences and grants follow their table, because PostgreSQL binds them by oid. The other
-   way, rewriting the names in post-data and applying it after the load, needs a parser of SQL, and
-   is wrong silently where that parser is.
-4. *Set aside for the load* (`deferred`): secondary indexes, unique and exclusion constraints,
-   foreign keys and triggers are written down as PostgreSQL now prints them, under their new names,
-   and dropped while the tables are still empty. Primary keys stay: the mover finds rows by them.
-5. After the load, and before changes are applied, they are created again, and then the post-load
-   scripts run.
+   saved as evidence.
+2. *Create*: both sections run on the target, unchanged, under the source's names. Objects that
+   exist on the target are left as they are (`create_missing`).
+3. *Move*: the pre-load scripts change what must differ (`alter table public.users set schema
+   auth`). Keys, indexes, foreign keys, triggers, views, owned sequences and grants follow their
+   table, because PostgreSQL binds them by oid. To rewrite the names in the dump instead needs an
+   SQL parser, and is wrong silently where the parser is.
+4. *Drop for the load* (`secondary_objects`): secondary indexes, unique and exclusion constraints,
+   foreign keys and triggers are recorded as PostgreSQL now prints them, under their new names, and
+   dropped while the tables are empty. Primary keys stay, because the mover finds rows by them.
+5. *Create again*: after the load, and before changes are applied. Then the post-load scripts run.
 
 Each step is one transaction and one entry of the journal, so all of it can be run again at any
 time. Nothing here writes to the source.
@@ -26,7 +24,8 @@ from pathlib import Path
 
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.applied_steps import Applied, entry, run_once
-from pgcutover.provision.execute import Connection, Progress, run_statements
+from pgcutover.provision.create_missing import create_missing
+from pgcutover.provision.execute import Connection, Progress
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
 
 PHASE = "source"
@@ -42,27 +41,34 @@ class DumpedSection:
 
     @property
     def sha256(self) -> str:
-        """Of the text; the same as long as the source's schema is."""
+        """The text's checksum, which changes with the source's schema."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def extract(source_dsn: str, evidence: Path, progress: Progress) -> list[DumpedSection]:
-    """Both sections of the source's schema, written to `evidence/source-<section>.sql`."""
+    """Write both sections of the source's schema to `evidence/source-<section>.sql`."""
     evidence.mkdir(parents=True, exist_ok=True)
     return [_extract(source_dsn, evidence, section, progress) for section in SECTIONS]
 
 
 def apply_section(conn: Connection, dumped: DumpedSection, progress: Progress) -> Applied | None:
-    """Creates one section on the target; None where that has been done.
+    """Create what the target lacks of one section; None where that is done already.
 
     ProvisionError where the source's schema has changed since.
     """
     script = f"{dumped.section}.sql"
     _refuse_changed_source(conn, script, dumped.sha256)
     name = f"{PHASE}/{script}"
-    done = run_once(
-        conn, PHASE, script, dumped.sha256, lambda: run_statements(conn, dumped.text, name)
-    )
+    existing = 0
+
+    def create() -> None:
+        nonlocal existing
+        existing = create_missing(conn, dumped.text, name)
+
+    done = run_once(conn, PHASE, script, dumped.sha256, create)
+    if done and existing:
+        objects = "1 object" if existing == 1 else f"{existing} objects"
+        progress(f"{name}: {objects} left as found on the target")
     if done:
         progress(f"applied {done.name} in {done.duration_seconds:.2f} s")
     return done
@@ -83,5 +89,5 @@ def _refuse_changed_source(conn: Connection, script: str, sha256: str) -> None:
             f"the source's schema has changed: {done.name} was applied on "
             f"{done.applied_at:%Y-%m-%d %H:%M:%S %Z} with sha256 {done.sha256} but is now "
             f"{sha256}; undo the change on the source until the cutover is over, or provision "
-            "an empty target database anew"
+            "an empty target database"
         )
