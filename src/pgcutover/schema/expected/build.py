@@ -7,6 +7,7 @@ explained by neither the source nor a script.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +20,15 @@ from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.provision.applied_steps import journal
-from pgcutover.provision.execute import Connection, one_transaction, run_statements
-from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.provision.execute import (
+    Connection,
+    one_transaction,
+    run_batches,
+    run_statements,
+)
+from pgcutover.provision.pg_dump import SECTIONS, dump_statements
 from pgcutover.provision.scripts import read_scripts
+from pgcutover.provision.sql_splitter import Statement
 from pgcutover.redact import describe_error
 from pgcutover.schema.expected.apply_mapping import move, standing
 from pgcutover.schema.expected.scratch_database import connect, scratch_database
@@ -78,29 +85,24 @@ class Expected:
 
 def expected_schema(recipe: Recipe, say: Say) -> Expected:
     """Make it in a scratch database; UnreadableError says what could not be made, and a remedy."""
-    dumped = [
-        (section, dump_section(recipe.source_dsn, section, publications=True))
-        for section in SECTIONS
-    ]
     place = (recipe.target_major, recipe.target_database, recipe.target_encoding)
-    with _remedied(recipe), scratch_database(*place, recipe.scratch_dsn, say) as dsn:
-        with closing(connect(dsn)) as connection:
-            moved = _make(connection, recipe, dumped)
-        with open_session(dsn) as session:
-            snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
-            return Expected(snapshot, moved, read_side(session, "expected schema"))
+    with ThreadPoolExecutor(1) as pool, _remedied(recipe):
+        # read the source while the scratch server starts
+        dump = pool.submit(dump_statements, recipe.source_dsn, SECTIONS, publications=True)
+        with scratch_database(*place, recipe.scratch_dsn, say) as dsn:
+            with closing(connect(dsn)) as connection:
+                moved = _make(connection, recipe, dump)
+            with open_session(dsn) as session:
+                snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
+                return Expected(snapshot, moved, read_side(session, "expected schema"))
 
 
-def _make(
-    connection: Connection, recipe: Recipe, dumped: Sequence[tuple[str, str]]
-) -> dict[str, str]:
+def _make(connection: Connection, recipe: Recipe, dump: Future[list[Statement]]) -> dict[str, str]:
     """Run the dump, scripts and moves; what became of each relation of the source."""
     _refuse_missing_extensions(connection, recipe)
     owner, roles = _roles_of(recipe)
     lend_roles(connection, roles)
-    for section, text in dumped:
-        with one_transaction(connection):
-            run_statements(connection, text, f"source/{section}.sql")
+    run_batches(connection, dump.result(), "the source's dump")
     before = dict(_relations(connection))
     tables = standing(connection, recipe.tables)
     _drop_publications(connection)
