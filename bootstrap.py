@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run this checkout's gate or its tests with nothing installed but Python 3.11+ and pip.
+"""Run this checkout's rehearsal, gate or tests; only Python 3.11+ and pip must be installed.
 
     python3 bootstrap.py rehearse [ARGS]     run a demo migration on embedded servers and judge it
     python3 bootstrap.py gate [ARGS]         judge the databases that migration.toml names
@@ -11,7 +11,7 @@ The exit code is that of the command: 0 PASS, 1 FAIL, 2 interrupted, 3 UNKNOWN o
 4 wrong call; 128 + n where signal n ended bootstrap.py. The first run installs into .venv and .tox.
 """
 
-# Older Pythons must be able to read this file to be told their age: no syntax newer than 3.6.
+# An older Python must be able to parse this file to print the sentence below: syntax of 3.6.
 import contextlib
 import hashlib
 import importlib.util
@@ -34,7 +34,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - see above
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-MARK = VENV / "pgcutover-bootstrap"  # empty while .venv is being made
+MARK = VENV / "pgcutover-bootstrap"  # empty until .venv is complete
 NO_UV = VENV / "pgcutover-no-uv"
 TOX = ROOT / ".tox"
 LOG = TOX / "bootstrap.log"
@@ -43,9 +43,10 @@ TOX_REQUIREMENT = "tox>=4.30,<5"
 # editable installations: changed sources need no new installation
 SHORT_FORMS = {"rehearse": ("gate", ["--rehearse"]), "gate": ("gate", []), "test": ("test", [])}
 QUIET_ENVIRONMENTS = ("gate", "test")
+REPORT_SECONDS = 10
 CANNOT_START, WRONG_CALL = 3, 4  # as in src/pgcutover/exit_codes.py
 
-TROUBLES = (
+KNOWN_ERRORS = (
     (r"No space left on device|os error 28", "the disk is full; free some space"),
     (
         r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|UnknownIssuer",
@@ -63,20 +64,20 @@ TROUBLES = (
 
 
 class CannotStart(Exception):
-    """One sentence for the user: what is wrong and what to do."""
+    """A sentence for the user: what is wrong and what to do."""
 
 
 class Program:
-    """The one program running for us; hands signals on to it and remembers the first."""
+    """The program that is running; passes signals on to it and remembers the first."""
 
     def __init__(self):
-        """Start with nothing running and no signal received."""
+        """Nothing is running and no signal was received."""
         self.received = 0
         self.child = None
         self.own_session = False
 
     def run(self, command, output=None):
-        """Run `command` in the checkout to its end; its exit code as a shell tells it."""
+        """Run `command` in the checkout and return its exit code as a shell does."""
         self.stop_if_interrupted()
         self.own_session = not in_foreground()
         self.child = subprocess.Popen(  # noqa: S603 - our own tools, no shell
@@ -89,28 +90,42 @@ class Program:
         )
         if self.received:
             self.interrupt(self.received)
-        code = self.child.wait()
+        code = self.wait(output is not None)
         self.stop_if_interrupted()
+        if code > 256 - 64:  # tox exits with -n where signal n ended its command
+            code -= 256
+        if code < 0:
+            self.sweep()
         self.child = None
         return code if code >= 0 else 128 - code
 
+    def wait(self, is_quiet):
+        """Wait for the child; where it prints nothing, say every few seconds that it works."""
+        started = time.monotonic()
+        while True:
+            try:
+                return self.child.wait(REPORT_SECONDS if is_quiet else None)
+            except subprocess.TimeoutExpired:
+                seconds = int(time.monotonic() - started)
+                say(f"installing: {seconds} s so far; details are in {LOG.relative_to(ROOT)}")
+
     def stop_if_interrupted(self):
-        """Leave, with nothing left running, once a signal has come."""
+        """After a signal, end the child's processes and raise KeyboardInterrupt."""
         if self.received:
             self.sweep()
             raise KeyboardInterrupt
 
     def on_signal(self, number, _frame):
-        """Pass an interrupt on; tox and pytest end in good order on ctrl-c only, so any is one."""
+        """Pass any signal on as SIGINT, the only one on which tox and pytest end in good order."""
         self.received = self.received or number
         if self.child is not None:
             self.interrupt(number)
 
     def interrupt(self, number):
-        """Interrupt the child and all it started, each once: a second breaks pytest's teardown.
+        """Send SIGINT to the child and its children once: a second breaks pytest's teardown.
 
-        Ctrl-c at the terminal has reached everybody already. Then tox alone, which ignores a
-        second one, is told again in case the signal came from elsewhere and was for us only.
+        Ctrl-C at the terminal was sent to all of them. Then only tox, which ignores a second one,
+        gets another, in case the signal was sent to this process alone.
         """
         with contextlib.suppress(ProcessLookupError):
             if self.own_session:
@@ -122,7 +137,7 @@ class Program:
                 os.killpg(0, signal.SIGINT)
 
     def sweep(self):
-        """End what an interrupted child left behind in its session."""
+        """End the processes that an interrupted child left in its session."""
         if self.child is None or not self.own_session:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -137,7 +152,7 @@ PROGRAM = Program()
 
 
 def main(words):
-    """Run what the words ask for; the exit code."""
+    """Run the command that the words name and return its exit code."""
     if words[:1] in (["-h"], ["--help"]):
         sys.stdout.write(__doc__)
         return 0
@@ -158,7 +173,7 @@ def main(words):
 
 
 def parse(words):
-    """The environment and the arguments for its command, or None for a wrong call."""
+    """Return an environment of tox.ini and the arguments of its command; None for a wrong call."""
     if words and words[0] in SHORT_FORMS:
         env, first = SHORT_FORMS[words[0]]
         return env, [*first, *words[1:]]
@@ -168,7 +183,7 @@ def parse(words):
 
 
 def run(env, args):
-    """Prepare the environment, then run its command: tox keeps the exit code of a single one."""
+    """Install the environment, run its command and return that command's exit code."""
     refuse_unwritable()
     TOX.mkdir(exist_ok=True)
     with exclusive():
@@ -182,7 +197,7 @@ def run(env, args):
 
 
 def refuse_unwritable():
-    """Stop before anything is half done in a checkout of another account."""
+    """Refuse a checkout that this account cannot write, before anything is written."""
     if not os.access(str(ROOT), os.W_OK | os.X_OK):
         raise CannotStart(
             f"{ROOT} belongs to {owner(ROOT)} and cannot be written by this account; "
@@ -197,7 +212,7 @@ def refuse_unwritable():
 
 
 def owner(path):
-    """The account that owns `path`."""
+    """Return the name of the account that owns `path`."""
     try:
         return path.owner()
     except (KeyError, OSError):
@@ -206,7 +221,7 @@ def owner(path):
 
 @contextlib.contextmanager
 def exclusive():
-    """Only one bootstrap at a time installs into this checkout."""
+    """Hold the lock of installations into this checkout."""
     import fcntl
 
     with (TOX / "bootstrap.lock").open("w") as lock:
@@ -219,11 +234,11 @@ def exclusive():
 
 
 def tox_works():
-    """Whether .venv is complete; refuses one that somebody else made."""
+    """Check that .venv is complete and works; refuse one that bootstrap.py did not make."""
     complete = MARK.is_file() and MARK.read_text() == TOX_REQUIREMENT
     if complete:
-        return answers("import tox")
-    foreign = VENV.is_symlink() or VENV.is_file() or (not MARK.exists() and answers("pass"))
+        return runs("import tox")
+    foreign = VENV.is_symlink() or VENV.is_file() or (not MARK.exists() and runs("pass"))
     if foreign:
         raise CannotStart(
             f"{VENV} was not made by bootstrap.py; move or remove it, then run the same "
@@ -232,8 +247,8 @@ def tox_works():
     return False
 
 
-def answers(statement):
-    """Whether the Python of .venv can run a statement."""
+def runs(statement):
+    """Check that the Python of .venv can run a statement."""
     with contextlib.suppress(OSError):
         command = [str(PYTHON), "-I", "-c", statement]
         return subprocess.run(command, capture_output=True).returncode == 0  # noqa: S603 - as above
@@ -241,7 +256,7 @@ def answers(statement):
 
 
 def make_venv():
-    """Make .venv with tox in it, from nothing or in place of a half-made one."""
+    """Make .venv with tox in it; replace an incomplete one."""
     say("installing tox into .venv")
     shutil.rmtree(str(VENV), ignore_errors=True)
     VENV.mkdir()
@@ -255,7 +270,7 @@ def make_venv():
 
 
 def make_empty_venv():
-    """Make .venv; the command that is its pip."""
+    """Make .venv and return the command that runs its pip."""
     missing = [name for name in ("venv", "ensurepip", "pip") if not importlib.util.find_spec(name)]
     if "venv" in missing or {"ensurepip", "pip"} <= set(missing):
         raise CannotStart(
@@ -268,38 +283,39 @@ def make_empty_venv():
     if "ensurepip" not in missing:
         install(".venv could not be made", make)
         return [PYTHON, "-I", "-m", "pip"]
-    # Debian without python3-venv: the machine's pip can install into a .venv that has none
+    # Debian without python3-venv: the system's pip installs into a .venv that has no pip
     install(".venv could not be made", [*make, "--without-pip"])
     return [sys.executable, "-m", "pip", "--python", PYTHON]
 
 
 def has_own_index(pip):
-    """Whether pip is configured to look elsewhere: uv does not read pip's settings."""
+    """Check for an index in pip's settings, which uv does not read."""
     command = [str(word) for word in [*pip, "config", "list"]]
     listed = subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - as above
     return bool(re.search(r"\.(index-url|extra-index-url|find-links|no-index)=", listed.stdout))
 
 
 def prepare(env):
-    """Install the environment of tox.ini, unless what it is made from has not changed."""
+    """Install an environment of tox.ini, unless its files have not changed since the last time."""
     stamp = TOX / env / "pgcutover-stamp"
     before, files = stamp.read_text() if stamp.is_file() else "", fingerprint_of_files()
     if before == place() + files and env in QUIET_ENVIRONMENTS:
         return
-    say(f"installing what {env} needs into .tox" + ("" if before else " (a minute at first)"))
-    # an interrupted installation has no stamp, and a moved one is no good: from nothing then
+    once = "" if before else "; the first time this downloads some 200 MB and takes minutes"
+    say(f"installing the packages of {env} into .tox{once}")
+    # an interrupted installation has no stamp, and a moved one does not work: recreate both
     again = [] if before.startswith(place()) or not stamp.parent.exists() else ["-r"]
     stamp.unlink(missing_ok=True)
     LOG.write_bytes(b"")
     command = ["-e", env, "--notest", *again]
     if logged(tox(*command)) != 0 and not prepared_without_uv(command):
-        raise CannotStart(explain(f"what {env} needs could not be installed"))
+        raise CannotStart(explain(f"the packages of {env} could not be installed"))
     if stamp.parent.is_dir():
         stamp.write_text(place() + files)
 
 
 def prepared_without_uv(command):
-    """Whether pip, which knows more settings than uv, succeeds where uv did not."""
+    """Try again with pip, which reads more settings than uv."""
     if not uv_is_used():
         return False
     NO_UV.touch()
@@ -310,43 +326,43 @@ def prepared_without_uv(command):
 
 
 def place():
-    """Where, on which Python and by which installer; another one starts from nothing."""
+    """Return a digest of the checkout's path, the Python and the installer."""
     known = f"{ROOT}\n{(VENV / 'pyvenv.cfg').read_text()}\n{uv_is_used()}"
     return digest(known.encode()) + "\n"
 
 
 def fingerprint_of_files():
-    """What is installed, as far as the project says it."""
+    """Return a digest of the files that say what is installed."""
     return digest(*((ROOT / name).read_bytes() for name in ("pyproject.toml", "tox.ini")))
 
 
 def uv_is_used():
-    """Whether tox installs with uv: it does as soon as tox-uv is there."""
+    """Check if tox installs with uv, as it does where tox-uv is installed."""
     return (VENV / "bin" / "uv").exists() and not NO_UV.exists()
 
 
 def digest(*parts):
-    """One SHA-256 over the parts."""
+    """Return one SHA-256 of all parts."""
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def tox(*words):
-    """The command line of tox; everything named that an outer tox would decide otherwise."""
+    """Return a command line of tox that an outer tox cannot influence."""
     places = ["-c", ROOT / "tox.ini", "--root", ROOT, "--workdir", TOX]
     runner = ["--runner", "virtualenv"] if NO_UV.exists() else []
     return [PYTHON, "-I", "-m", "tox", "run", *places, *runner, *words]
 
 
 def environment():
-    """Our environment without what would lead an inner Python, pip or tox astray."""
-    astray = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "TOX_ENV_DIR", "TOX_ENV_NAME")
-    kept = {name: value for name, value in os.environ.items() if name not in astray}
+    """Return our environment without variables that an inner Python, pip or tox obeys."""
+    obeyed = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "TOX_ENV_DIR", "TOX_ENV_NAME")
+    kept = {name: value for name, value in os.environ.items() if name not in obeyed}
     # PIP_USER: "user = true" in pip's settings fails inside a virtual environment
     return {**kept, "PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def in_foreground():
-    """Whether the terminal sends ctrl-c to us and our children."""
+    """Check if the terminal sends Ctrl-C to this process and its children."""
     try:
         return os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
     except OSError:
@@ -354,34 +370,34 @@ def in_foreground():
 
 
 def install(failure, command):
-    """Run an installer quietly, or stop with one sentence."""
+    """Run an installer with its output in the log; CannotStart if it fails."""
     if logged(command) != 0:
         raise CannotStart(explain(failure))
 
 
 def logged(command):
-    """Run a program with its output in the log; its exit code."""
+    """Run a program with its output in the log and return its exit code."""
     with LOG.open("ab") as log:
         return PROGRAM.run(command, log)
 
 
 def explain(failure):
-    """One sentence from an installer's output."""
+    """Return a sentence that explains an installer's output."""
     text = LOG.read_text(errors="replace")
-    known = [advice for pattern, advice in TROUBLES if re.search(pattern, text)]
+    known = [advice for pattern, advice in KNOWN_ERRORS if re.search(pattern, text)]
     errors = re.findall(r"(?mi)^.*\berror\b.*$", text)
-    reason = known[0] if known else (errors[-1].strip() if errors else "no reason was given")
+    reason = [*known, *(error.strip() for error in errors[-1:]), "it gave no reason"][0]
     return f"{failure}: {reason}; the output is in {LOG}"
 
 
 def say(line):
-    """Tell the user what takes time."""
+    """Write a line of progress to stderr."""
     sys.stderr.write(f"bootstrap: {line}\n")
     sys.stderr.flush()
 
 
 def complain(text, code):
-    """Write to stderr and hand back the exit code."""
+    """Write to stderr and return the exit code."""
     sys.stderr.write(f"{text}\n")
     return code
 

@@ -51,7 +51,7 @@ def test_second_start_takes_less_than_five_seconds(ready: Any) -> None:
 def test_changed_project_is_installed_again_once(ready: Any) -> None:
     (ready.folder / "pyproject.toml").write_text(f"# pulled at {time.time()}\n")
     first, second = ready.run("gate"), ready.run("gate")
-    assert "installing what gate needs" in first.stderr
+    assert "installing the packages of gate" in first.stderr
     assert second.stderr == ""
 
 

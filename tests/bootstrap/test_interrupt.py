@@ -34,6 +34,16 @@ def test_signal_to_bootstrap_alone_ends_everything(
     assert not alive(pids)
 
 
+def test_killed_command_is_no_result_of_a_gate_and_leaves_nothing(
+    ready: Any, traces: list[Path]
+) -> None:
+    process = start(ready, "--wait")
+    pids = wait_for_pids(traces[0])
+    os.kill(pids[0], signal.SIGKILL)
+    assert process.wait(30) == 128 + signal.SIGKILL
+    assert not alive(pids)
+
+
 def test_process_deaf_to_the_interrupt_is_ended(ready: Any, traces: list[Path]) -> None:
     process = start(ready, "--wait", "--deaf")
     pids = wait_for_pids(traces[0])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from support.folders import cache_copy
 from support.processes import COMMAND, eventually, running_below, servers_command
 
@@ -99,6 +100,56 @@ def test_ordinary_user_starts_servers_as_himself(open_folder: Path) -> None:
         assert "PostgreSQL 15 listens" in done.stdout
         os.kill(int(done.stdout.rsplit(maxsplit=1)[1]), 15)
         assert eventually(lambda: not any(home.iterdir()) and not running_below(home))
+
+
+@ROOT_ONLY
+@LINUX_ONLY
+def test_uid_without_a_name_starts_servers(open_folder: Path) -> None:
+    """As in a container that is run with any uid."""
+    unnamed = pwd.struct_passwd(("unnamed", "x", 54_321, 54_321, "", "/", "/bin/sh"))
+    allowed = subprocess.run([*_become(unnamed), "unshare", "--user", "true"], capture_output=True)
+    if allowed.returncode:
+        pytest.skip("this system allows no user namespace")
+    home = open_folder / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, unnamed.pw_uid, unnamed.pw_gid)
+    with cache_copy(open_folder, 15, 17, uid=unnamed.pw_uid) as cache:
+        env = {**os.environ, "HOME": "/", "TMPDIR": str(home), "PGCUTOVER_CACHE_DIR": str(cache)}
+        argv = [*_become(unnamed), *COMMAND, "--keep"]
+        done = subprocess.run(argv, env=env, cwd=open_folder, capture_output=True, text=True)
+
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "PostgreSQL 17 listens" in done.stdout
+        os.kill(int(done.stdout.rsplit(maxsplit=1)[1]), 15)
+        assert eventually(lambda: not any(home.iterdir()) and not running_below(home))
+
+
+@ROOT_ONLY
+def test_servers_do_not_look_for_certificates_in_the_callers_home(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A subscription connects as a client; root's home is closed to the servers' account."""
+    home = open_folder / "home"
+    (home / ".postgresql").mkdir(parents=True)
+    home.chmod(0o700)
+    pair = [ServerSpec("publisher", 15), ServerSpec("subscriber", 17)]
+    monkeypatch.setenv("HOME", str(home))
+    with servers(pair, progress=lambda _: None, run_parent=open_folder) as running:
+        _subscribe(running["publisher"].dsn(), running["subscriber"].dsn())
+
+
+def _subscribe(publisher: str, subscriber: str) -> None:
+    # the servers' account cannot read the authority's file
+    parameters = {**psycopg.conninfo.conninfo_to_dict(publisher), "sslmode": "require"}
+    del parameters["sslrootcert"]
+    dsn = psycopg.conninfo.make_conninfo(**parameters)
+    with psycopg.connect(publisher, autocommit=True) as connection:
+        connection.execute("create table t (id int primary key)")
+        connection.execute("create publication p for all tables")
+    with psycopg.connect(subscriber, autocommit=True) as connection:
+        connection.execute("create table t (id int primary key)")
+        create = sql.SQL("create subscription s connection {} publication p")
+        connection.execute(create.format(sql.Literal(dsn)))
 
 
 def test_umask_that_denies_everything_to_others_is_no_obstacle(open_folder: Path) -> None:

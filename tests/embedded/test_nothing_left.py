@@ -26,6 +26,17 @@ def test_signal_stops_both_servers(open_folder: Path, number: signal.Signals) ->
         assert command.remains() == []
 
 
+def test_interrupt_stops_servers_that_a_script_started_in_the_background(open_folder: Path) -> None:
+    ignoring = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")  # as a shell does for "command &"
+    with servers_command(open_folder, prefix=ignoring) as command:
+        command.read_until("ready")
+
+        command.process.send_signal(signal.SIGINT)
+
+        assert command.process.wait(15) == 0
+        assert command.remains() == []
+
+
 def test_ctrl_c_of_a_terminal_stops_both_servers(open_folder: Path) -> None:
     with servers_command(open_folder) as command:
         command.read_until("ready")

@@ -45,7 +45,10 @@ def test_defaults_are_those_of_the_documentation(load):
     [
         ("[budgets]\nconections = 1", "unknown key 'budgets.conections'; did you mean 'conn"),
         ("[budget]\nconnections = 1", "unknown key 'budget'; did you mean 'budgets'?"),
-        ("[report]\nqqq = 1", "unknown key 'report.qqq'; known keys: directory, valid_hours"),
+        (
+            "[report]\nqqq = 1",
+            "unknown key 'report.qqq'; known keys: directory, keep_runs, valid_hours",
+        ),
         ("path = 'x'" + SOUND, "unknown key 'path'; known keys:"),
         ('[tables."a.b"]\nky = []', "unknown key 'tables.\"a.b\".ky'; did you mean 'key'?"),
         ("[budgets]\nconnections = 0", "budgets.connections: expected at least 1, found 0"),

@@ -47,15 +47,19 @@ def test_a_sabotaged_rehearsal_fails_and_names_table_key_and_column(rehearsal):
     [
         (signal.SIGTERM, "listens on port"),
         (signal.SIGINT, "load:"),
-        (signal.SIGTERM, "the application writes"),
+        (signal.SIGHUP, "the application writes"),
+        (signal.SIGTERM, "load/test_"),
     ],
 )
-def test_an_interrupted_rehearsal_leaves_nothing(rehearsal, number, moment):
-    process = rehearsal.start()
+def test_an_interrupted_rehearsal_says_so_and_leaves_nothing(rehearsal, number, moment):
+    process = rehearsal.start("-v")
     wait_for(rehearsal, process, moment)
     process.send_signal(number)
     assert process.wait(timeout=60) == 2
-    assert "Traceback" not in rehearsal.log.read_text()
+    text = rehearsal.log.read_text()
+    assert re.search(r"^verdict +UNKNOWN.*; the run was interrupted", text, re.M), text
+    for word in ("Traceback", "KeyboardInterrupt", "full-trace"):
+        assert word not in text
     nothing_left(rehearsal)
 
 
@@ -64,7 +68,7 @@ def test_a_killed_rehearsal_leaves_nothing(rehearsal):
     wait_for(rehearsal, process, "the application writes")
     process.kill()
     process.wait()
-    assert eventually(lambda: not running_below(rehearsal.temporary))
+    nothing_left(rehearsal)
 
 
 def test_a_server_killed_half_way_is_unknown(rehearsal):

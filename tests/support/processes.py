@@ -72,11 +72,14 @@ class Command:
 
 @contextmanager
 def servers_command(
-    parent: Path, *options: str, env: Mapping[str, str] | None = None
+    parent: Path,
+    *options: str,
+    env: Mapping[str, str] | None = None,
+    prefix: tuple[str, ...] = (),
 ) -> Iterator[Command]:
     """`pgcutover servers` in a terminal-like session of its own, its servers below the parent."""
     process = subprocess.Popen(
-        [*COMMAND, *options],
+        [*prefix, *COMMAND, *options],
         env={**os.environ, "TMPDIR": str(parent), **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

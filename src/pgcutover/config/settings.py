@@ -98,6 +98,9 @@ class Report:
     """Folder of the reports, one folder a run."""
     valid_hours: Positive = 4.0
     """Time during which a PASS may be used."""
+    keep_runs: Annotated[int, Field(ge=1)] = 20
+    """Number of this migration's last runs to keep; gates and rehearsals are counted apart. The
+    folder of an older run is removed, unless a file was added to it, such as a signature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)

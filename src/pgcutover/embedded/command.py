@@ -1,4 +1,4 @@
-"""`pgcutover servers`: start the pair, say how to connect, wait, leave nothing behind."""
+"""`pgcutover servers`: start two servers, print how to connect, wait, remove everything."""
 
 import argparse
 import signal
@@ -44,13 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the pair and wait for Ctrl-C or SIGTERM; 0 when the servers came up."""
+    """Start the pair, wait for SIGINT, SIGTERM or SIGHUP, and return 0 if the servers started."""
     specs = [
         ServerSpec(side, getattr(args, f"{side}_major"), {}, args.durable, _port(args, side))
         for side in ("source", "target")
     ]
     with (
-        _termination_as_interrupt(),
+        _signals_as_interrupts(),
         servers(specs, progress=_say, keep=args.keep, run_parent=args.run_parent) as running,
     ):
         if not args.keep:
@@ -80,13 +80,18 @@ def _say(line: str) -> None:
 
 
 @contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP end us as Ctrl-C does, so that clearing up runs."""
+def _signals_as_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt for each signal that ends a program, so that cleaning up runs.
+
+    SIGINT too: a shell that starts us in the background without job control ignores it for us.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

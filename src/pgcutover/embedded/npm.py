@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pgcutover.embedded.failures import is_disk_full, last_lines, naming_a_full_disk
@@ -23,6 +24,17 @@ Json = Mapping[str, object]
 
 _COMPLETE = ".complete.json"
 _TIMEOUT_SECONDS = 900
+_REPORT_SECONDS = 10
+_OPTIONS = (
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--loglevel=warn",
+    "--fetch-retries=2",
+    "--fetch-retry-mintimeout=1000",
+    "--fetch-retry-factor=2",
+)
 _NO_NETWORK = (
     "ENOTFOUND",
     "EAI_AGAIN",
@@ -65,8 +77,9 @@ def install_locked(
         return home
     with naming_a_full_disk(f"installing {name}", tools_dir()), _locked(name, progress) as held:
         if not _is_complete(home):
-            progress(f"installing {name}")
-            _install(package, lock, home, name, finish, held)
+            progress(f"installing {name}: a download of some 10 to 100 MB, once")
+            _install(package, lock, home, name, finish, _Npm(name, held, progress))
+            progress(f"installed {name}")
     return home
 
 
@@ -78,7 +91,7 @@ def node() -> list[str]:
 
 
 def _install(
-    package: Json, lock: Json, home: Path, name: str, finish: Callable[[Path], None], held: int
+    package: Json, lock: Json, home: Path, name: str, finish: Callable[[Path], None], npm: "_Npm"
 ) -> None:
     for leftover in home.parent.glob(f".{name}-*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -86,7 +99,7 @@ def _install(
     try:
         (work / "package.json").write_text(json.dumps(package), encoding="utf-8")
         (work / "package-lock.json").write_text(json.dumps(lock), encoding="utf-8")
-        _npm_ci(work, name, held)
+        npm.ci(work)
         finish(work)
         _make_readable(work)
         (work / _COMPLETE).write_text(json.dumps(_sizes(work)), encoding="utf-8")
@@ -95,31 +108,55 @@ def _install(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _npm_ci(work: Path, name: str, held: int) -> None:
-    options = "--ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=warn"
-    retries = "--fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-factor=2"
-    cache = ["--cache", str(tools_dir() / "npm-cache")]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own node and npm
-            [*node(), "ci", *options.split(), *retries.split(), *cache],
+@dataclass(frozen=True, slots=True)
+class _Npm:
+    """npm for one package; `held` is the lock of its installation."""
+
+    name: str
+    held: int
+    progress: Progress
+
+    def ci(self, work: Path) -> None:
+        """Install what the lock file in `work` names."""
+        words = self._run(
+            [*node(), "ci", *_OPTIONS, "--cache", str(tools_dir() / "npm-cache")], work
+        )
+        # on a full disk npm warns of files it could not write, and exits with 0
+        if "TAR_ENTRY_ERROR" in words:
+            raise _npm_error(self.name, words)
+
+    def _run(self, command: list[str], work: Path) -> str:
+        process = subprocess.Popen(  # noqa: S603 - our own node and npm
+            command,
             cwd=work,
             env={key: value for key, value in os.environ.items() if key != "NODE_OPTIONS"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             # npm outlives a parent killed by force: it then goes on holding the lock
-            pass_fds=[held],
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
+            pass_fds=[self.held],
         )
-    except subprocess.TimeoutExpired as late:
+        with process:
+            try:
+                words = self._wait(process)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            raise _npm_error(self.name, words)
+        return words
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> str:
+        """Return the output at the end; report every few seconds until then."""
+        for seconds in range(_REPORT_SECONDS, _TIMEOUT_SECONDS + 1, _REPORT_SECONDS):
+            try:
+                return process.communicate(timeout=_REPORT_SECONDS)[0].decode(errors="replace")
+            except subprocess.TimeoutExpired:
+                self.progress(f"installing {self.name}: {seconds} s so far")
         raise ServerError(
-            f"installing {name} took more than {_TIMEOUT_SECONDS} s; check the network, try again"
-        ) from late
-    words = done.stdout.decode(errors="replace")
-    # on a full disk npm warns of files it could not write, and calls that a success
-    if done.returncode != 0 or "TAR_ENTRY_ERROR" in words:
-        raise _npm_error(name, words)
+            f"installing {self.name} took more than {_TIMEOUT_SECONDS} s; check the network, then "
+            "try again"
+        )
 
 
 def _npm_error(name: str, words: str) -> ServerError:

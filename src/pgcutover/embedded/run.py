@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from pgcutover.embedded import guard
+from pgcutover.embedded import guard, named_user
 from pgcutover.embedded.account import Account, run_parent_for, server_account
 from pgcutover.errors import ServerError
 
@@ -105,9 +105,9 @@ class Run:
     def _spawn(self, argv: Sequence[str | Path], output: int) -> Process:
         account = self.account
         return subprocess.Popen(  # noqa: S603 - our own installed programs
-            [str(part) for part in argv],
+            [*self._named_user(), *(str(part) for part in argv)],
             cwd=self.folder,
-            env=_environment(),
+            env=_environment(self.folder),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -117,6 +117,13 @@ class Run:
             group=account.gid if account else None,
             extra_groups=[] if account else None,
         )
+
+    def _named_user(self) -> list[str]:
+        """The program that gives our uid a name, where it has none."""
+        uid = self.account.uid if self.account else os.geteuid()
+        if sys.platform != "linux" or not named_user.needs_name(uid):
+            return []
+        return [sys.executable, "-I", "-S", named_user.__file__]
 
     def _close(self) -> None:
         if self.keep:
@@ -156,7 +163,10 @@ def _open_private(path: Path, flags: int) -> BinaryIO:
     return os.fdopen(os.open(path, flags | os.O_NOFOLLOW, 0o600), "wb")
 
 
-def _environment() -> Mapping[str, str]:
-    """Our environment without what would redirect a server or translate its messages."""
+def _environment(home: Path) -> Mapping[str, str]:
+    """Our environment without variables that redirect a server or translate its messages.
+
+    A server is a client too (CREATE SUBSCRIPTION): libpq looks for certificates in HOME.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
-    return {**kept, "LC_MESSAGES": "C", "TZ": "UTC"}
+    return {**kept, "HOME": str(home), "LC_MESSAGES": "C", "TZ": "UTC"}

@@ -112,7 +112,7 @@ class Gate:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Bring both sides to the point where they can be judged, and read the manifest."""
-        signal.signal(signal.SIGTERM, _interrupt)
+        _raise_on_signals()
         stack = ExitStack()
         self.config.add_cleanup(stack.close)
         try:
@@ -138,10 +138,17 @@ class Gate:
 
     @pytest.hookimpl(trylast=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Say why a run could not start once; pytest's reporter would repeat it at the end."""
+        """Word an interrupt for a user, and report a run that ended before its checks."""
         reporter = self.config.pluginmanager.get_plugin("terminalreporter")
-        if self.context is None and excinfo.errisinstance(pytest.exit.Exception):
+        memo = vars(reporter).get("_keyboardinterrupt_memo") if reporter else None
+        why = "the run could not start"
+        if not excinfo.errisinstance(pytest.exit.Exception):
+            why = "the run was interrupted"
+            if memo is not None:  # pytest would print a source line of ours and --full-trace
+                memo.reprcrash.message = why
+        if self.context is None and reporter is not None:
             vars(reporter).update(_keyboardinterrupt_memo=None)
+            self._write_line(f"verdict   UNKNOWN; {why}")
 
     @pytest.hookimpl(tryfirst=True)  # the advice is for JUnit and the terminal, too
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -209,7 +216,12 @@ class Gate:
             found = found if kept else "no checkpoint, so all is read"
             self.journal.say(f"resuming: {found}")
         return progress_display.start(
-            self.config, context, folder, self.options.resume, self.journal.stamped
+            self.config,
+            context,
+            folder,
+            self.options.out,
+            self.options.resume,
+            self.journal.stamped,
         )
 
     def _complete(self, judgement: Judgement) -> bool:
@@ -231,6 +243,13 @@ def _list_sabotages() -> int:
     for name, description in sabotage.names().items():
         sys.stdout.write(f"{name:28} {description}\n")
     return 0
+
+
+def _raise_on_signals() -> None:
+    """End in good order on every signal that ends a program; nohup's SIGHUP stays ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if (number, signal.getsignal(number)) != (signal.SIGHUP, signal.SIG_IGN):
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:

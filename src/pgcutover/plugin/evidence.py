@@ -13,6 +13,7 @@ from pgcutover.context import RunContext
 from pgcutover.coverage import Judgement
 from pgcutover.errors import ConfigError, PgCutoverError
 from pgcutover.plugin.not_proven import list_not_proven, to_plain
+from pgcutover.plugin.retention import RUN_FILES, remove_old_runs
 from pgcutover.plugin.scheduling import table_of
 from pgcutover.verdict import Result, Verdict
 
@@ -31,14 +32,11 @@ class Written:
     troubles: tuple[str, ...]
 
 
-_FILES = ("verdict.json", "manifest.json", "signoff.html", "allure.html", "junit.xml")
-
-
 def prepare_folder(out: Path) -> None:
     """Create the folder, and remove files of an earlier run: this one may not even start."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path in (*(out / name for name in _FILES), *_snapshots(out)):
+        for path in (*(out / name for name in RUN_FILES), *_snapshots(out)):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
@@ -69,6 +67,7 @@ def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
     html = _page(troubles, "the sign-off page", lambda: _html(document, out))
     allure = _page(troubles, "the Allure report", lambda: _allure(gate, context, document))
     _point_latest(out)
+    remove_old_runs(out, context.settings.report.keep_runs)
     return Written(verdict, html, allure, tuple(troubles))
 
 

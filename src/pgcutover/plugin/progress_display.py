@@ -226,12 +226,13 @@ def start(
     config: pytest.Config,
     context: RunContext,
     checkpoints: Path | None,
+    out: Path,
     resume: bool,
     stamped: Callable[[str], str],
 ) -> ExitStack:
     """Begin to show progress in the controller; closing what is returned ends it."""
     stack = ExitStack()
-    news = stack.enter_context(tempfile.TemporaryDirectory(prefix="pgcutover-progress-"))
+    news = stack.enter_context(tempfile.TemporaryDirectory(prefix="progress-", dir=out))
     wiring = Wiring(news, str(checkpoints) if checkpoints is not None else None, resume)
     config.stash[WIRING] = wiring
     tables = context.manifest.tables

@@ -1,15 +1,13 @@
-"""A whole migration on embedded servers: KGC's source, provisioned, loaded, kept in step, drained.
+"""Runs the demo migration on embedded servers: generate, provision, load, replicate, drain.
 
-Nothing here judges; it only brings two real databases to the point where the checks can.
+Nothing is judged here.
 """
 
 import json
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -37,12 +35,11 @@ DRAIN_SECONDS = 60.0
 
 @contextmanager
 def rehearse(options: "Options", journal: RunJournal) -> Iterator[Sides]:
-    """Both sides, drained and still; afterwards servers and folders are gone, unless kept."""
+    """Both sides, loaded and drained; afterwards servers and folders are gone, unless kept."""
     require_extra("a rehearsal", "rehearsal")
     plan = options.settings.rehearsal
     with ExitStack() as stack:
         with journal.phase("servers"):
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pgcutover-aws-"))
             pair = stack.enter_context(
                 servers(
                     [
@@ -53,13 +50,15 @@ def rehearse(options: "Options", journal: RunJournal) -> Iterator[Sides]:
                     keep=options.keep,
                 )
             )
-            endpoint = stack.enter_context(aws_endpoint(Path(folder), progress=journal.say))
+            # in the servers' folder, whose guard removes it even after kill -9
+            folder = pair["source"].run_dir / "aws"
+            endpoint = stack.enter_context(aws_endpoint(folder, progress=journal.say))
         aws = AwsAccess(endpoint.url, "rehearsal", secrets.token_hex(16))
         yield _migrate(options, journal, _Stage(pair["source"], pair["target"], aws))
 
 
 class _Stage:
-    """The servers of a rehearsal and the passwords it made up."""
+    """The servers of a rehearsal and the generated passwords of its roles."""
 
     def __init__(self, source: RunningServer, target: RunningServer, aws: AwsAccess) -> None:
         self.source, self.target, self.aws = source, target, aws
@@ -132,7 +131,7 @@ def _drain(options: "Options", mover: "Dms", stage: _Stage) -> float:
 
 
 def _refresh(target_dsn: str) -> None:
-    """Materialized views, now that nothing moves any more."""
+    """Refresh the materialized views, after the last change was applied."""
     with psycopg.connect(target_dsn, autocommit=True) as target:
         names = target.execute(
             "select format('%I.%I', schemaname, matviewname) from pg_matviews order by 1"
@@ -153,7 +152,7 @@ def _site(options: "Options", stage: _Stage) -> Site:
 
 
 def _store_secrets(dms: DmsSettings, stage: _Stage) -> None:
-    """What an administrator puts into Secrets Manager before DMS can connect."""
+    """Create the secrets with which DMS connects; in production an administrator does."""
     import boto3
     from botocore.config import Config
 

@@ -39,7 +39,8 @@ def scratch_database(
     """
     if dsn is None:
         say(f"the expected schema is tried out on a scratch server of PostgreSQL {major}")
-        with servers([ServerSpec("scratch", major, _SETTINGS)], progress=_unsaid) as running:
+        spec = ServerSpec("scratch", major, _SETTINGS)
+        with servers([spec], progress=_installation(say)) as running:
             own = running["scratch"].dsn()
             if name != "postgres":
                 with closing(connect(own)) as connection:
@@ -87,8 +88,9 @@ def _remembered(connection: Connection) -> list[str]:
     return json.loads(str(row[0])) if row and row[0] else []
 
 
-def _unsaid(_: str) -> None:
-    """Where a server listens that nobody else will see."""
+def _installation(say: Say) -> Say:
+    """Report an installation, and not the port of a server that no one else connects to."""
+    return lambda line: None if "listens on port" in line else say(line)
 
 
 def _create(connection: Connection, name: str, encoding: str) -> None:
