@@ -227,11 +227,6 @@ def duration_text(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def fitted(text: str, width: int) -> str:
-    """Return the text in at most that many characters."""
-    return text if len(text) <= width else text[: max(0, width - 3)] + "..."[: max(0, width)]
-
-
 def _short(number: float) -> str:
     if number >= 99.95:
         return f"{number:.0f}"

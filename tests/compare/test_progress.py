@@ -10,7 +10,6 @@ from pgcutover.progress import (
     Status,
     Window,
     duration_text,
-    fitted,
     rows_text,
 )
 
@@ -186,9 +185,3 @@ def test_counts_are_short(rows, text):
 )
 def test_durations_are_hours_minutes_and_seconds(seconds, text):
     assert duration_text(seconds) == text
-
-
-@given(st.text(), st.integers(0, 100))
-def test_a_line_fits_its_width(text, width):
-    assert len(fitted(text, width)) <= width
-    assert len(text) > width or fitted(text, width) == text

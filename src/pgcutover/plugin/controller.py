@@ -16,7 +16,9 @@ from pgcutover.config import Settings
 from pgcutover.context import NO_OBJECTS, RunContext
 from pgcutover.coverage import Judgement, Plan, judge, plan_results
 from pgcutover.errors import PgCutoverError
-from pgcutover.plugin import check_items, evidence, progress_display, run_options, terminal_summary
+from pgcutover.plugin import check_items, evidence, run_options, terminal_summary
+from pgcutover.plugin.progress_display import start_progress
+from pgcutover.plugin.progress_files import RUN_FOLDERS, RunFolders
 from pgcutover.plugin.run_lock import run_lock
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
@@ -55,9 +57,7 @@ def configure(config: pytest.Config) -> None:
         context = RunContext.from_plain(config.workerinput["pgcutover"])
         config.stash[check_items.CONTEXT] = context
         settings = context.settings
-        config.stash[progress_display.WIRING] = progress_display.Wiring(
-            **config.workerinput["pgcutover_progress"]
-        )
+        config.stash[RUN_FOLDERS] = RunFolders(**config.workerinput["pgcutover_folders"])
     else:
         settings = config.pluginmanager.get_plugin("pgcutover-gate").options.settings
     _collect_own_checks(config, settings)
@@ -215,7 +215,7 @@ class Gate:
             found = f"checkpoints found for {kept} of {tables} tables"
             found = found if kept else "no checkpoint, so all is read"
             self.journal.say(f"resuming: {found}")
-        return progress_display.start(
+        return start_progress(
             self.config,
             context,
             folder,
