@@ -14,6 +14,6 @@ import pytest
 @pytest.mark.check("SCHEMA-CHECKS")
 def test_every_check_constraint_is_in_force(schema_stage):
     diff = schema_stage.as_expected(
-        "check", "exclusion", told={"column": ["not_null_validated", "not_null_inherited"]}
+        "check", "exclusion", also={"column": ["not_null_validated", "not_null_inherited"]}
     )
     assert not diff, diff.report()

@@ -1,17 +1,16 @@
-"""Every difference declared in migration.toml is of one object that exists, and says it once.
+"""Every difference that migration.toml declares is there, as declared, once.
 
-Fails when: a declaration is repeated, names no object that the manifest knows, or cannot be meant;
-  an idle one would one day excuse a fault. One that source and target no longer need is a finding
-  of the object's own check.
-Cannot see: whether a declared difference is wise.
-Needs: nothing beyond the catalogs.
-Costs: nothing; the manifest knows it.
+Fails when: a declaration is repeated, is contradictory, or excuses no difference; a stale
+  declaration could hide a later one.
+Cannot see: whether a declared difference does harm.
+Needs: what is public of the catalogs; a scratch server of the target's major.
+Costs: nothing; both schemas are read once a run.
 """
 
 import pytest
 
 
 @pytest.mark.check("SCHEMA-DECLARED")
-def test_every_declaration_is_needed(comparer):
-    diff = comparer.declarations()
+def test_every_declaration_is_needed(schema_stage):
+    diff = schema_stage.declarations()
     assert not diff, diff.report()

@@ -1,8 +1,9 @@
-"""No setting of the target keeps foreign keys and triggers from firing for whoever connects.
+"""No setting of the target disables foreign keys and triggers for every session.
 
 Fails when: session_replication_role is other than origin for the target's database, for every
   database, or in its server's configuration, as a load may have left it.
-Cannot see: what one role sets for itself, as a mover may have to; triggers disabled one by one.
+Cannot see: what one role sets for itself, as a mover may have to; single disabled triggers, which
+  SCHEMA-FKS and SCHEMA-TABLE-TRIGGERS do.
 Needs: nothing beyond the catalogs.
 Costs: nothing; the manifest knows it.
 """
@@ -11,6 +12,6 @@ import pytest
 
 
 @pytest.mark.check("SCHEMA-TRIGGERS")
-def test_no_setting_switches_triggers_off(comparer):
-    diff = comparer.triggers()
+def test_no_setting_switches_triggers_off(readiness):
+    diff = readiness.triggers()
     assert not diff, diff.report()

@@ -11,7 +11,7 @@ from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.config import Settings, load_settings
 from pgcutover.errors import PgCutoverError
 from pgcutover.key_hashes import KeyHashes
-from pgcutover.schema.stage import SchemaEvidence
+from pgcutover.schema.evidence import SchemaEvidence
 
 NO_OBJECTS = {
     "table": "the mapping includes no table",

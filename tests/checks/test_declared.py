@@ -8,8 +8,10 @@ from pgcutover.config.differences import DeclaredDifference
 DECLARED = "SCHEMA-DECLARED[*]"
 
 
-def declare(kind: str, name: str, change: str, definition: str | None = None) -> DeclaredDifference:
-    return DeclaredDifference(kind, name, change, "on purpose", definition)
+def declare(
+    kind: str, name: str, change: str, definition: str | None = None, **more: str
+) -> DeclaredDifference:
+    return DeclaredDifference(kind, name, change, "on purpose", definition, **more)
 
 
 BRIN = "core.customers_created_brin"
@@ -21,6 +23,7 @@ FK = "core.aliases.fk_extra"
 ADD_FK = (
     "alter table core.aliases add constraint fk_extra foreign key (alias) references core.kv(k)"
 )
+IDEM = "core.ledger.ledger_idem_key"
 
 GREEN = [
     ("index added", GUESS, declare("index", "core.guess", "added", GUESS)),
@@ -29,6 +32,8 @@ GREEN = [
      declare("index", "core.events_id", "added", PART)),
     ("index changed", TO_BTREE, declare("index", BRIN, "changed", BTREE)),
     ("index dropped", f"drop index {BRIN}", declare("index", BRIN, "dropped")),
+    ("unique constraint dropped, with its index",
+     "alter table core.ledger drop constraint ledger_idem_key", declare("unique", IDEM, "dropped")),
     ("foreign key dropped", "alter table core.ledger drop constraint ledger_account_id_fkey",
      declare("foreign_key", "core.ledger.ledger_account_id_fkey", "dropped")),
     ("foreign key changed",
@@ -38,71 +43,80 @@ GREEN = [
      declare("foreign_key", "core.ledger.ledger_account_id_fkey", "changed",
              "foreign key (account_id) references core.accounts(id) on delete cascade")),
     ("table added", "create table core.own (id int)", declare("table", "core.own", "added")),
+    ("table unlogged", "alter table core.kv set unlogged",
+     declare("table", "core.kv", "changed", property="persistence", value="unlogged")),
     ("column added", "alter table core.kv add column seen date",
      declare("column", "core.kv.seen", "added", "date")),
     ("column changed", "alter table core.accounts alter column code set not null",
      declare("column", "core.accounts.code", "changed", "lib.citext not null")),
+    ("one property of a column", "alter table core.accounts alter column code set not null",
+     declare("column", "core.accounts.code", "changed", property="not null", value="yes")),
     ("column dropped", "alter table core.kv drop column v",
      declare("column", "core.kv.v", "dropped")),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("_name", "statement", "declared"), GREEN, ids=[g[0] for g in GREEN])
-def test_what_is_declared_is_no_finding(lab: Lab, _name, statement, declared) -> None:
+def test_what_is_declared_is_no_finding_and_is_told(lab: Lab, _name, statement, declared) -> None:
     run(lab.target, statement)
     assert lab.judge("schema").red
     lab.declared = (declared,)
     judged = lab.judge()
     assert (judged.red, judged.unknown) == ({}, {})
+    assert any("(declared: on purpose)" in words for words in judged.declared)
 
 
 RED = [
     ("added, but missing", "select 1", declare("index", "core.guess", "added"),
-     "SCHEMA-INDEXES[core.guess]", "declared added but is missing"),
+     DECLARED, "declared added, but is missing"),
     ("added otherwise", GUESS.replace("(v)", "(k)"), declare("index", "core.guess", "added", GUESS),
-     "SCHEMA-INDEXES[core.guess]", "is declared as: create index guess"),
+     "SCHEMA-INDEXES-EXTRA[core.kv]", "unexpected index core.guess"),
     ("added, but invalid", f"{GUESS}; update pg_index set indisvalid = false"
      " where indexrelid = 'core.guess'::regclass", declare("index", "core.guess", "added", GUESS),
-     "SCHEMA-INDEXES[core.guess]", "is not valid"),
+     "SCHEMA-INDEXES[core.guess]", "is INVALID on the target"),
     ("added, though the source has it", "select 1", declare("index", BRIN, "added"),
-     f"SCHEMA-INDEXES[{BRIN}]", "the source has it; remove the declaration"),
+     DECLARED, "the source or a script creates it; remove the declaration"),
     ("changed, though both agree", "select 1", declare("index", BRIN, "changed", BTREE),
-     f"SCHEMA-INDEXES[{BRIN}]", "source and target agree; remove the declaration"),
+     DECLARED, "expected and found agree; remove the declaration"),
     ("changed into something else", TO_BTREE.replace("(created_at)", "(created_at, id)"),
-     declare("index", BRIN, "changed", BTREE), f"SCHEMA-INDEXES[{BRIN}]", "is declared as:"),
+     declare("index", BRIN, "changed", BTREE), f"SCHEMA-INDEXES[{BRIN}]", "created_at, id"),
     ("changed into nobody says what", TO_BTREE, declare("index", BRIN, "changed"),
-     f"SCHEMA-INDEXES[{BRIN}]", "without saying into what"),
+     DECLARED, "without saying into what"),
     ("changed, but missing", f"drop index {BRIN}", declare("index", BRIN, "changed", BTREE),
-     f"SCHEMA-INDEXES[{BRIN}]", "declared changed but is missing"),
+     f"SCHEMA-INDEXES[{BRIN}]", "is missing on the target"),
     ("dropped, but there", "select 1", declare("index", BRIN, "dropped"),
-     f"SCHEMA-INDEXES[{BRIN}]", "declared dropped but is on the target"),
+     DECLARED, "declared dropped, but is on the target"),
     ("dropped, but never there", "select 1", declare("index", "core.nothing", "dropped"),
      DECLARED, "there is no such index"),
     ("changed, but never there", "select 1", declare("index", "core.nothing", "changed", BTREE),
      DECLARED, "there is no such index"),
-    ("a pattern", "drop index " + BRIN, declare("index", "core.%", "dropped"),
-     DECLARED, "there is no such index"),
+    ("a pattern", "drop index " + BRIN, declare("index", "core.*", "dropped"),
+     f"SCHEMA-INDEXES[{BRIN}]", "is missing on the target"),
     ("foreign key added, but missing", "select 1", declare("foreign_key", FK, "added"),
-     f"SCHEMA-FKS[{FK}]", "declared added but is missing"),
+     DECLARED, "declared added, but is missing"),
     ("foreign key added, but not valid", f"{ADD_FK} not valid", declare("foreign_key", FK, "added"),
      f"SCHEMA-FKS[{FK}]", "is NOT VALID"),
     ("table added, but missing", "select 1", declare("table", "core.own", "added"),
-     DECLARED, "declared added but is missing"),
+     DECLARED, "declared added, but is missing"),
     ("table added, though the source has it", "select 1", declare("table", "core.kv", "added"),
-     DECLARED, "the source has it"),
-    ("table changed", "select 1", declare("table", "core.kv", "changed"),
-     DECLARED, "is excluded by a selection rule"),
+     DECLARED, "the source or a script creates it"),
+    ("table dropped, though it is excluded", "select 1",
+     declare("table", "outside.unrelated", "dropped"),
+     DECLARED, "the target may do without it; remove the declaration"),
     ("column added, though the source has it", "select 1", declare("column", "core.kv.v", "added"),
-     DECLARED, "there is no such column"),
+     DECLARED, "the source or a script creates it"),
     ("column added of another type", "alter table core.kv add column seen text",
      declare("column", "core.kv.seen", "added", "date"),
-     "SCHEMA-COLUMNS[core.kv]", "is declared as date, found text"),
-    ("column changed, though both agree", "select 1",
-     declare("column", "core.kv.v", "changed", "x"), "SCHEMA-COLUMNS[core.kv]",
-     "source and target agree; remove the declaration"),
+     DECLARED, "is declared added, as: date, found: text"),
     ("column changed otherwise", "alter table core.accounts alter column code set not null",
      declare("column", "core.accounts.code", "changed", "text not null"),
-     "SCHEMA-COLUMNS[core.accounts]", "is declared as text not null, found lib.citext not null"),
+     DECLARED, "as: text not null, found: lib.citext not null"),
+    ("another value", "alter table core.kv set unlogged",
+     declare("table", "core.kv", "changed", property="persistence", value="temporary"),
+     "SCHEMA-COLUMNS[core.kv]", "declared changed in persistence, as temporary, found unlogged"),
+    ("no such property", "alter table core.kv set unlogged",
+     declare("table", "core.kv", "changed", property="logging", value="no"),
+     DECLARED, "but it has no such property; it has: access method"),
     ("column changed, never there", "select 1", declare("column", "core.kv.w", "changed", "x"),
      DECLARED, "there is no such column"),
 ]  # fmt: skip
@@ -117,7 +131,9 @@ def test_a_declaration_that_is_wrong_is_red(
     run(lab.target, statement)
     lab.declared = (declared,)
     judged = lab.judge("schema")
-    assert says in judged.red[red]
+    assert red in judged.red
+    assert judged.unknown == {}
+    assert says in judged.text
 
 
 def test_a_declaration_made_twice_is_red(lab: Lab) -> None:
@@ -126,9 +142,29 @@ def test_a_declaration_made_twice_is_red(lab: Lab) -> None:
     assert "declared 2 times" in lab.judge("schema").red[DECLARED]
 
 
+def test_declarations_that_contradict_each_other_are_red(lab: Lab) -> None:
+    run(lab.target, GUESS)
+    lab.declared = tuple(declare("index", "core.guess", c) for c in ("added", "dropped"))
+    assert "declared added and dropped" in lab.judge("schema").red[DECLARED]
+
+
 def test_a_declaration_excuses_its_own_object_alone(lab: Lab) -> None:
     run(lab.target, GUESS, "create index guess2 on core.kv (v)")
     lab.declared = (declare("index", "core.guess", "added", GUESS),)
     judged = lab.judge("schema")
     assert set(judged.red) == {"SCHEMA-INDEXES-EXTRA[core.kv]"}
     assert "core.guess2" in judged.text
+
+
+def test_a_declaration_excuses_its_own_property_alone(lab: Lab) -> None:
+    run(
+        lab.target,
+        "delete from core.kv where v is null",
+        "alter table core.kv alter v set not null, alter v type varchar(200000)",
+    )
+    lab.declared = (declare("column", "core.kv.v", "changed", property="not null", value="yes"),)
+    judged = lab.judge("schema")
+    assert judged.red.keys() == {"SCHEMA-COLUMNS[core.kv]"}
+    assert [f.message for f in judged.findings] == [
+        "column core.kv.v differs: type: expected text, found character varying(200000)"
+    ]

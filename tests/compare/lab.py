@@ -3,10 +3,11 @@
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from support.servers import Pair, create_database, drop_database
 
 import pgcutover.checks
@@ -22,6 +23,9 @@ from pgcutover.key_hashes import KeyHashes
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.queries import QueryRunner
 from pgcutover.readiness.checker import ReadinessChecker
+from pgcutover.schema.collect import TakenSchema, read_schemas, recipe_of
+from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
+from pgcutover.schema.stage import SchemaStage
 from pgcutover.verdict import Finding
 
 HERE = Path(__file__).parent
@@ -87,16 +91,31 @@ class Lab:
 
     source: str
     target: str
+    scratch: str = ""
     declared: tuple[DeclaredDifference, ...] = ()
     options: dict[str, object] = field(default_factory=dict)
     rules: MappingRules = field(default_factory=rules)
     recent: dict[str, str] = field(default_factory=lambda: dict(RECENT))
 
     def manifest(self) -> Manifest:
+        """Both catalogs; the schema checks' objects are those of the source."""
         with open_session(self.source) as source, open_session(self.target) as target:
-            return read_manifest(
-                source, target, self.rules, declared=self.declared, recent_columns=self.recent
-            )
+            return read_manifest(source, target, self.rules, recent_columns=self.recent)
+
+    def schema(self, manifest: Manifest) -> TakenSchema:
+        """The schemas as a run reads them; the expected one is built on the target's server."""
+        taken = read_schemas(self.source, self.target, manifest, self.declared)
+        scratch = self.scratch or make_conninfo(self.target, dbname="postgres")
+        recipe = recipe_of(self.source, self.target, manifest, None, scratch)
+        try:
+            return taken.with_expected(_expected(recipe, self.rules), manifest)
+        except PgCutoverError as error:
+            return replace(taken, evidence=replace(taken.evidence, trouble=str(error)))
+
+    def expected(self) -> Manifest:
+        """The manifest with the objects of the expected schema, as a run has it."""
+        manifest = self.manifest()
+        return replace(manifest, expected=self.schema(manifest).names)
 
     @contextmanager
     def comparer(self, manifest: Manifest | None = None, **options: object) -> Iterator[Comparer]:
@@ -116,6 +135,8 @@ class Lab:
     def judge(self, *stages: str) -> "Judged":
         """Every check that needs no mover, over every object, as the plugin does; or of stages."""
         judged, manifest = Judged(), self.manifest()
+        taken = self.schema(manifest)
+        manifest, stage = replace(manifest, expected=taken.names), SchemaStage(taken.evidence)
         questions = [
             (check, kind, value)
             for check in CHECKS
@@ -125,14 +146,33 @@ class Lab:
         ]
         with self.comparer(manifest) as comparer:
             readiness = ReadinessChecker(self.source, self.target, manifest)
-            engines = {"comparer": comparer, "readiness": readiness}
+            engines = {"comparer": comparer, "readiness": readiness, "schema_stage": stage}
             fixtures: dict[str, object] = {
-                **{name: _Kept(engine, judged.findings) for name, engine in engines.items()},
+                **{name: _Kept(engine, judged) for name, engine in engines.items()},
                 "run_query": QueryRunner(self.source, self.target),
             }
             for check, kind, value in sorted(questions, key=_as_the_plugin_orders):
                 judged.ask(check, {**fixtures, kind: value}, str(value))
         return judged
+
+
+_KNOWN: dict[tuple[object, ...], Expected] = {}
+_CATALOGS = ("class", "attribute", "constraint", "index", "proc", "type", "trigger", "namespace",
+             "attrdef", "publication", "statistic_ext")  # fmt: skip
+
+
+def _expected(recipe: Recipe, wanted: MappingRules) -> Expected:
+    """The expected schema; built once for all tests with one source, whatever their targets."""
+    sums = (f"(select count(*) || ' ' || sum(xmin::text::int8) from pg_{c})" for c in _CATALOGS)
+    schemas = "select array_agg(nspname::text order by 1) from pg_namespace"
+    with psycopg.connect(recipe.source_dsn) as source, psycopg.connect(recipe.target_dsn) as target:
+        state = source.execute(f"select {', '.join(sums)}".encode()).fetchone() or ()
+        there = target.execute(schemas.encode()).fetchone() or ()
+        port = source.info.port
+    key = (port, *state, str(there), wanted, recipe.target_major, recipe.target_encoding)
+    if key not in _KNOWN:
+        _KNOWN[key] = expected_schema(recipe, lambda _: None)
+    return _KNOWN[key]
 
 
 def asked_of(check: Check, manifest: Manifest) -> dict[str, tuple[object, ...]]:
@@ -155,6 +195,8 @@ class Judged:
     unknown: dict[str, str] = field(default_factory=dict)
     green: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    declared: list[str] = field(default_factory=list)
 
     def ask(self, check: Check, given: dict[str, object], name: str) -> None:
         identity = f"{check.id}[{name}]"
@@ -176,13 +218,15 @@ class Judged:
 class _Kept:
     """Stands before the engine, as the plugin's recorder does, and keeps what it finds."""
 
-    def __init__(self, engine: object, findings: list[Finding]) -> None:
-        self._engine, self._findings = engine, findings
+    def __init__(self, engine: object, judged: Judged) -> None:
+        self._engine, self._judged = engine, judged
 
     def __getattr__(self, name: str) -> Callable[..., Diff]:
         def asked(*arguments: object) -> Diff:
             diff: Diff = getattr(self._engine, name)(*arguments)
-            self._findings.extend(diff.findings())
+            self._judged.findings.extend(diff.findings())
+            self._judged.warnings.extend(diff.facts.get("warnings", ()))
+            self._judged.declared.extend(diff.facts.get("declared", ()))
             return diff
 
         return asked
@@ -196,7 +240,13 @@ def _function(path: Path) -> Callable[..., None]:
 
 _FOLDER = Path(pgcutover.checks.__path__[0])
 ENGINES = ("comparer", "readiness", "run_query")
-CHECKS = tuple(c for c in find_checks(_FOLDER) if not set(ENGINES).isdisjoint(c.arguments))
+_RUN_WIDE = ("SCHEMA-TABLES", "SCHEMA-DECLARED")
+CHECKS = tuple(
+    c
+    for c in find_checks(_FOLDER)
+    if not set(ENGINES).isdisjoint(c.arguments)
+    or ("schema_stage" in c.arguments and (len(c.arguments) > 1 or c.id in _RUN_WIDE))
+)
 FUNCTIONS = {
     next(m for m in function.pytestmark if m.name == "check").args[0]: function
     for path in sorted(_FOLDER.glob("*/test_*.py"))

@@ -10,17 +10,19 @@ from compare.lab import FUNCTIONS, build_source, rule, rules, run
 from support.servers import Pair, create_database, drop_database
 
 import pgcutover.checks
-from pgcutover.catalog.manifest import mapped_tables
-from pgcutover.check_registry import find_checks
+from pgcutover.catalog import Manifest, read_manifest
+from pgcutover.check_registry import Check, find_checks
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.schema.collect import excluded_tables
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.expected.build import Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.snapshot import quoted, take
-from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+from pgcutover.schema.stage import SchemaStage
 
 ROLES = ("fault_app", "fault_owner")
 SCHEMAS = [Path(__file__).with_name(f"faults_{name}.sql") for name in ("schema", "rest")]
@@ -30,7 +32,7 @@ MAPPING = [
 ]
 UNDUMPED = "create function pg_catalog.fault_mine() returns int language sql as 'select 1'"
 CHECKS = tuple(
-    c for c in find_checks(Path(pgcutover.checks.__path__[0])) if c.arguments == ("schema_stage",)
+    c for c in find_checks(Path(pgcutover.checks.__path__[0])) if "schema_stage" in c.arguments
 )
 
 
@@ -53,6 +55,7 @@ class FaultLab:
     expected: Snapshot
     on_source: Snapshot
     compared: tuple[str, ...]
+    manifest: Manifest
 
     @contextmanager
     def damaged(self, *statements: str) -> Iterator[str]:
@@ -68,21 +71,35 @@ class FaultLab:
             drop_database(server, name)
 
     def judge(self, target: str) -> Answers:
-        """Every check of the stage."""
+        """Every check of the stage, of every object."""
         with open_session(target) as session:
             found = of_the_lab(take(session, (*KINDS, *CLUSTER_KINDS)))
-        evidence = SchemaEvidence(self.on_source, found, self.expected, compared=self.compared)
+        evidence = SchemaEvidence(
+            self.on_source,
+            found,
+            self.expected,
+            compared=self.compared,
+            left_behind=tuple(str(name) for name in excluded_tables(self.manifest)),
+        )
         stage = SchemaStage(evidence)
+        names = stage.expected_names(self.manifest.tables)
+        kinds = replace(self.manifest, expected=names).kinds()
         answers = Answers({}, {}, [])
         kept = _Kept(stage, answers.warnings)
         for check in CHECKS:
-            try:
-                FUNCTIONS[check.id](schema_stage=kept)
-            except AssertionError as error:
-                answers.red[check.id] = str(error)
-            except PgCutoverError as error:
-                answers.unknown[check.id] = str(error)
+            for arguments in _arguments(check, kinds):
+                try:
+                    FUNCTIONS[check.id](**arguments, schema_stage=kept)
+                except AssertionError as error:
+                    answers.red[check.id] = answers.red.get(check.id, "") + str(error)
+                except PgCutoverError as error:
+                    answers.unknown[check.id] = str(error)
         return answers
+
+
+def _arguments(check: Check, kinds: dict[str, tuple[object, ...]]) -> list[dict[str, object]]:
+    (kind,) = [a for a in check.arguments if a in kinds] or [""]
+    return [{kind: each} for each in kinds[kind]] if kind else [{}]
 
 
 def of_the_lab(snapshot: Snapshot) -> Snapshot:
@@ -133,9 +150,9 @@ def fault_lab(pair: Pair) -> Iterator[FaultLab]:
         expected = expected_schema(recipe, lambda _: None)
         with open_session(dsn) as session:
             on_source = of_the_lab(take(session, (*CLUSTER_KINDS, EXTENSIONS)))
-            tables = [t.target for t in mapped_tables(rules(MAPPING), session)]
-            compared = quoted(session, tables)
-        yield FaultLab(pair, source, template, expected.snapshot, on_source, compared)
+            manifest = read_manifest(session, session, rules(MAPPING))
+            compared = quoted(session, [t.target for t in manifest.tables])
+        yield FaultLab(pair, source, template, expected.snapshot, on_source, compared, manifest)
     finally:
         drop_database(pair.target, template)
         drop_database(pair.source, source)

@@ -20,3 +20,6 @@ grant execute on function pg_catalog.pg_read_file(text) to fault_app;
 revoke execute on function pg_catalog.pg_ls_waldir() from pg_monitor;
 revoke usage on language plpgsql from public;
 create table app.trusted (id int primary key, owner_id int);
+
+-- nothing is in it, and the application creates its objects there later
+create schema spare;

@@ -11,9 +11,9 @@ from support.servers import Databases
 
 from pgcutover.connect import open_session
 from pgcutover.errors import UnreadableError
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.snapshot import take
-from pgcutover.schema.stage import SchemaEvidence
 from pgcutover.schema.state.checker import SAMPLED_INDEXES, SchemaState
 
 SCHEMA = (

@@ -11,11 +11,12 @@ from schema.schemafaults import CLUSTER, FAULTS, SchemaFault
 from support.servers import Pair
 
 from pgcutover.connect import open_session
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.severity import RULES
 from pgcutover.schema.snapshot import take
-from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+from pgcutover.schema.stage import SchemaStage
 
 EVERY = [*FAULTS, *REST]
 ON_SERVER = [*CLUSTER, *SERVER]

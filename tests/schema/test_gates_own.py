@@ -9,8 +9,9 @@ from support.servers import Pair
 
 from pgcutover.connect import open_session
 from pgcutover.schema.collect import EVERY_KIND
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.snapshot import take
-from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+from pgcutover.schema.stage import SchemaStage
 
 SCHEMA = ("create schema app", "create table app.t (id int primary key, name text)")
 KINDS = ("extension", "grant", "default_privilege", "extension_grant", "system_grant")

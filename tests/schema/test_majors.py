@@ -14,11 +14,12 @@ from pgcutover.connect import open_session
 from pgcutover.embedded.server import RunningServer, ServerSpec, servers
 from pgcutover.errors import UnreadableError
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.expected.build import Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.snapshot import take
-from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+from pgcutover.schema.stage import SchemaStage
 
 PAIRS = [(13, 17), (13, 18), (17, 18)]
 RICHES = {

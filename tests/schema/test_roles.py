@@ -7,9 +7,10 @@ import pytest
 from support.servers import Pair
 
 from pgcutover.connect import open_session
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.snapshot import take
-from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+from pgcutover.schema.stage import SchemaStage
 
 ROLES = ("used_owner", "used_group", "used_login", "used_nothing", "neon_superuser", "cloud_admin")
 MADE = (

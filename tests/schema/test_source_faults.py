@@ -7,9 +7,10 @@ from compare.lab import run
 
 from pgcutover.connect import open_session
 from pgcutover.diff import Diff
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS
 from pgcutover.schema.snapshot import take
-from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+from pgcutover.schema.stage import SchemaStage
 
 STALE = (
     "update pg_database set datcollversion = '1' where datname = current_database()",

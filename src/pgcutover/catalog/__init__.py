@@ -1,8 +1,9 @@
-"""What both servers contain, read once from their catalogs."""
+"""The catalogs of both servers, read once."""
 
 from pgcutover.catalog.manifest import (
     ExpectedForeignKey,
     ExpectedIndex,
+    ExpectedNames,
     Manifest,
     read_manifest,
 )
@@ -10,6 +11,7 @@ from pgcutover.catalog.manifest import (
 __all__ = [
     "ExpectedForeignKey",
     "ExpectedIndex",
+    "ExpectedNames",
     "Manifest",
     "read_manifest",
 ]

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from pgcutover.catalog.model import ForeignKey, Index
+from pgcutover.catalog.model import ForeignKey
 from pgcutover.catalog.partitions import read_partitions
 from pgcutover.catalog.read import Connection, SideCatalog, read_side
-from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import ServerFacts, server_facts
 from pgcutover.errors import ConfigError
 from pgcutover.mapping import LeftOut, MappedTable, MappingRules, RelationName
@@ -20,17 +19,13 @@ from pgcutover.sides import fetch_both
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExpectedIndex:
-    """An index that the target must have, under the name it must have there.
-
-    `source` is None for a declared addition, and `table` too where the target lacks the index.
-    """
+    """An index that the target must have, under its name there."""
 
     name: str
     table: MappedTable | None
-    source: Index | None
 
     def __str__(self) -> str:
-        """The index's name on the target, which is its identity in reports."""
+        """Return the index's name on the target, which is its identity in reports."""
         return self.name
 
     __repr__ = __str__
@@ -38,24 +33,39 @@ class ExpectedIndex:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExpectedForeignKey:
-    """A foreign key that the target must have, as `schema.table.constraint`."""
+    """A foreign key that the target must have, as `schema.table.constraint`.
+
+    `source` is None for one that a script or a declaration adds.
+    """
 
     name: str
     table: MappedTable | None
     source: ForeignKey | None
 
     def __str__(self) -> str:
-        """The key's name on the target, which is its identity in reports."""
+        """Return the key's name on the target, which is its identity in reports."""
         return self.name
 
     __repr__ = __str__
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedNames:
+    """Names of the expected schema's objects, not quoted; each index and key with its table.
+
+    `dropped_columns` are columns of mapped tables that the target need not have.
+    """
+
+    indexes: tuple[tuple[str, str], ...] = ()
+    foreign_keys: tuple[tuple[str, str], ...] = ()
+    dropped_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Manifest:
     """Both sides as they were when the run began.
 
-    Without slots, because what is looked up often is kept.
+    `expected` is None where there is no expected schema. Without slots, so that lookups are cached.
     """
 
     source: ServerFacts
@@ -64,12 +74,12 @@ class Manifest:
     source_catalog: SideCatalog
     target_catalog: SideCatalog
     undecided_tables: tuple[RelationName, ...] = ()
-    declared: tuple[DeclaredDifference, ...] = ()
+    expected: ExpectedNames | None = None
     recent_columns: tuple[tuple[str, str], ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
     def kinds(self) -> dict[str, tuple[Any, ...]]:
-        """What checks are parametrized over: the kind, as they ask for it, and its objects."""
+        """Return what checks are parametrized over: the kind, as they name it, and its objects."""
         recent = dict(self.recent_columns)
         return {
             "table": self.tables,
@@ -79,50 +89,38 @@ class Manifest:
         }
 
     def expected_indexes(self) -> tuple[ExpectedIndex, ...]:
-        """Every index of the mapped tables, and every declared addition, sorted by name."""
-        tables = {t.source: t for t in self.tables}
-        found = [
-            ExpectedIndex(f"{tables[i.table].target.schema}.{i.name.name}", tables[i.table], i)
-            for i in self.source_catalog.indexes
-            if i.table in tables
-        ]
-        found += [ExpectedIndex(*added) for added in self._added("index", found)]
-        return tuple(sorted(found, key=str))
+        """Return the expected indexes of mapped tables, sorted by name.
+
+        Without an expected schema they are the source's, under the names that the mapping gives.
+        """
+        if self.expected is not None:
+            named = self.expected.indexes
+        else:
+            indexes = self.source_catalog.indexes
+            found = ((i, self.source_table(i.table)) for i in indexes)
+            named = tuple((f"{t.target.schema}.{i.name.name}", str(t)) for i, t in found if t)
+        return tuple(ExpectedIndex(name, self.target_table(t)) for name, t in sorted(set(named)))
 
     def expected_foreign_keys(self) -> tuple[ExpectedForeignKey, ...]:
-        """Every foreign key of the mapped tables, and every declared addition, sorted."""
-        tables = {t.source: t for t in self.tables}
-        found = [
-            ExpectedForeignKey(f"{tables[k.table].target}.{k.name}", tables[k.table], k)
-            for k in self.source_catalog.foreign_keys
-            if k.table in tables
-        ]
-        found += [ExpectedForeignKey(*added) for added in self._added("foreign_key", found)]
-        return tuple(sorted(found, key=str))
-
-    def difference(self, kind: str, name: str) -> DeclaredDifference | None:
-        """What is declared of one object."""
-        return self._declared.get((kind, name))
+        """Return the expected foreign keys of mapped tables, sorted by name."""
+        keys = self.source_catalog.foreign_keys
+        found = ((k, self.source_table(k.table)) for k in keys)
+        of_source = {f"{t}.{k.name}": (k, t) for k, t in found if t}
+        named = tuple((name, str(t)) for name, (_, t) in of_source.items())
+        if self.expected is not None:
+            named = self.expected.foreign_keys
+        return tuple(
+            ExpectedForeignKey(name, self.target_table(t), of_source.get(name, (None,))[0])
+            for name, t in sorted(named)
+        )
 
     def target_table(self, name: str) -> MappedTable | None:
-        """The mapped table with that name on the target."""
+        """Return the mapped table with that name on the target."""
         return self._by_target.get(name)
 
     def source_table(self, name: RelationName) -> MappedTable | None:
-        """The mapped table with that name on the source."""
+        """Return the mapped table with that name on the source."""
         return self._by_source.get(name)
-
-    @functools.cached_property
-    def moved_schemas(self) -> dict[str, frozenset[str]]:
-        """Where the mapping takes the tables of each of the source's schemas."""
-        found: dict[str, set[str]] = {}
-        for table in self.tables:
-            found.setdefault(table.source.schema, set()).add(table.target.schema)
-        return {source: frozenset(targets) for source, targets in found.items()}
-
-    @functools.cached_property
-    def _declared(self) -> dict[tuple[str, str], DeclaredDifference]:
-        return {(d.kind, d.object): d for d in reversed(self.declared)}
 
     @functools.cached_property
     def _by_target(self) -> dict[str, MappedTable]:
@@ -133,29 +131,14 @@ class Manifest:
         return {t.source: t for t in self.tables}
 
     def to_json(self) -> str:
-        """The manifest as text, for evidence and for workers."""
+        """Return the manifest as text, for evidence and for workers."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
-        """The manifest that `to_json` wrote."""
+        """Return the manifest that `to_json` wrote."""
         manifest: Manifest = _restore(cls, json.loads(text))
         return manifest
-
-    def _added(
-        self, kind: str, known: Sequence[object]
-    ) -> list[tuple[str, MappedTable | None, None]]:
-        names = {str(k) for k in known}
-        return [
-            (d.object, self._table_of(d), None)
-            for d in self.declared
-            if d.kind == kind and d.change == "added" and d.object not in names
-        ]
-
-    def _table_of(self, difference: DeclaredDifference) -> MappedTable | None:
-        names = [difference.object.rpartition(".")[0]]
-        names += [str(i.table) for i in self.target_catalog.indexes if _is(i, difference)]
-        return next((t for n in names if (t := self.target_table(n)) is not None), None)
 
 
 def read_manifest(
@@ -163,10 +146,9 @@ def read_manifest(
     target: Connection,
     rules: MappingRules,
     *,
-    declared: Sequence[DeclaredDifference] = (),
     recent_columns: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """Both catalogs, each in its session's snapshot; ConfigError where no table is in scope."""
+    """Read both catalogs; ConfigError where the rules select no table."""
     of_source, of_target = fetch_both(
         lambda: read_side(source, "source"), lambda: read_side(target, "target"), (source, target)
     )
@@ -183,19 +165,18 @@ def read_manifest(
         of_source,
         of_target,
         tuple(n for n in names if n not in moved and not rules.mentions(n)),
-        tuple(declared),
-        tuple(sorted(recent.items())),
-        rules.left_out(names, tables),
+        recent_columns=tuple(sorted(recent.items())),
+        left_out=rules.left_out(names, tables),
     )
 
 
 def mapped_tables(rules: MappingRules, source: Connection) -> tuple[MappedTable, ...]:
-    """The tables of a source that the rules select; ConfigError where there is none."""
+    """Return the tables of a source that the rules select; ConfigError where there is none."""
     return _resolve(rules, read_side(source, "source"), source)
 
 
 def is_movers_own(name: RelationName) -> bool:
-    """Whether a table is one that DMS keeps for itself: a control table, or captured DDL."""
+    """Return whether a table is DMS's own: a control table, or captured DDL."""
     return name.name.startswith("awsdms_")
 
 
@@ -223,7 +204,7 @@ def _refuse_unknown_tables(
 
 
 def _refuse_twins(tables: Sequence[MappedTable], target: SideCatalog) -> None:
-    """ConfigError where dots in names make two objects read the same: `a.b`.`c` and `a`.`b.c`."""
+    """Raise ConfigError where dots make two names the same: `a.b`.`c` and `a`.`b.c`."""
     of_tables = [t.target for t in tables] + [r.name for r in target.relations]
     kinds: dict[str, list[tuple[str, ...]]] = {
         "tables": [(n.schema, n.name) for n in of_tables],
@@ -235,13 +216,9 @@ def _refuse_twins(tables: Sequence[MappedTable], target: SideCatalog) -> None:
         twins = sorted(text for text, count in counted.items() if count > 1)
         if twins:
             raise ConfigError(
-                f"two {kind} of the target both read {twins[0]!r} once dots join their parts, so "
-                "results could not be told apart; rename one of them"
+                f"two {kind} of the target are called {twins[0]!r} when dots join their parts, so "
+                "that their results could not be told apart; rename one of them"
             )
-
-
-def _is(index: Index, difference: DeclaredDifference) -> bool:
-    return str(index.name) == difference.object
 
 
 @functools.cache

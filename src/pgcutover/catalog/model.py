@@ -1,4 +1,7 @@
-"""What is read of each side: relations, columns, indexes, foreign keys. All plain and frozen."""
+"""Relations, columns, indexes and foreign keys as read from one side; plain and frozen.
+
+They hold what comparing rows needs; the schema itself is compared by `pgcutover.schema`.
+"""
 
 from dataclasses import dataclass
 
@@ -7,19 +10,11 @@ from pgcutover.mapping import RelationName
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as the catalog describes it; `generated` and `identity` are the catalog's codes.
-
-    `default` holds the generating expression alone: other defaults are no matter of the rows.
-    `readable` is the privilege of the role that took the manifest.
-    """
+    """A column; `readable` is the privilege of the role that read the catalog."""
 
     name: str
     type: str
     not_null: bool
-    default: str | None
-    generated: str
-    identity: str
-    collation: str | None
     readable: bool = True
 
 
@@ -32,33 +27,20 @@ class Relation:
 
     name: RelationName
     kind: str
-    persistence: str
     columns: tuple[Column, ...]
     reachable: bool = True
     filtered: bool = False
-    inherits: tuple[RelationName, ...] = ()
 
     def column(self, name: str) -> Column | None:
-        """The column of that name, if there is one."""
+        """Return the column of that name, if there is one."""
         return next((c for c in self.columns if c.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
-class IndexPart:
-    """One column or expression of an index; `plain` holds the column's name, if it is one."""
-
-    text: str
-    plain: str | None
-    opclass: str
-    collation: str | None
-    options: int
-
-
-@dataclass(frozen=True, slots=True)
 class Index:
-    """An index with everything that makes it that index; `definition` is pg_get_indexdef's.
+    """An index; `columns` are its key's, None for an expression.
 
-    `usable` is valid, ready and live; of a partitioned index, on every partition.
+    `usable`: valid, ready and live; a partitioned index, on every partition.
     """
 
     name: RelationName
@@ -66,22 +48,16 @@ class Index:
     method: str
     unique: bool
     primary: bool
-    constraint: str
-    deferrable: bool
-    deferred: bool
-    nulls_not_distinct: bool
+    partial: bool
     usable: bool
-    parts: tuple[IndexPart, ...]
-    included: tuple[str, ...]
-    predicate: str | None
-    definition: str
+    columns: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """A foreign key; `enforced` means that none of its triggers is switched off.
+    """A foreign key; `match` is the catalog's code.
 
-    `operators` compare a row with the one it points at: (schema, name) for each column.
+    `operators` compare a row with the row it references: (schema, name) for each column.
     """
 
     name: str
@@ -89,13 +65,5 @@ class ForeignKey:
     columns: tuple[str, ...]
     referenced: RelationName
     referenced_columns: tuple[str, ...]
-    on_update: str
-    on_delete: str
     match: str
-    deferrable: bool
-    deferred: bool
-    validated: bool
-    enforced: bool
-    definition: str
-    on_delete_columns: tuple[str, ...] = ()
     operators: tuple[tuple[str, str], ...] = ()

@@ -1,13 +1,10 @@
 """Compares the data of a source and a target; the checks of one table share one scan."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from psycopg import sql
 
-from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, Manifest
-from pgcutover.catalog.model import ForeignKey
-from pgcutover.compare import columns, declared, structure
+from pgcutover.catalog import ExpectedForeignKey, Manifest
 from pgcutover.compare.differences.report import Evidence, count_diff, fetch_evidence, row_diff
 from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.hashing.calibration import SHA256, Calibration, calibrate
@@ -15,7 +12,7 @@ from pgcutover.compare.large_objects import compare_large_objects
 from pgcutover.compare.live.recheck import RecheckSettings, recheck_scan
 from pgcutover.compare.live.write_history import WriteHistory
 from pgcutover.compare.options import CompareOptions, TableOptions
-from pgcutover.compare.orphans import orphan_diff
+from pgcutover.compare.orphans import mapped_key, orphan_diff
 from pgcutover.compare.plan.model import ALL_ROWS, TableComparison
 from pgcutover.compare.plan.planner import Scope, plan_comparison
 from pgcutover.compare.plan.recent_window import fetch_recent_window, has_index_on_recent_column
@@ -88,46 +85,6 @@ class Comparer:
         for session in self._sessions:
             session.close()
 
-    def scope(self) -> Diff:
-        """Tables that no rule and no declaration explains, on either side."""
-        return columns.scope_diff(self._manifest)
-
-    def declarations(self) -> Diff:
-        """Declared differences that no object ever meets."""
-        return declared.declarations_diff(self._manifest)
-
-    def columns(self, table: MappedTable) -> Diff:
-        """The table's columns."""
-        return columns.column_diff(self._manifest, table)
-
-    def index(self, index: ExpectedIndex) -> Diff:
-        """One expected index."""
-        return structure.index_diff(self._manifest, index)
-
-    def extra_indexes(self, table: MappedTable) -> Diff:
-        """Indexes that nothing explains."""
-        return structure.extra_indexes(self._manifest, table, self._index_names)
-
-    def foreign_key(self, key: ExpectedForeignKey) -> Diff:
-        """One expected foreign key."""
-        return structure.foreign_key_diff(self._manifest, key)
-
-    def extra_foreign_keys(self, table: MappedTable) -> Diff:
-        """Foreign keys that nothing explains."""
-        return structure.extra_foreign_keys(self._manifest, table, self._key_names)
-
-    def triggers(self) -> Diff:
-        """Settings that switch triggers and foreign keys off for everybody."""
-        return structure.triggers_diff(self._manifest)
-
-    @cached_property
-    def _index_names(self) -> frozenset[str]:
-        return frozenset(map(str, self._manifest.expected_indexes()))
-
-    @cached_property
-    def _key_names(self) -> frozenset[str]:
-        return frozenset(map(str, self._manifest.expected_foreign_keys()))
-
     def counts(self, table: MappedTable) -> Diff:
         """Compare the numbers of rows."""
         checked = self._check(table)
@@ -159,7 +116,7 @@ class Comparer:
     def orphans(self, key: ExpectedForeignKey) -> Diff:
         """Find the target's rows whose foreign key references no row."""
         name, catalog = str(key), self._manifest.target_catalog
-        if (checked := self._key_to_check(key)) is None:
+        if (checked := mapped_key(self._manifest, key)) is None:
             raise UnreadableError(f"{name}: neither side has this foreign key; see SCHEMA-FKS")
         with self._cache.use(checked.table):
             connection = self._cache.open_target_snapshot()
@@ -173,11 +130,6 @@ class Comparer:
     def _key_hash(self, compared: object) -> KeyHash:
         """Return the function that names the keys of a table or of a foreign key."""
         return self._options.key_hashes.of_table(str(compared))
-
-    def _key_to_check(self, key: ExpectedForeignKey) -> ForeignKey | None:
-        if key.source is not None:
-            return structure.mapped_key(self._manifest, key)
-        return self._manifest.target_catalog.foreign_key(str(key))
 
     def _check(self, table: MappedTable) -> _Checked:
         """Return the result that all checks of the table share."""

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from psycopg import sql
 
+from pgcutover.catalog import ExpectedForeignKey, Manifest
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.catalog.read import SideCatalog
 from pgcutover.compare.hashing.row_text import ComparedTable, digest_of, text_of
@@ -13,8 +15,29 @@ from pgcutover.compare.scan.sessions import Connection, unreadable_on_error
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.key_hashes import KeyHash
+from pgcutover.mapping import MappedTable
 
 _SAMPLE_LIMIT = 20
+
+
+def mapped_key(manifest: Manifest, expected: ExpectedForeignKey) -> ForeignKey | None:
+    """Return a foreign key under the target's names; None where neither side has it."""
+    key, table = expected.source, expected.table
+    if key is None or table is None:
+        return manifest.target_catalog.foreign_key(expected.name)
+    parent = manifest.source_table(key.referenced)
+    return replace(
+        key,
+        table=table.target,
+        columns=_mapped_columns(table, key.columns),
+        referenced=parent.target if parent else key.referenced,
+        referenced_columns=_mapped_columns(parent, key.referenced_columns),
+    )
+
+
+def _mapped_columns(table: MappedTable | None, columns: Sequence[str]) -> tuple[str, ...]:
+    names = dict(table.columns) if table else {}
+    return tuple(names.get(column, column) for column in columns)
 
 
 def orphan_diff(

@@ -109,7 +109,7 @@ def build_document(
         "not_proven": to_plain(list_not_proven(context)),
         "declared_differences": [
             {"object": d.object, "kind": d.kind, "change": d.change, "reason": d.reason}
-            for d in context.manifest.declared
+            for d in context.settings.differences
         ],
         "provisioning": gate.journal.steps,
         "timings": gate.journal.timings,

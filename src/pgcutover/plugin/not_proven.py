@@ -30,10 +30,16 @@ def terminal_lines(entries: tuple[LeftOut, ...]) -> Iterator[str]:
 
 
 def _dropped(context: RunContext) -> Iterator[LeftOut]:
-    for declared in context.manifest.declared:
-        if (declared.kind, declared.change) == ("column", "dropped"):
-            table, _, column = declared.object.rpartition(".")
-            yield LeftOut(table, column, f"not moved: declared dropped: {declared.reason}")
+    """Yield columns that a script or a declared difference drops on the target."""
+    reasons = {
+        d.object: f"declared dropped: {d.reason}"
+        for d in context.settings.differences
+        if (d.kind, d.change) == ("column", "dropped")
+    }
+    expected = context.manifest.expected
+    for name in expected.dropped_columns if expected else reasons:
+        table, _, column = name.rpartition(".")
+        yield LeftOut(table, column, f"not moved: {reasons.get(name, 'a script drops it')}")
 
 
 def _not_compared(context: RunContext) -> Iterator[LeftOut]:

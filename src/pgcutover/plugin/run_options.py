@@ -134,11 +134,10 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
                 options.settings.resolve(folder) if folder else None,
                 _read_scratch_dsn(options),
                 journal.say,
+                options.settings.differences,
             )
             taken.save(options.out / "schema")
-        said = {(d.kind, d.object) for d in manifest.declared}
-        derived = [d for d in taken.derived if (d.kind, d.object) not in said]
-        manifest = replace(manifest, declared=(*manifest.declared, *derived))
+        manifest = replace(manifest, expected=taken.names)
         _refuse_idle_suites(options.settings, manifest)
         yield RunContext(
             options.settings,
@@ -179,7 +178,6 @@ def take_manifest(settings: Settings, sides: Sides) -> Manifest:
             source,
             target,
             load_rules(settings),
-            declared=settings.differences,
             recent_columns={
                 name: own.recent_column
                 for name, own in settings.tables.items()

@@ -9,19 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgcutover.errors import ProvisionError
+from pgcutover.sql_tokens import TOKEN
 
-TOKEN = re.compile(
-    r"""
-      (?P<skip>\s+|--[^\n]*)
-    | (?P<comment>/\*)
-    | (?P<quoted>[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*")
-    | (?P<open>[eE]?'|")
-    | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
-    | (?P<word>[^\W\d][\w$]*)
-    | (?P<other>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _NESTED_COMMENT = re.compile(r"/\*|\*/")
 
 

@@ -9,6 +9,7 @@ from pgcutover.diff import Diff, finding
 from pgcutover.mapping import MappedTable
 from pgcutover.readiness.readable import refuse_unreadable
 from pgcutover.readiness.tls import tls_problems
+from pgcutover.readiness.triggers_off import triggers_diff
 from pgcutover.verdict import Finding
 
 
@@ -40,6 +41,10 @@ class ReadinessChecker:
             with open_side(side, dsn) as connection:
                 problems += tls_problems(side, connection)
         return Diff("*", tuple(problems))
+
+    def triggers(self) -> Diff:
+        """Check that no setting of the target disables triggers and foreign keys."""
+        return triggers_diff(self.manifest)
 
     def readable(self, table: MappedTable) -> Diff:
         """Check that the gate's roles may read the whole table; UnreadableError where not."""

@@ -7,8 +7,8 @@ from psycopg import sql
 
 from pgcutover.catalog import Manifest
 from pgcutover.compare.hashing.row_text import ComparedTable, digest_of, key_digest, text_of
+from pgcutover.compare.orphans import mapped_key
 from pgcutover.compare.plan.spec import TableOptions, resolve_tables
-from pgcutover.compare.structure import mapped_key
 from pgcutover.errors import ConfigError, PgCutoverError
 from pgcutover.verdict_document import Document, ResultEntry
 from pgcutover.verdict_file import read_verdict

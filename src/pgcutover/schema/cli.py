@@ -18,13 +18,14 @@ from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.schema.collect import EVERY_KIND, take_schema
 from pgcutover.schema.compare import Difference, concerns_role, differences
 from pgcutover.schema.diff_text import shown, summed_up
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.severity import Severity
 from pgcutover.schema.snapshot import take
 from pgcutover.schema.snapshot_file import load, save
 from pgcutover.schema.source_faults import source_warnings, without_faults
-from pgcutover.schema.stage import SchemaEvidence, SchemaStage
+from pgcutover.schema.stage import SchemaStage
 from pgcutover.schema.state.checker import SchemaState
 from pgcutover.verdict import Finding
 
@@ -205,6 +206,7 @@ def _of_migration(settings: Settings) -> _Compared:
         settings.resolve(folder) if folder else None,
         os.environ.get(scratch) if scratch else None,
         _say,
+        settings.differences,
     )
     expected = taken.snapshots.get("expected", taken.snapshots["source"])
     found, undecided = SchemaStage(taken.evidence).everything()

@@ -1,22 +1,24 @@
-"""Everything the schema stage needs of both sides, taken once."""
+"""Reads everything that the schema stage needs of both sides, once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pgcutover.catalog import Manifest
+from pgcutover.catalog import ExpectedNames, Manifest
+from pgcutover.catalog.manifest import is_movers_own
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import open_side
 from pgcutover.errors import PgCutoverError
-from pgcutover.schema.expected.build import Recipe, expected_schema
-from pgcutover.schema.expected.script_changes import derived_differences
+from pgcutover.mapping import RelationName
+from pgcutover.schema.evidence import SchemaEvidence
+from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.snapshot import quoted, take
 from pgcutover.schema.snapshot_file import save
 from pgcutover.schema.source_faults import without_faults
-from pgcutover.schema.stage import SchemaEvidence
+from pgcutover.schema.stage import SchemaStage
 from pgcutover.sides import fetch_both
 
 EVERY_KIND = (*KINDS, *CLUSTER_KINDS)
@@ -25,14 +27,29 @@ _OF_THE_SOURCE = {kind.name for kind in (*CLUSTER_KINDS, EXTENSIONS)}
 
 @dataclass(frozen=True, slots=True)
 class TakenSchema:
-    """What the checks are asked about, and the whole snapshots by name, for the record."""
+    """The evidence of the schema checks, the names that they are about, and whole snapshots."""
 
     evidence: SchemaEvidence
-    derived: tuple[DeclaredDifference, ...]
+    names: ExpectedNames | None
     snapshots: Mapping[str, Snapshot]
 
+    def with_expected(self, expected: Expected, manifest: Manifest) -> "TakenSchema":
+        """Return both schemas together with the expected one."""
+        moved, left_behind = expected.moved, self.evidence.left_behind
+        evidence = replace(
+            self.evidence,
+            expected=expected.snapshot,
+            moved=moved,
+            left_behind=tuple(moved[name] for name in left_behind if name in moved),
+            invalid=expected.invalid,
+        )
+        names = SchemaStage(evidence).expected_names(manifest.tables)
+        sides = (self.snapshots["source"], self.snapshots["target"])
+        whole = whole_expectation(expected.snapshot, *sides)
+        return TakenSchema(evidence, names, {**self.snapshots, "expected": whole})
+
     def save(self, folder: Path) -> None:
-        """One file a snapshot, to be compared later."""
+        """Write one file for each snapshot, to be compared later."""
         for name, snapshot in self.snapshots.items():
             save(snapshot, folder / f"{name}.json")
 
@@ -44,17 +61,56 @@ def take_schema(
     scripts: Path | None,
     scratch_dsn: str | None,
     say: Callable[[str], None],
+    declared: Collection[DeclaredDifference] = (),
 ) -> TakenSchema:
-    """Both schemas and the expected one, and the differences that it explains.
+    """Read both schemas and build the expected one.
 
-    Why there is no expected one is kept, for the checks to say.
+    Where it cannot be built, the evidence says why, and the checks are UNKNOWN.
     """
+    taken = read_schemas(source_dsn, target_dsn, manifest, declared)
+    recipe = recipe_of(source_dsn, target_dsn, manifest, scripts, scratch_dsn)
+    try:
+        expected = expected_schema(recipe, say)
+    except PgCutoverError as error:
+        say(str(error))
+        return replace(taken, evidence=replace(taken.evidence, trouble=str(error)))
+    return taken.with_expected(expected, manifest)
+
+
+def read_schemas(
+    source_dsn: str,
+    target_dsn: str,
+    manifest: Manifest,
+    declared: Collection[DeclaredDifference],
+) -> TakenSchema:
+    """Read the schemas of both sides, at the same time."""
+    excluded = excluded_tables(manifest)
     with open_side("source", source_dsn) as one, open_side("target", target_dsn) as other:
         source, target = fetch_both(
             lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other)
         )
-        compared = quoted(other, [table.target for table in manifest.tables])
-    recipe = Recipe(
+        evidence = SchemaEvidence(
+            source.only(_OF_THE_SOURCE),
+            target,
+            own_roles=tuple(sorted({source.own_role, target.own_role})),
+            compared=quoted(other, [table.target for table in manifest.tables]),
+            left_behind=quoted(one, excluded),
+            removed_columns=tuple(f"{t}.{c}" for t in manifest.tables for c in t.removed_columns),
+            undecided=tuple(map(str, manifest.undecided_tables)),
+            declared=tuple(declared),
+        )
+    return TakenSchema(evidence, None, {"source": source, "target": target})
+
+
+def recipe_of(
+    source_dsn: str,
+    target_dsn: str,
+    manifest: Manifest,
+    scripts: Path | None,
+    scratch_dsn: str | None,
+) -> Recipe:
+    """Return what the expected schema of a migration is built from."""
+    return Recipe(
         source_dsn,
         target_dsn,
         manifest.target.server_version_num // 10_000,
@@ -64,23 +120,6 @@ def take_schema(
         scripts,
         scratch_dsn,
     )
-    own = tuple(sorted({source.own_role, target.own_role}))
-    kept = source.only(_OF_THE_SOURCE)
-    snapshots = {"source": source, "target": target}
-    try:
-        expected = expected_schema(recipe, say)
-    except PgCutoverError as error:
-        say(str(error))
-        evidence = SchemaEvidence(
-            kept, target, trouble=str(error), own_roles=own, compared=compared
-        )
-        return TakenSchema(evidence, (), snapshots)
-    evidence = SchemaEvidence(
-        kept, target, expected.snapshot, expected.moved, own_roles=own, compared=compared
-    )
-    derived = tuple(derived_differences(manifest, expected.catalog))
-    whole = whole_expectation(expected.snapshot, source, target)
-    return TakenSchema(evidence, derived, snapshots | {"expected": whole})
 
 
 def whole_expectation(made: Snapshot, source: Snapshot, target: Snapshot) -> Snapshot:
@@ -102,3 +141,10 @@ def whole_expectation(made: Snapshot, source: Snapshot, target: Snapshot) -> Sna
         kinds=tuple(dict.fromkeys((*made.kinds, *faultless.kinds))),
         own_role=source.own_role,
     )
+
+
+def excluded_tables(manifest: Manifest) -> list[RelationName]:
+    """Return the source's tables that the mapping rules exclude."""
+    decided = {*manifest.undecided_tables, *(table.source for table in manifest.tables)}
+    names = [relation.name for relation in manifest.source_catalog.relations]
+    return [name for name in names if name not in decided and not is_movers_own(name)]

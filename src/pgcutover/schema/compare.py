@@ -1,8 +1,9 @@
-"""What differs between two schemas read by the same queries. Pure."""
+"""Differences between two schemas that were read by the same queries. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.objects import SchemaObject, Snapshot, Value
@@ -10,10 +11,27 @@ from pgcutover.schema.severity import Severity, rule_of
 
 MISSING, EXTRA, CHANGED = "missing", "extra", "changed"
 _HOLDERS = ("table", "partition", "foreign_table", "view", "materialized_view")
+# the name of such an object holds its relation's name, so `table` is not compared again
+_NAMED_AFTER_TABLE = ("owner", "grant", "comment", "security_label", "storage")
+# properties without which an object is there and does nothing, and the command that helps
+_NOT_IN_FORCE: Mapping[tuple[str, str], str] = {
+    ("index", "usable"): (
+        "is INVALID on the target (not valid, ready and live on every partition); reindex it, or "
+        "create and attach the indexes that partitions lack"
+    ),
+    ("foreign_key", "validated"): (
+        "is NOT VALID on the target, so rows may violate it; run alter table ... validate "
+        "constraint"
+    ),
+    ("foreign_key", "firing"): (
+        "is not enforced on the target, because its triggers are disabled; run alter table ... "
+        "enable trigger all on both tables"
+    ),
+    ("foreign_key", "enforced"): "is not enforced on the target: it is marked NOT ENFORCED",
+}
 
 
-# what these are about is in their name
-_NAMED_WHOLE = ("owner", "grant", "comment", "security_label", "storage")
+Objects = Mapping[str, SchemaObject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +43,17 @@ class Property:
     found: Value
 
     def __str__(self) -> str:
-        """What it is, what was expected, what was found."""
+        """Return name, expected value and found value."""
         expected, found = shown_value(self.expected), shown_value(self.found)
         return f"{self.name.replace('_', ' ')}: expected {expected}, found {found}"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One object that is not as expected; `held` counts objects that are gone, or here, with it."""
+    """One object that is not as expected.
+
+    `held` counts the objects that are missing or extra with it; `note` is added to its sentence.
+    """
 
     change: str
     severity: Severity
@@ -40,6 +61,7 @@ class Difference:
     found: SchemaObject | None
     properties: tuple[Property, ...] = ()
     held: int = 0
+    note: str = ""
 
     @property
     def object(self) -> SchemaObject:
@@ -49,7 +71,7 @@ class Difference:
         return known
 
     def about(self, only: Collection[str], but: Collection[str]) -> "Difference | None":
-        """What is left of it when only some properties are asked about, or some are not."""
+        """Return the difference in only some properties; None where nothing of it is left."""
         if self.change != CHANGED:
             return None if only else self
         kept = tuple(
@@ -60,15 +82,89 @@ class Difference:
         return replace(self, properties=kept, severity=_worst(self.object.kind, kept))
 
     def __str__(self) -> str:
-        """One sentence: object, what is expected, what was found."""
+        """Return one sentence: object, expected, found."""
         thing = f"{rule_of(self.object.kind).words} {self.object.name}"
-        more = f" with {self.held} objects that belong to it" if self.held else ""
+        return f"{self._sentence(thing)}{f'; {self.note}' if self.note else ''}"
+
+    def _sentence(self, thing: str) -> str:
+        more = f", with {self.held} objects that belong to it" if self.held else ""
+        more = more.replace(" 1 objects that belong", " 1 object that belongs")
         if self.change == MISSING:
             return f"{thing} is missing on the target{more}"
         if self.change == EXTRA:
-            return f"{thing} is on the target{more}, and nothing explains it"
-        told = "; ".join(map(str, self.properties))
-        return f"{thing} differs: {told}"
+            why = "neither the source nor a script creates it"
+            return f"unexpected {thing} on the target{more}: {why}"
+        off = [words for p in self.properties if (words := not_in_force(self.object.kind, p))]
+        other = [str(p) for p in self.properties if not not_in_force(self.object.kind, p)]
+        parts = [*off, *([f"differs: {'; '.join(other)}"] if other else [])]
+        return f"{thing} {'; '.join(parts)}"
+
+
+def not_in_force(kind: str, prop: Property) -> str:
+    """Return what is wrong where the target's object is there but does nothing; else ''."""
+    return _NOT_IN_FORCE.get((kind, prop.name), "") if prop.found is False else ""
+
+
+def out_of_force(thing: SchemaObject) -> tuple[Property, ...]:
+    """Return the properties by which an object is there but does nothing, whatever is expected."""
+    return tuple(
+        Property(name, expected=True, found=False)
+        for kind, name in _NOT_IN_FORCE
+        if kind == thing.kind and thing.facts.get(name) is False
+    )
+
+
+class Comparison:
+    """Differences of a found schema from an expected one, computed once for each kind."""
+
+    def __init__(self, expected: Snapshot, found: Snapshot) -> None:
+        """Keep both; nothing is compared yet."""
+        self.expected, self.found = expected, found
+        self._known: dict[str, tuple[Difference, ...]] = {}
+
+    def of(self, kind: str) -> tuple[Difference, ...]:
+        """Return the differences in objects of a kind; UnreadableError where a side is unread."""
+        if kind not in self._known:
+            self._refuse_unread(kind)
+            one, other = self.objects_of(kind)
+            result = [
+                *_alone(MISSING, one, other, self._lost),
+                *_alone(EXTRA, other, one, self._added),
+                *_changed(one, other),
+            ]
+            result.sort(key=lambda d: (d.object.name, d.change))
+            self._known[kind] = tuple(result)
+        return self._known[kind]
+
+    def objects_of(self, kind: str) -> tuple[Objects, Objects]:
+        """Return the expected and the found objects of a kind, each by name."""
+        one, other = self._by_kind
+        return one.get(kind, {}), other.get(kind, {})
+
+    def _refuse_unread(self, kind: str) -> None:
+        for side, snapshot in (("the expected schema", self.expected), ("the target", self.found)):
+            if kind in snapshot.unread:
+                words = rule_of(kind).words
+                raise UnreadableError(f"{words} objects of {side}: {snapshot.unread[kind]}")
+
+    @cached_property
+    def _by_kind(self) -> tuple[dict[str, dict[str, SchemaObject]], ...]:
+        return tuple(_grouped(snapshot) for snapshot in (self.expected, self.found))
+
+    @cached_property
+    def _lost(self) -> "_Absent":
+        return _Absent.of(self.expected, self.found)
+
+    @cached_property
+    def _added(self) -> "_Absent":
+        return _Absent.of(self.found, self.expected)
+
+
+def _grouped(snapshot: Snapshot) -> dict[str, dict[str, SchemaObject]]:
+    found: dict[str, dict[str, SchemaObject]] = {}
+    for each in snapshot.objects:
+        found.setdefault(each.kind, {})[each.name] = each
+    return found
 
 
 _GRANTS = (
@@ -97,39 +193,31 @@ def concerns_role(difference: Difference, roles: Collection[str]) -> bool:
 def differences(
     expected: Snapshot, found: Snapshot, kinds: Collection[str]
 ) -> tuple[Difference, ...]:
-    """Every difference in objects of some kinds, sorted; UnreadableError where a side is unread."""
-    for side, snapshot in (("what is expected", expected), ("what was found", found)):
-        for kind in kinds:
-            if kind in snapshot.unread:
-                raise UnreadableError(f"{kind} objects of {side}: {snapshot.unread[kind]}")
-    one = {o.identity: o for o in expected.objects if o.kind in kinds}
-    other = {o.identity: o for o in found.objects if o.kind in kinds}
-    lost, added = _Gone.of(expected, found), _Gone.of(found, expected)
-    result = [
-        *_alone(MISSING, one, other.keys(), lost, expected.objects),
-        *_alone(EXTRA, other, one.keys(), added, found.objects),
-        *_changed(one, other),
-    ]
-    return tuple(sorted(result, key=lambda d: (d.object.identity, d.change)))
+    """Return all differences in objects of some kinds, sorted by kind and name."""
+    compared = Comparison(expected, found)
+    return tuple(each for kind in sorted(set(kinds)) for each in compared.of(kind))
 
 
 @dataclass(frozen=True, slots=True)
-class _Gone:
-    """What one side has and the other has not, with all that belongs to it.
+class _Absent:
+    """Relations of one side that the other lacks, which explain all that belongs to them.
 
-    `relations` hold columns, constraints and the like; `subjects` are what rights are about, as
-    these name it: whatever there is has an owner.
+    `subjects` are what grants are about, as these name it: every object has an owner. `held`
+    counts the objects of each relation.
     """
 
     relations: Collection[str]
     subjects: Collection[str]
+    held: Mapping[str, int]
 
     @classmethod
-    def of(cls, one: Snapshot, other: Snapshot) -> "_Gone":
-        return cls(_holders(one) - _holders(other), _subjects(one) - _subjects(other))
+    def of(cls, one: Snapshot, other: Snapshot) -> "_Absent":
+        relations = _holders(one) - _holders(other)
+        held = Counter(each.table for each in one.objects if each.table in relations)
+        return cls(relations, _subjects(one) - _subjects(other), held)
 
     def explains(self, each: SchemaObject) -> bool:
-        """Whether it is gone because what it belongs to is."""
+        """Return whether an object is absent because its relation is."""
         if each.table in self.relations or each.kind == "owner":
             return True
         return each.kind == "grant" and each.name.rpartition(" to ")[0] in self.subjects
@@ -146,50 +234,56 @@ def _subjects(snapshot: Snapshot) -> set[str]:
 
 def _alone(
     change: str,
-    objects: dict[tuple[str, str], SchemaObject],
-    known: Collection[tuple[str, str]],
-    gone: _Gone,
-    everything: Iterable[SchemaObject],
+    objects: Mapping[str, SchemaObject],
+    known: Collection[str],
+    absent: _Absent,
 ) -> Iterator[Difference]:
-    """Objects of one side; those that belong to another that is gone are told with it."""
-    held = Counter(each.table for each in everything if each.table in gone.relations)
-    for identity, each in objects.items():
-        rule = rule_of(each.kind)
-        severity = rule.alone(each, missing=change == MISSING)
-        if identity in known or gone.explains(each) or severity is None:
+    """Yield the objects of one side, except those whose relation is one-sided, too."""
+    for name, each in objects.items():
+        severity = rule_of(each.kind).alone(each, missing=change == MISSING)
+        if name in known or severity is None or absent.explains(each):
             continue
-        count = held[each.name] if each.kind in _HOLDERS else 0
-        expected, found = (each, None) if change == MISSING else (None, each)
-        yield Difference(change, severity, expected, found, (), count)
+        count = absent.held.get(name, 0) if each.kind in _HOLDERS else 0
+        yield alone(change, each, severity, count)
+
+
+def alone(change: str, thing: SchemaObject, severity: Severity, held: int = 0) -> Difference:
+    """Return the difference of an object that only one side has."""
+    expected, found = (thing, None) if change == MISSING else (None, thing)
+    return Difference(change, severity, expected, found, (), held)
 
 
 def _changed(
-    one: dict[tuple[str, str], SchemaObject], other: dict[tuple[str, str], SchemaObject]
+    one: Mapping[str, SchemaObject], other: Mapping[str, SchemaObject]
 ) -> Iterator[Difference]:
-    for identity in one.keys() & other.keys():
-        expected, found = one[identity], other[identity]
-        told_where = rule_of(expected.kind).told_where
-        names = sorted((expected.facts.keys() | found.facts.keys()) - {told_where})
-        properties = [
-            Property(name, expected.facts.get(name), found.facts.get(name))
-            for name in names
-            if expected.facts.get(name) != found.facts.get(name)
-        ]
-        if expected.table != found.table and expected.kind not in _NAMED_WHOLE:
-            properties.append(Property("table", expected.table, found.table))
-        if properties:
+    for name in one.keys() & other.keys():
+        expected, found = one[name], other[name]
+        if properties := _differing(expected, found):
             severity = _worst(expected.kind, properties)
             yield Difference(CHANGED, severity, expected, found, tuple(properties))
 
 
-def _worst(kind: str, properties: Iterable[Property]) -> Severity:
+def _differing(expected: SchemaObject, found: SchemaObject) -> list[Property]:
+    ignored = {rule_of(expected.kind).warn_where}
+    names = sorted((expected.facts.keys() | found.facts.keys()) - ignored)
+    properties = [
+        Property(name, expected.facts.get(name), found.facts.get(name))
+        for name in names
+        if expected.facts.get(name) != found.facts.get(name)
+    ]
+    if expected.table != found.table and expected.kind not in _NAMED_AFTER_TABLE:
+        properties.append(Property("table", expected.table, found.table))
+    return properties
+
+
+def _worst(kind: str, properties: Collection[Property]) -> Severity:
     rule = rule_of(kind)
     found = {rule.of(p.name, p.expected, p.found) for p in properties}
     return Severity.BLOCK if Severity.BLOCK in found else Severity.WARN
 
 
 def shown_value(value: Value) -> str:
-    """A property's value in words."""
+    """Return a property's value in words."""
     if value is None or value == []:
         return "none"
     if isinstance(value, bool):

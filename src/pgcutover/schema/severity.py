@@ -1,9 +1,8 @@
-"""How grave each difference is, written once: what the application would notice blocks.
+"""The severity of each kind of difference: what the application would notice blocks.
 
-A property that is not listed blocks, whichever side has more of it: what the target has too little
-of is missed, what it has too much of may refuse rows that the source accepts. Listed are the
-exceptions, which change how well things run and not what they do, or where only one direction
-matters.
+A property that is not listed blocks in both directions: a missing one loses protection, an extra
+one may reject rows that the source accepts. The exceptions are listed: they change performance and
+not results, or matter in one direction only.
 """
 
 import enum
@@ -15,7 +14,7 @@ from pgcutover.schema.objects import SchemaObject, Value
 
 
 class Severity(enum.Enum):
-    """Whether a difference closes the gate or is only told."""
+    """A difference closes the gate, or is a warning."""
 
     BLOCK = "block"
     WARN = "warn"
@@ -26,13 +25,14 @@ BLOCK, WARN = Severity.BLOCK, Severity.WARN
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A kind's severities; `words` is what its objects are called in a sentence.
+    """The severities of a kind; `words` is the name of its objects in a sentence.
 
-    None says that one side alone has it for no reason of the migration's, as newer servers do.
-    `cosmetic` properties only warn; so do `harmless` ones that go from one value to another, and
-    an object of one side of which the fact `told_where` is true; that fact is not compared.
-    Objects with a name in `gates_own` are the gate's, not the application's: the target may have
-    them alone. An older version of a `versioned` property blocks, a newer one only warns.
+    None: one side alone has such objects for a reason that is not the migration's, as newer
+    servers do. `cosmetic` properties are warnings, and so is a `harmless` change from one value to
+    another. An object of one side is a warning where its fact `warn_where` is true; that fact is
+    not compared. Objects with a name in `gates_own` are the gate's, not the application's: the
+    target may have them alone. An older version of a `versioned` property blocks, a newer one is a
+    warning.
     """
 
     words: str
@@ -40,19 +40,19 @@ class Rule:
     extra: Severity | None = BLOCK
     cosmetic: Collection[str] = ()
     harmless: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
-    told_where: str = ""
+    warn_where: str = ""
     gates_own: Collection[str] = ()
     versioned: Collection[str] = ()
 
     def alone(self, thing: SchemaObject, *, missing: bool) -> Severity | None:
-        """The severity of an object that one side alone has."""
+        """Return the severity of an object that only one side has."""
         if thing.name in self.gates_own and not missing:
             return None
         severity = self.missing if missing else self.extra
-        return WARN if severity and thing.facts.get(self.told_where) is True else severity
+        return WARN if severity and thing.facts.get(self.warn_where) is True else severity
 
     def of(self, name: str, expected: Value, found: Value) -> Severity:
-        """The severity of one differing property."""
+        """Return the severity of one differing property."""
         if name in self.cosmetic or self.harmless.get(name) == (expected, found):
             return WARN
         if name in self.versioned and version(found) >= version(expected):
@@ -67,6 +67,10 @@ def version(text: Value) -> list[int]:
 
 _LESS = (True, False)
 """A right that the target does not give."""
+_MORE = (False, True)
+"""A promise that the target keeps and the source does not."""
+# logical replication of a table without a key needs FULL; movers set it on their source
+_IDENTITY_OF_A_MOVER = {"replica_identity": ("full", "default")}
 
 RULES: Mapping[str, Rule] = {
     "column": Rule(
@@ -74,25 +78,34 @@ RULES: Mapping[str, Rule] = {
         cosmetic=("storage", "compression", "statistics_target", "options", "position"),
     ),
     "extension": Rule("extension", gates_own=("amcheck",), versioned=("version",)),
-    "partition": Rule("partition", cosmetic=("columns_tuned_unlike_parent",)),
-    "index": Rule("index", cosmetic=("clustered", "statistics_targets")),
+    "table": Rule("table", harmless=_IDENTITY_OF_A_MOVER),
+    "partition": Rule(
+        "partition", cosmetic=("columns_tuned_unlike_parent",), harmless=_IDENTITY_OF_A_MOVER
+    ),
+    "index": Rule(
+        "index", cosmetic=("clustered", "statistics_targets"), harmless={"usable": _MORE}
+    ),
+    # new rows are checked whether or not the older ones were
+    "foreign_key": Rule("foreign key", harmless={"validated": _MORE}),
+    "check": Rule("check", harmless={"validated": _MORE}),
     "storage": Rule(
         "storage parameters of", WARN, WARN, ("options", "toast_options", "tablespace")
     ),
-    "statistics": Rule("extended statistics", WARN, WARN, ("definition", "target")),
+    # plans of the source rely on them; more of them on the target do no harm
+    "statistics": Rule("extended statistics", extra=WARN, cosmetic=("target",)),
     "comment": Rule("comment on", WARN, WARN, ("text", "comment")),
-    # managed services have roles of their own, and give nobody all rights
+    # managed services have their own roles, and give no role all rights
     "role": Rule(
         "role",
         extra=WARN,
         cosmetic=("replication",),  # a mover's, on the one side or the other
         harmless={n: _LESS for n in ("superuser", "createdb")},
-        told_where="unused_here",  # it may be another application's, of another database
+        warn_where="unused_here",  # it may be another application's, of another database
     ),
     "tablespace": Rule("tablespace", WARN, WARN, ("options",)),
     "database": Rule("database", cosmetic=("owner", "connection_limit", "is_template")),
     "server_setting": Rule("server setting", None, None, ("told",), {"switch": ("off", "on")}),
-    # a managed service takes and gives rights to what the server is made of
+    # managed services grant and revoke rights on system objects
     "system_grant": Rule("grant on system object", extra=WARN),
     "extension_grant": Rule("grant on extension's object"),
     "system_cast": Rule("built-in cast", None, None),
@@ -101,12 +114,12 @@ RULES: Mapping[str, Rule] = {
     "system_routine": Rule("routine in pg_catalog", extra=WARN),
     "parameter_grant": Rule("right to", extra=WARN),  # a mover's, as a rule
     "subscription": Rule("subscription", WARN, WARN, ("enabled", "publications")),
-    # another build sorts by another library; what was sorted by the wrong one is amcheck's to find
+    # another build sorts by another library; amcheck finds indexes sorted by the wrong one
     "collation_version": Rule("collation version", WARN, WARN, ("recorded", "actual")),
     "database_collation_version": Rule("collation version of", WARN, WARN, ("recorded", "actual")),
 }
 
 
 def rule_of(kind: str) -> Rule:
-    """The rule for a kind; everything blocks where none is written."""
+    """Return the rule for a kind; where there is none, everything blocks."""
     return RULES.get(kind) or Rule(kind.replace("_", " "))

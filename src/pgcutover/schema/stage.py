@@ -1,120 +1,155 @@
-"""Answers of the schema stage: the target against the expected schema, and against the source."""
+"""The schema checks: the target against the expected schema, and against the source."""
 
-import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
-from pgcutover.diff import Diff
+from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, ExpectedNames
+from pgcutover.config.differences import DeclaredDifference
+from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
-from pgcutover.schema.compare import Difference, concerns_role, differences
+from pgcutover.mapping import MappedTable
+from pgcutover.schema.compare import (
+    CHANGED,
+    EXTRA,
+    MISSING,
+    Difference,
+    alone,
+    out_of_force,
+)
+from pgcutover.schema.declared import Split, split, unfit_declarations
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
+from pgcutover.schema.left_behind import tool_of_schema
 from pgcutover.schema.objects import SchemaObject, Snapshot
+from pgcutover.schema.quoted_names import plain_name, split_name
 from pgcutover.schema.severity import Severity, version
-from pgcutover.schema.source_faults import source_warnings, without_faults
+from pgcutover.schema.source_faults import source_warnings
+from pgcutover.schema.unexplained import UnexplainedDifferences
 from pgcutover.verdict import Finding
 
 RUN_WIDE = "*"
-# properties of columns and indexes that one question is about, for tables of every kind
+# properties that checks of their own are about, for tables of every kind
 OF_DEFAULTS = (
     "default", "options", "foreign_options", "position", "storage", "compression",
     "statistics_target",
 )  # fmt: skip
 OF_NOT_NULL = ("not_null_validated", "not_null_inherited")
 OF_PLANS = ("clustered", "statistics_targets")
+OF_COLUMNS = ("persistence", "inherits")
+_CONSTRAINTS = ("primary_key", "unique", "exclusion")
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaEvidence:
-    """What was read of both sides, once; `trouble` says why there is no expected schema.
-
-    `source` and `target` hold what no dump carries: roles, settings, encoding, large objects.
-    `own_roles` are the gate's, quoted: what each side lets them do is not the application's.
-    `compared` are the target's tables, quoted, whose columns, indexes and keys the manifest knows,
-    so that checks of one table are about them; None where that is not known.
-    """
-
-    source: Snapshot
-    target: Snapshot
-    expected: Snapshot | None = None
-    moved: Mapping[str, str] = field(default_factory=dict)
-    trouble: str = ""
-    own_roles: tuple[str, ...] = ()
-    compared: tuple[str, ...] | None = None
-
-    def to_json(self) -> str:
-        """As text, for workers and as evidence."""
-        plain = {
-            "source": self.source.to_json(),
-            "target": self.target.to_json(),
-            "expected": self.expected.to_json() if self.expected else None,
-            "moved": dict(self.moved),
-            "trouble": self.trouble,
-            "own_roles": list(self.own_roles),
-            "compared": self.compared,
-        }
-        return json.dumps(plain, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "SchemaEvidence":
-        """What `to_json` wrote."""
-        plain: dict[str, Any] = json.loads(text)
-        for side in ("source", "target", "expected"):
-            plain[side] = Snapshot.from_json(plain[side]) if plain[side] else None
-        for names in ("own_roles", "compared"):
-            plain[names] = None if plain[names] is None else tuple(plain[names])
-        return cls(**plain)
-
-
-@dataclass(frozen=True, slots=True)
 class SchemaStage:
-    """One method a question; every answer is a Diff, every doubt an UnreadableError."""
+    """One method for each question of a check; it returns a Diff or raises UnreadableError."""
 
-    evidence: SchemaEvidence
+    def __init__(self, evidence: SchemaEvidence) -> None:
+        """Keep the evidence; schemas are compared when a check needs it."""
+        self.evidence = evidence
+        self._known = UnexplainedDifferences(evidence)
 
     def as_expected(
         self,
         *kinds: str,
         only: Collection[str] = (),
         but: Collection[str] = (),
-        told: Mapping[str, Collection[str]] = MappingProxyType({}),
+        also: Mapping[str, Collection[str]] = MappingProxyType({}),
         held_by: Collection[str] = (),
     ) -> Diff:
-        """Objects of some kinds against the expected schema.
+        """Compare objects of some kinds with the expected schema.
 
-        `only` names the properties that are asked about, of objects that both have; `but` those
-        that another question is about. `told` are properties of other kinds that belong to the
-        question, and `held_by` kinds of relations whose columns, indexes and foreign keys do, as
-        far as no check of one table is about them.
+        `only` names the properties to compare of objects that both have; `but` those of other
+        checks. `also` adds properties of other kinds, and `held_by` the columns, indexes and
+        foreign keys of some kinds of relations, unless checks of one table compare them.
         """
-        found = self._from_expected(kinds, only, but)
-        for kind, names in told.items():
-            found += self._from_expected((kind,), names)
-        return _diff([*found, *self._held_by(held_by)])
+        found = self._known.about(kinds, only, but)
+        for kind, names in also.items():
+            found += self._known.about((kind,), names)
+        return self._diff(RUN_WIDE, [*found, *self._held_by(held_by)])
 
-    def _held_by(self, holders: Collection[str]) -> list[Difference]:
-        if not holders:
-            return []
-        compared = self.evidence.compared
-        asked = set(holders) - ({"table"} if compared is None else set())
-        sides = filter(None, (self.evidence.expected, self.evidence.target))
-        names = {o.name for side in sides for o in side.objects if o.kind in asked}
-        names -= set(compared or ())
-        found = self._from_expected(("column",), (), (*OF_DEFAULTS, *OF_NOT_NULL))
-        found += self._from_expected(("index", "foreign_key"), (), OF_PLANS)
-        return [each for each in found if each.object.table in names]
+    def as_on_the_source(self, *kinds: str, but: Collection[str] = ()) -> Diff:
+        """Compare what no dump carries with the source and with what scripts set.
+
+        A fault of the source is a warning, and the target is expected to be without it.
+        """
+        found = self._known.about(kinds, (), but)
+        return self._diff(RUN_WIDE, found, list(source_warnings(self.evidence.source, kinds)))
+
+    def tables(self) -> Diff:
+        """Find tables that no mapping rule is about, and unexpected tables of the target."""
+        wrong, warnings = [], []
+        for name in self.evidence.undecided:
+            message = f"table {name} of the source is neither included nor excluded by any rule"
+            if tool := tool_of_schema(name.split(".")[0]):
+                warnings.append(f"{message}; it belongs to {tool}")
+            else:
+                message += "; add a selection rule for it to the table mappings"
+                wrong.append(finding(name, "table undecided", message))
+        found = [
+            d
+            for d in self._known.of("table")
+            if d.change == EXTRA
+            or (d.change == MISSING and d.object.name not in self._known.compared)
+        ]
+        diff = self._diff(RUN_WIDE, found, warnings)
+        left = sorted(map(plain_name, self.evidence.left_behind))
+        facts = {**diff.facts, **({"excluded_tables": left} if left else {})}
+        return Diff(RUN_WIDE, (*wrong, *diff.differences), facts)
+
+    def table_properties(self) -> Diff:
+        """Compare what tables are besides their columns, of mapped and other tables."""
+        found = [
+            kept
+            for d in self._known.of("table")
+            if d.change == CHANGED
+            and (kept := d.about((), OF_COLUMNS if d.object.name in self._known.compared else ()))
+        ]
+        found += self._known.about(("foreign_table", "storage", "statistics"))
+        found += self._known.about(("index",), OF_PLANS)
+        return self._diff(RUN_WIDE, [*found, *self._held_by(("foreign_table", "table"))])
+
+    def columns(self, table: MappedTable) -> Diff:
+        """Compare a mapped table's columns, persistence and parents."""
+        name = self._known.table_name(str(table))
+        found = [d for d in self._known.of("table") if d.object.name == name]
+        found = [k for d in found if (k := d if d.change == MISSING else d.about(OF_COLUMNS, ()))]
+        found += _but(self._known.of_table("column", name), (*OF_DEFAULTS, *OF_NOT_NULL))
+        return self._diff(str(table), found, columns=len(table.columns))
+
+    def index(self, index: ExpectedIndex) -> Diff:
+        """Compare an expected or declared index, and the constraint that it serves."""
+        expected, found = self._known.named("index", str(index))
+        name = (expected or found or _NOTHING).name
+        if found is None and name in self.evidence.invalid:
+            return Diff(str(index), (), {"warnings": [_invalid_on_the_source(name)]})
+        differing = self._one("index", expected, found)
+        if expected is not None and found is not None:
+            differing = _but(differing, OF_PLANS)
+            constraint = f"{expected.table}.{split_name(name)[-1]}"
+            for kind in _CONSTRAINTS:
+                differing += [d for d in self._known.of(kind) if d.object.name == constraint]
+        warnings = [_invalid_on_the_source(name)] if name in self.evidence.invalid else []
+        return self._diff(str(index), differing, warnings)
+
+    def extra_indexes(self, table: MappedTable) -> Diff:
+        """Find indexes of a mapped table that neither the source nor a script creates."""
+        return self._extra("index", table)
+
+    def foreign_key(self, key: ExpectedForeignKey) -> Diff:
+        """Compare an expected or declared foreign key."""
+        sides = self._known.named("foreign_key", str(key))
+        return self._diff(str(key), self._one("foreign_key", *sides))
+
+    def extra_foreign_keys(self, table: MappedTable) -> Diff:
+        """Find foreign keys of a mapped table that neither the source nor a script creates."""
+        return self._extra("foreign_key", table)
 
     def extensions(self) -> Diff:
-        """Extensions and what leads to other servers; versions against the source's."""
+        """Compare extensions and foreign servers; versions of extensions with the source's."""
         kinds = ("extension", "foreign_data_wrapper", "foreign_server", "user_mapping")
         diff = self.as_expected(*kinds, but=("version",))
-        source, target = (
-            s.of_kind("extension") for s in (self.evidence.source, self.evidence.target)
-        )
         older, newer = [], []
-        for name in sorted(source.keys() & target.keys()):
-            one, other = (str(side[name].facts["version"]) for side in (source, target))
+        for name, one, other in self._versions():
             words = f"extension {name} has version {other} on the target, {one} on the source"
             if version(other) < version(one):
                 message = f"{words}: alter extension {name} update"
@@ -122,83 +157,186 @@ class SchemaStage:
             elif one != other:
                 newer.append(words)
         warnings = [*diff.facts.get("warnings", ()), *newer]
-        facts = {"warnings": warnings} if warnings else {}
+        facts = {**diff.facts, **({"warnings": warnings} if warnings else {})}
         return Diff(RUN_WIDE, (*diff.differences, *older), facts)
 
-    def as_on_the_source(self, *kinds: str, but: Collection[str] = ()) -> Diff:
-        """Compare kinds that no dump carries; names are the same on both sides.
+    def declarations(self) -> Diff:
+        """Find declared differences that are repeated, contradictory or not needed."""
+        declared = self.evidence.declared
+        used: set[DeclaredDifference] = set()
+        for kind in (*KINDS, *CLUSTER_KINDS) if declared else ():
+            for each in self._known.of(kind.name):
+                used.update(self._split(each).used)
+        kinds: set[str] = {each.kind for each in declared}
+        objects = {kind: self._known.objects(kind) for kind in kinds}
+        wrong = tuple(unfit_declarations(declared, used, objects))
+        facts = {"declared": [f"{each}: {each.reason}" for each in declared]} if declared else {}
+        return Diff(RUN_WIDE, wrong, facts)
 
-        The target is expected to be as a script sets it, else as the source is without its faults.
-        """
-        return _diff(
-            self._from_source(kinds, but), list(source_warnings(self.evidence.source, kinds))
+    def expected_names(self, tables: Collection[MappedTable]) -> ExpectedNames | None:
+        """Return expected and declared names; None where there is no expected schema."""
+        if self.evidence.expected is None:
+            return None
+        return ExpectedNames(
+            tuple(self._names_of("index")),
+            tuple(self._names_of("foreign_key")),
+            tuple(self._dropped_columns(tables)),
         )
 
+    def _names_of(self, kind: str) -> Iterator[tuple[str, str]]:
+        """Yield expected and declared objects of a kind, each with its table, not quoted."""
+        expected = self._known.objects(kind)[0].values()
+        added = (d for d in self._known.of(kind) if d.change == EXTRA)
+        declared = [d.object for d in added if self._split(d).used]
+        for each in (*expected, *declared):
+            if each.table in self._known.compared:
+                yield plain_name(each.name), plain_name(each.table)
+
+    def _dropped_columns(self, tables: Collection[MappedTable]) -> Iterator[str]:
+        known = {plain_name(name) for name in self._known.objects("column")[0]}
+        lost = (d for d in self._known.of("column") if d.change == MISSING)
+        known -= {plain_name(d.object.name) for d in lost if self._split(d).used}
+        held = {plain_name(name) for name in self._known.objects("table")[0]}
+        for table in tables:
+            if str(table) in held:
+                yield from (n for _, c in table.columns if (n := f"{table}.{c}") not in known)
+
     def everything(self) -> tuple[list[Difference], list[str]]:
-        """Every difference there is, and why some kinds could not be compared."""
+        """Return every difference that is not declared, and why some kinds were not compared."""
         found: list[Difference] = []
         troubles: list[str] = []
         for kind in (*KINDS, *CLUSTER_KINDS):
-            compare = self._from_source if kind in CLUSTER_KINDS else self._from_expected
             but = ("version",) if kind.name == "extension" else ()
             try:
-                found += compare([kind.name], but=but)
+                differing = self._known.about([kind.name], (), but)
             except UnreadableError as error:
                 troubles.append(f"{kind.name} was not compared: {error}")
+                continue
+            found += filter(None, (self._split(each).left for each in differing))
         return found, troubles
 
-    def _from_expected(
-        self, kinds: Collection[str], only: Collection[str] = (), but: Collection[str] = ()
+    def _held_by(self, holders: Collection[str]) -> list[Difference]:
+        if not holders:
+            return []
+        known = self._known
+        names = {n for kind in holders for side in known.objects(kind) for n in side}
+        names -= known.compared
+        found = known.about(("column",), (), (*OF_DEFAULTS, *OF_NOT_NULL))
+        found += known.about(("index", "foreign_key"), (), OF_PLANS)
+        return [each for each in found if each.object.table in names]
+
+    def _one(
+        self, kind: str, expected: SchemaObject | None, found: SchemaObject | None
     ) -> list[Difference]:
-        expected = self.evidence.expected
-        if expected is None:
-            raise UnreadableError(self.evidence.trouble)
-        return self._asked(differences(expected, self.evidence.target, kinds), only, but)
+        """Return what differs in one object, also where its whole table is missing."""
+        if expected is not None and found is None:
+            lost = alone(MISSING, expected, Severity.BLOCK)
+            return [replace(lost, note=self._called_otherwise(expected))]
+        if found is not None and expected is None:
+            return [alone(EXTRA, found, Severity.BLOCK)]
+        if expected is None or found is None:
+            return []
+        differing = [d for d in self._known.of_table(kind, expected.table) if d.object is expected]
+        off = out_of_force(found)
+        told = {p.name for d in differing for p in d.properties}
+        if both := tuple(p for p in off if p.name not in told and p.name == "usable"):
+            differing.append(Difference(CHANGED, Severity.BLOCK, expected, found, both))
+        return differing
 
-    def _from_source(self, kinds: Collection[str], but: Collection[str] = ()) -> list[Difference]:
-        source, made = self.evidence.source, self.evidence.expected
-        source = without_faults(source, self.evidence.target)
-        scripted = {o.identity: o for o in made.objects if o.kind in kinds} if made else {}
-        objects = {o.identity: o for o in source.objects} | self._of_newer_majors() | scripted
-        expected = replace(source, objects=tuple(objects.values()))
-        return self._asked(differences(expected, self.evidence.target, kinds), (), but)
+    def _called_otherwise(self, lost: SchemaObject) -> str:
+        """Return a note that names the same object under another name, if there is one."""
+        same = [
+            split_name(d.object.name)[-1]
+            for d in self._known.of_table(lost.kind, lost.table)
+            if d.change == EXTRA and _definition(d.object) == _definition(lost)
+        ]
+        if not same:
+            return ""
+        return (
+            f"it is called {', '.join(same)} there: rename it, because ON CONFLICT and error "
+            "handling may name it"
+        )
 
-    def _of_newer_majors(self) -> dict[tuple[str, str], SchemaObject]:
-        """What the source's major does not record at all: there it is as on the target, and fresh.
+    def _extra(self, kind: str, table: MappedTable) -> Diff:
+        name = self._known.table_name(str(table))
+        extra = [d for d in self._known.of_table(kind, name) if d.change == EXTRA]
+        return self._diff(str(table), extra)
 
-        Only versions of collations are of that kind.
-        """
-        source_version = self.evidence.source.server_version
-        newer = {kind.name for kind in CLUSTER_KINDS if source_version < kind.since}
-        return {
-            o.identity: replace(o, facts={**o.facts, "stale": False})
-            for o in self.evidence.target.objects
-            if o.kind in newer
-        }
+    def _versions(self) -> Iterator[tuple[str, str, str]]:
+        """Yield extensions that both sides have, with the source's version and the target's."""
+        sides = (self.evidence.source, self.evidence.target)
+        source, target = (_versions_of(side) for side in sides)
+        for name in sorted(source.keys() & target.keys()):
+            yield name, source[name], target[name]
 
-    def _asked(
-        self, found: Collection[Difference], only: Collection[str], but: Collection[str]
-    ) -> list[Difference]:
-        own = self.evidence.own_roles
-        asked = [each.about(only, but) for each in found if not concerns_role(each, own)]
-        return [each for each in asked if each is not None]
+    def _split(self, difference: Difference) -> Split:
+        return split(difference, self.evidence.declared)
+
+    def _diff(
+        self,
+        name: str,
+        found: Collection[Difference],
+        warnings: Collection[str] = (),
+        **facts: object,
+    ) -> Diff:
+        """Return blocking differences as findings, and others and declared ones as facts."""
+        left: list[Difference] = []
+        declared: list[str] = []
+        for each in found:
+            parts = self._split(each)
+            left += [parts.left] if parts.left else []
+            declared += parts.declared
+        blocking = tuple(_finding(d) for d in left if d.severity is Severity.BLOCK)
+        told = [*warnings, *(str(d) for d in left if d.severity is Severity.WARN)]
+        facts |= {"warnings": told} if told else {}
+        facts |= {"declared": declared} if declared else {}
+        return Diff(name, blocking, facts)
 
 
-def _diff(found: Collection[Difference], more_warnings: Collection[str] = ()) -> Diff:
-    """Return blocking differences as findings, and others as warnings."""
-    blocking = tuple(_finding(d) for d in found if d.severity is Severity.BLOCK)
-    warnings = [*(str(d) for d in found if d.severity is Severity.WARN), *more_warnings]
-    return Diff(RUN_WIDE, blocking, {"warnings": warnings} if warnings else {})
+_NOTHING = SchemaObject("", "", "", "")
+
+
+def _but(found: Collection[Difference], names: Collection[str]) -> list[Difference]:
+    kept = (each.about((), names) for each in found)
+    return [each for each in kept if each is not None]
+
+
+def _definition(thing: SchemaObject) -> str:
+    """Return an index's or a foreign key's definition without its name."""
+    name = split_name(thing.name)[-1]
+    return str(thing.facts.get("definition")).replace(f" {name} ON ", " ON ", 1)
+
+
+def _invalid_on_the_source(name: str) -> str:
+    return (
+        f"index {name} is INVALID on the source, so that it serves no query there and no dump "
+        "carries it; reindex or drop it there"
+    )
+
+
+def _versions_of(snapshot: Snapshot) -> dict[str, str]:
+    found = snapshot.of_kind("extension")
+    return {name: str(extension.facts["version"]) for name, extension in found.items()}
 
 
 def _finding(difference: Difference) -> Finding:
     thing = difference.object
+    expected, found = _evidence(difference)
     evidence = {
         "kind": thing.kind,
-        "expected": difference.expected.definition if difference.expected else "",
-        "found": difference.found.definition if difference.found else "",
+        "expected": expected,
+        "found": found,
         "properties": [p.name for p in difference.properties],
     }
-    words = {"missing": "missing", "extra": "unexplained", "changed": "differs"}
+    words = {MISSING: "missing", EXTRA: "unexpected", CHANGED: "differs"}
     name = f"{thing.kind.replace('_', ' ')} {words[difference.change]}"
     return Finding(thing.name, name, str(difference), evidence)
+
+
+def _evidence(difference: Difference) -> tuple[str, str]:
+    """Return both definitions, or what differs where these are equal."""
+    one, other = difference.expected, difference.found
+    if one and other and one.definition == other.definition:
+        texts = [str(p) for p in difference.properties]
+        return "", "; ".join(texts)
+    return one.definition if one else "", other.definition if other else ""

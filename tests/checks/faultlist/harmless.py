@@ -125,11 +125,6 @@ CONTROLS = [
         "create table app.awsdms_ddl_audit (id int)",
     ),
     harmless(
-        "unmapped-schema",
-        "a table where nothing is mapped to",
-        "create schema reporting; create table reporting.t (id int)",
-    ),
-    harmless(
         "excluded-table",
         "a row in a table that is excluded",
         source="insert into outside.unrelated values (1, 'x')",

@@ -25,8 +25,8 @@ def has_index_on_recent_column(manifest: Manifest, table: MappedTable, column: s
 
 
 def _begins_with(index: Index, column: str) -> bool:
-    is_plain = index.usable and index.method == "btree" and not index.predicate
-    return is_plain and index.parts[0].plain == column
+    is_plain = index.usable and index.method == "btree" and not index.partial
+    return is_plain and index.columns[0] == column
 
 
 def fetch_recent_window(

@@ -48,9 +48,9 @@ def resolve_tables(
 
 
 def dropped_columns(manifest: Manifest, table: MappedTable) -> tuple[str, ...]:
-    """Return the target's names of columns that are declared as dropped."""
-    declared = ((t, manifest.difference("column", f"{table}.{t}")) for _, t in table.columns)
-    return tuple(name for name, d in declared if d is not None and d.change == "dropped")
+    """Return the target's names of columns that it need not have, by a script or a declaration."""
+    dropped = manifest.expected.dropped_columns if manifest.expected else ()
+    return tuple(name for _, name in table.columns if f"{table}.{name}" in dropped)
 
 
 def is_plain(catalog: SideCatalog, name: RelationName) -> bool:
@@ -66,7 +66,7 @@ def choose_key(manifest: Manifest, table: MappedTable, options: TableOptions) ->
     candidates = manifest.source_catalog.indexes_of(table.source)
     relation = manifest.source_catalog.relation(table.source)
     identifying = [
-        (not all(columns.values()), not index.primary, len(index.parts), str(index.name), columns)
+        (not all(columns.values()), not index.primary, len(index.columns), str(index.name), columns)
         for index in candidates
         if relation is not None and (columns := _identifying(relation, table, index))
     ]
@@ -110,8 +110,8 @@ def _identifying(relation: Relation, table: MappedTable, index: Index) -> dict[s
     Rows with a NULL in the key share it and are compared as a multiset.
     """
     mapped = {source for source, _ in table.columns}
-    names = [part.plain for part in index.parts]
-    if not (index.unique and index.usable) or index.predicate:
+    names = index.columns
+    if not (index.unique and index.usable) or index.partial:
         return {}
     columns = [relation.column(name) for name in names if name in mapped]
     found = {c.name: c.not_null for c in columns if c is not None}

@@ -1,14 +1,18 @@
-"""What the mapping moves and renames, done where no script has done it."""
+"""Applies the mapping to the source's schema where no script has done so."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import LiteralString
 
+import psycopg
 from psycopg import sql
 
+from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.schema.expected.scratch_database import Connection
 
+_SCHEMAS = "select nspname::text from pg_namespace"
 _COLUMNS = """
 select c.oid::int8, a.attnum::int4, a.attname::text, n.nspname::text, c.relname::text
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -21,7 +25,7 @@ where c.oid = coalesce(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A mapped table as the source's dump made it: who it is, whatever it is called later."""
+    """A mapped table as the source's dump created it; its oid identifies it under any name."""
 
     table: MappedTable
     oid: int
@@ -29,7 +33,7 @@ class Standing:
 
 
 def standing(connection: Connection, tables: Iterable[MappedTable]) -> list[Standing]:
-    """The mapped tables that the source's dump has made."""
+    """Return the mapped tables that the source's dump has created."""
     found = []
     for table in tables:
         rows = connection.execute(_COLUMNS, [table.source.schema, table.source.name, 0]).fetchall()
@@ -39,11 +43,14 @@ def standing(connection: Connection, tables: Iterable[MappedTable]) -> list[Stan
     return found
 
 
-def move(connection: Connection, tables: Sequence[Standing]) -> None:
-    """Move and rename what still stands where the source had it, in the caller's transaction.
+def move(
+    connection: Connection, tables: Sequence[Standing], schemas_of_target: Collection[str]
+) -> None:
+    """Move, rename and remove what is still as on the source, in the caller's transaction.
 
-    By way of names that nothing else has, so that tables and columns may take each other's.
+    Temporary names allow tables and columns to swap theirs.
     """
+    tables = _rename_schemas(connection, tables, schemas_of_target)
     now = {each.oid: _place(connection, each.oid) for each in tables}
     here = [t for t in tables if now[t.oid] == t.table.source != t.table.target]
     here = _with_room(connection, here)
@@ -56,15 +63,73 @@ def move(connection: Connection, tables: Sequence[Standing]) -> None:
         if source.schema != target.schema:
             schema = sql.Identifier(target.schema)
             _run(connection, "create schema if not exists {}", schema)
-            _run(connection, "alter table {} set schema {}", aside, schema)
+            _set_schema(connection, each.table, aside)
             aside = _identifier(RelationName(target.schema, _aside(each.oid)))
         _run(connection, "alter table {} rename to {}", aside, sql.Identifier(target.name))
     for each in tables:
+        _remove_columns(connection, each)
         _rename_columns(connection, each)
 
 
+def _rename_schemas(
+    connection: Connection, tables: Sequence[Standing], schemas_of_target: Collection[str]
+) -> Sequence[Standing]:
+    """Rename each schema as a whole whose tables all move to a new one; return tables under it.
+
+    Types and functions then move with the tables, as ALTER SCHEMA does it. A target that still has
+    the old schema shows that only the tables move.
+    """
+    here = {str(name) for (name,) in connection.execute(_SCHEMAS.encode()).fetchall()}
+    ways: dict[str, set[str]] = {}
+    for each in tables:
+        ways.setdefault(each.table.source.schema, set()).add(each.table.target.schema)
+    whole = {
+        old: new
+        for old, (new, *others) in ways.items()
+        if not (others or new in here or old in schemas_of_target) and new in schemas_of_target
+    }
+    for old, new in whole.items():
+        _run(connection, "alter schema {} rename to {}", sql.Identifier(old), sql.Identifier(new))
+    return [_in_schema(each, whole.get(each.table.source.schema)) for each in tables]
+
+
+def _in_schema(each: Standing, schema: str | None) -> Standing:
+    if schema is None:
+        return each
+    source = RelationName(schema, each.table.source.name)
+    return replace(each, table=replace(each.table, source=source))
+
+
+def _set_schema(connection: Connection, table: MappedTable, aside: sql.Identifier) -> None:
+    try:
+        schema = sql.Identifier(table.target.schema)
+        _run(connection, "alter table {} set schema {}", aside, schema)
+    except psycopg.errors.DuplicateTable as error:
+        raise UnreadableError(
+            f"the mapping moves table {table.source} to schema {table.target.schema}, where an "
+            "index or sequence of the same name as one of its own exists; rename one of them in a "
+            "script of pre-load"
+        ) from error
+
+
+def _remove_columns(connection: Connection, each: Standing) -> None:
+    """Drop the columns that a rule removes; one that a view uses stays."""
+    if not each.table.removed_columns or (place := _place(connection, each.oid)) is None:
+        return
+    for number, name in each.columns.items():
+        if name in each.table.removed_columns and _column(connection, each.oid, number) == name:
+            with suppress(psycopg.errors.DependentObjectsStillExist), connection.transaction():
+                drop = "alter table {} drop column {}"
+                _run(connection, drop, _identifier(place), sql.Identifier(name))
+
+
+def _column(connection: Connection, oid: int, number: int) -> str | None:
+    rows = connection.execute(_COLUMNS, [None, None, oid]).fetchall()
+    return next((str(r[2]) for r in rows if r[1] == number), None)
+
+
 def _with_room(connection: Connection, moving: list[Standing]) -> list[Standing]:
-    """Those whose new name is free, or will be: a script may have made the table there anew."""
+    """Return the tables whose new name is free or will be; a script may have created it anew."""
     while True:
         leaving = {each.oid for each in moving}
         kept = [

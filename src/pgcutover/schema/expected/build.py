@@ -15,7 +15,6 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from pgcutover.catalog.read import SideCatalog, read_side
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
 from pgcutover.mapping import MappedTable
@@ -53,6 +52,20 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
   and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
 """
+# pg_dump leaves these out, except for indexes of partitioned tables
+_INVALID_INDEXES = """
+select format('%I.%I', n.nspname, x.relname), pg_get_indexdef(x.oid)
+from pg_index i
+join pg_class x on x.oid = i.indexrelid join pg_namespace n on n.oid = x.relnamespace
+where not (i.indisvalid and i.indisready) and x.relkind = 'i' and not x.relispartition
+  and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+  and not exists (select from pg_constraint k where k.conindid = x.oid)
+"""
+_INDEXES = """
+select format('%%I.%%I', n.nspname, x.relname)
+from pg_class x join pg_namespace n on n.oid = x.relnamespace
+where x.oid = any(%s::oid[]) order by 1
+"""
 # what a mover needs on its source is not the application's
 _MOVERS_PUBLICATIONS = "select pubname from pg_publication where pubname ~ '^(awsdms|pgcutover)'"
 
@@ -73,14 +86,16 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The expected schema; `moved` is what became of each relation of the source, if it is left.
+    """The expected schema; `moved` maps each relation of the source to its name there, if any.
+
+    `invalid` are the source's INVALID indexes, which no dump carries, by their names there.
 
     Settings of roles and of the database are those that the scripts make: no dump carries them.
     """
 
     snapshot: Snapshot
     moved: Mapping[str, str]
-    catalog: SideCatalog
+    invalid: tuple[str, ...] = ()
 
 
 def expected_schema(recipe: Recipe, say: Say) -> Expected:
@@ -91,28 +106,53 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
         dump = pool.submit(dump_statements, recipe.source_dsn, SECTIONS, publications=True)
         with scratch_database(*place, recipe.scratch_dsn, say) as dsn:
             with closing(connect(dsn)) as connection:
-                moved = _make(connection, recipe, dump)
+                moved, invalid = _make(connection, recipe, dump)
             with open_session(dsn) as session:
                 snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
-                return Expected(snapshot, moved, read_side(session, "expected schema"))
+                return Expected(snapshot, moved, invalid)
 
 
-def _make(connection: Connection, recipe: Recipe, dump: Future[list[Statement]]) -> dict[str, str]:
-    """Run the dump, scripts and moves; what became of each relation of the source."""
+def _make(
+    connection: Connection, recipe: Recipe, dump: Future[list[Statement]]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Run dump, scripts and moves; return names of relations and of INVALID indexes after them."""
     _refuse_missing_extensions(connection, recipe)
     owner, roles = _roles_of(recipe)
     lend_roles(connection, roles)
     run_batches(connection, dump.result(), "the source's dump")
     before = dict(_relations(connection))
+    invalid = _create_invalid_indexes(connection, recipe)
     tables = standing(connection, recipe.tables)
     _drop_publications(connection)
     with acting_as(connection, owner):
         _run_scripts(connection, recipe.scripts, "pre-load")
         with one_transaction(connection):
-            move(connection, tables)
+            move(connection, tables, _schemas_of_target(recipe))
         _run_scripts(connection, recipe.scripts, "post-load")
     after = dict(_relations(connection))
-    return {name: after[o] for o, name in before.items() if o in after}
+    moved = {name: after[o] for o, name in before.items() if o in after}
+    return moved, _names_of_indexes(connection, invalid)
+
+
+def _create_invalid_indexes(connection: Connection, recipe: Recipe) -> list[int]:
+    """Create the source's INVALID indexes, which a dump leaves out; return their oids.
+
+    The target may have them, valid and with the same definition.
+    """
+    with open_session(recipe.source_dsn) as source:
+        found = source.execute(_INVALID_INDEXES.encode()).fetchall()
+    made: list[int] = []
+    for name, definition in found:
+        with suppress(psycopg.Error), connection.transaction():
+            connection.execute(str(definition).encode())
+            row = connection.execute("select %s::regclass::oid::int8", [name]).fetchone()
+            made += [int(str(row[0]))] if row else []
+    return made
+
+
+def _names_of_indexes(connection: Connection, oids: Sequence[int]) -> tuple[str, ...]:
+    rows = connection.execute(_INDEXES.encode(), [list(oids)]).fetchall()
+    return tuple(str(name) for (name,) in rows)
 
 
 def _refuse_missing_extensions(connection: Connection, recipe: Recipe) -> None:
@@ -150,6 +190,11 @@ def _roles_of(recipe: Recipe) -> tuple[str, list[str]]:
         with suppress(psycopg.errors.InsufficientPrivilege), target.transaction():
             owner = next((done.applied_by for done in reversed(journal(target))), owner)
     return owner, [*roles, owner]
+
+
+def _schemas_of_target(recipe: Recipe) -> set[str]:
+    with open_session(recipe.target_dsn) as target:
+        return {str(name) for (name,) in target.execute("select nspname from pg_namespace")}
 
 
 def _newer_major(recipe: Recipe) -> int | None:

@@ -10,7 +10,7 @@ select format('%I.%I.%I', n.nspname, c.relname, k.conname), format('%I.%I', n.ns
        format('alter table %I.%I add constraint %I %s', n.nspname, c.relname, k.conname,
               pg_get_constraintdef(k.oid)),
        jsonb_build_object(
-           'definition', pg_get_constraintdef(k.oid),
+           'definition', regexp_replace(pg_get_constraintdef(k.oid), ' NOT VALID$', ''),
            'columns', {columns},
            'validated', k.convalidated,
            'deferrable', k.condeferrable,

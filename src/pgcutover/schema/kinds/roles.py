@@ -172,7 +172,6 @@ _NAMES = (
     "quote_all_identifiers",
     "row_security",
     "search_path",
-    "server_encoding",
     "session_replication_role",
     "standard_conforming_strings",
     "statement_timeout",

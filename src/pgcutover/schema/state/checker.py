@@ -8,7 +8,7 @@ from time import sleep
 from pgcutover.connect import open_session
 from pgcutover.diff import Diff
 from pgcutover.mapping import MappedTable
-from pgcutover.schema.stage import SchemaEvidence
+from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.state.amcheck import amcheck_diff
 from pgcutover.schema.state.materialized_views import Reading, read_views
 from pgcutover.schema.state.partitions import partitions_diff

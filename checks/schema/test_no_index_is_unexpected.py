@@ -1,0 +1,16 @@
+"""No mapped table has an unexpected index on the target.
+
+Fails when: a table of the target has an index that neither the source, nor a script, nor a
+  declared difference creates.
+Cannot see: who created it, and why.
+Needs: what is public of the catalogs; a scratch server of the target's major.
+Costs: nothing; both schemas are read once a run.
+"""
+
+import pytest
+
+
+@pytest.mark.check("SCHEMA-INDEXES-EXTRA")
+def test_no_index_is_unexpected(table, schema_stage):
+    diff = schema_stage.extra_indexes(table)
+    assert not diff, diff.report()

@@ -1,0 +1,60 @@
+"""The schemas that a run has read, as the schema checks get them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pgcutover.config.differences import DeclaredDifference
+from pgcutover.schema.objects import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaEvidence:
+    """Both schemas and the expected one; `trouble` says why there is no expected schema.
+
+    `source` holds what no dump carries: roles, settings, encoding, large objects. `own_roles` are
+    the gate's, quoted: their rights are not the application's. Names are quoted as SQL wants them:
+    `compared` are the mapped tables on the target, which have checks of their own; `left_behind`
+    the source's tables that the mapping excludes, and `invalid` its INVALID indexes, under their
+    names in the expected schema. Not quoted are `removed_columns`, which a rule removes from
+    mapped tables, and `undecided`, tables of the source that no rule is about.
+    """
+
+    source: Snapshot
+    target: Snapshot
+    expected: Snapshot | None = None
+    moved: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
+    own_roles: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
+    left_behind: tuple[str, ...] = ()
+    removed_columns: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
+    declared: tuple[DeclaredDifference, ...] = ()
+
+    def to_json(self) -> str:
+        """Return the evidence as text, for workers."""
+        plain = {
+            name: getattr(self, name)
+            for name in self.__slots__
+            if name not in ("source", "target", "expected", "declared")
+        }
+        for side in ("source", "target", "expected"):
+            snapshot = getattr(self, side)
+            plain[side] = snapshot.to_json() if snapshot else None
+        plain["moved"] = dict(self.moved)
+        plain["declared"] = [asdict(each) for each in self.declared]
+        return json.dumps(plain, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "SchemaEvidence":
+        """Return the evidence that `to_json` wrote."""
+        plain: dict[str, Any] = json.loads(text)
+        for side in ("source", "target", "expected"):
+            plain[side] = Snapshot.from_json(plain[side]) if plain[side] else None
+        plain["declared"] = [DeclaredDifference(**each) for each in plain["declared"]]
+        for name, value in plain.items():
+            plain[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**plain)
