@@ -40,7 +40,7 @@ def run(check_id, stage, table=None):
         given = {
             "dms_task": stage.settings.task,
             "dms_table": table,
-            "mover": stage.mover(may_create=False, settle_seconds=5.0),
+            "mover": stage.mover(may_create=False, wait_seconds=5.0),
             "dms_control_tables": ControlTables(),
             "manifest": Tables(stage.users, stage.visits, stage.log),
             "source": source,
@@ -119,12 +119,12 @@ def test_table_in_error_is_red(damaged):
 
 def test_rows_that_the_validation_of_dms_found_different_are_red(damaged):
     message = failure("DMS-TABLES", damaged, damaged.users)
-    assert "rows differ, says the validation of DMS" in message
+    assert "the validation of DMS found differing rows" in message
 
 
 def test_row_deleted_from_a_table_that_dms_saw_no_change_of_is_red(damaged):
     message = failure("DMS-TABLES", damaged, damaged.log)
-    assert "loaded 20 rows and saw no change since, but the target has 19" in message
+    assert "loaded 20 rows and captured no change since, but the target has 19" in message
 
 
 def test_refused_change_and_suspended_table_are_red_without_values(damaged):

@@ -33,7 +33,7 @@ def test_lob_limit_is_written_into_a_copy():
     assert given_settings == before
     assert limited["TargetMetadata"]["BatchApplyEnabled"] is True
     mode = lob_mode(limited)
-    assert (mode.cuts(640 * 1024), mode.cuts(640 * 1024 + 1)) == (False, True)
+    assert (mode.truncates(640 * 1024), mode.truncates(640 * 1024 + 1)) == (False, True)
 
 
 @pytest.mark.parametrize("kb", [0, -1, 102_401])
@@ -49,9 +49,9 @@ def test_task_settings_that_are_no_object_are_refused(document):
 
 
 def test_full_lob_mode_cuts_nothing_and_switched_off_lobs_everything():
-    assert not lob_mode({"TargetMetadata": {"FullLobMode": True}}).cuts(1 << 40)
-    assert lob_mode({"TargetMetadata": {"SupportLobs": False}}).cuts(1)
-    assert lob_mode({}).cuts(33 * 1024)
+    assert not lob_mode({"TargetMetadata": {"FullLobMode": True}}).truncates(1 << 40)
+    assert lob_mode({"TargetMetadata": {"SupportLobs": False}}).truncates(1)
+    assert lob_mode({}).truncates(33 * 1024)
 
 
 @settings(max_examples=40, deadline=None)
@@ -157,7 +157,7 @@ def test_progress_tells_speed_time_to_go_and_the_end():
         meter.note(status(percent), [table("Table completed", rows), table("Full load", 0)])
     assert lines == [
         "load: 1 of 2 tables, 0 rows",
-        "load: 1 of 2 tables, 5,000 rows, 500 rows/s, 25 %, about 30 s to go",
+        "load: 1 of 2 tables, 5,000 rows, 500 rows/s, 25 %, about 30 s left",
     ]
 
 

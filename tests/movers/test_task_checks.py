@@ -10,7 +10,7 @@ from pgcutover.movers.dms import LobColumn, TableStatistics, TaskStatus
 from pgcutover.movers.dms.checks import judge_exceptions, judge_table
 from pgcutover.movers.dms.partition_statistics import statistics_of
 from pgcutover.movers.dms.task_checks import TaskContext, judge_task
-from pgcutover.movers.dms.wait_for_validation import Patience, judge_settled_table
+from pgcutover.movers.dms.wait_for_validation import WaitPolicy, judge_table_when_final
 
 SOURCE = RelationName("public", "users")
 TABLE = MappedTable(SOURCE, RelationName("auth", "users"), (("id", "id"),))
@@ -174,8 +174,8 @@ def settled(*answers):
         now[0] += 1.0
         return queue.pop(0) if len(queue) > 1 else queue[0]
 
-    patience = Patience(6.0, clock=lambda: now[0])
-    return judge_settled_table(TABLE, read, lambda: (7, 7), patience, 0), now[0]
+    patience = WaitPolicy(6.0, clock=lambda: now[0])
+    return judge_table_when_final(TABLE, read, lambda: (7, 7), patience, 0), now[0]
 
 
 def test_validation_is_waited_for_while_it_gets_on_with_any_table():

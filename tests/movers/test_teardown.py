@@ -23,7 +23,7 @@ def test_teardown_of_a_running_task_leaves_nothing_of_ours(stage):
     assert stage.source(
         "select count(*) from pg_replication_slots where database = current_database()"
     ) == [(0,)]
-    assert any("go on costing" in line for line in torn.left)
+    assert any("still cost money" in line for line in torn.left)
     assert mover.teardown(confirm=stage.settings.task).deleted == ()
 
 

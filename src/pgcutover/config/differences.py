@@ -115,7 +115,7 @@ class DeclaredDifference:
     """`added`: on the target alone. `dropped`: not on the target; a dropped schema includes what
     it holds. `changed`: on both, in `property` or as `definition` says."""
     reason: Annotated[str, Field(min_length=1)]
-    """Why the difference is intended; reports print it."""
+    """Reason for the difference; reports print it."""
     definition: str | None = None
     """The object as PostgreSQL prints it; a column's type and properties."""
     property: str | None = None

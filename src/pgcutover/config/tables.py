@@ -15,7 +15,7 @@ class Exclusion:
     column: str
     """Name of the column on the target."""
     reason: str
-    """Why it is not compared."""
+    """Reason for not comparing it."""
 
 
 @dataclass(frozen=True, slots=True, config=SECTION)
@@ -25,7 +25,7 @@ class Tolerance:
     column: str
     """Name of the column on the target."""
     reason: str
-    """Why its values may differ."""
+    """Reason why its values may differ."""
     absolute: float = 0.0
     """For numbers: largest difference. With `relative` too, either bound suffices."""
     relative: float = 0.0

@@ -1,1 +1,1 @@
-"""What carries the rows from the source to the target."""
+"""Movers: tools that copy rows from the source to the target."""

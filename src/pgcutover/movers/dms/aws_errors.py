@@ -1,4 +1,4 @@
-"""What botocore raises, as one sentence a user can act on, without secrets."""
+"""Turns errors of botocore into one sentence without secrets."""
 
 from botocore import exceptions as aws
 
@@ -44,12 +44,12 @@ _NO_ANSWER = (
 
 
 def code_of(error: aws.ClientError) -> str:
-    """The error code AWS answered with."""
+    """Return the error code of AWS."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))
 
 
 def as_mover_error(error: Exception, call: str, where: str) -> MoverError:
-    """The MoverError for a failed call such as `dms:CreateEndpoint`."""
+    """Return the MoverError for a failed call such as `dms:CreateEndpoint`."""
     if isinstance(error, _NO_CREDENTIALS):
         return MoverError(
             f"{call}: no usable AWS credentials ({public_text(str(error))}); expected a profile, "

@@ -1,4 +1,4 @@
-"""What the checks ask of DMS: the task, each table, and the rows it could not apply."""
+"""Judges each table of the task, and the rows of the control tables."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,39 +10,39 @@ from pgcutover.verdict import Finding
 
 NO_KEY = "No primary key"
 _VALIDATED = {"Validated", NO_KEY}
-_DIFFERENT = "rows differ, says the validation of DMS"
+_DIFFERENT = "the validation of DMS found differing rows"
 _VALIDATION_FAILED = {
     "Mismatched records": _DIFFERENT,
     "Table error": "the table was not validated because it is in error",
     "Not enabled": "validation is not enabled for this table",
 }
-_MAY_SETTLE = {"row-count", "not-loaded"}
+_TRANSIENT = {"row-count", "not-loaded"}
 _COUNTERS = ("inserts", "updates", "deletes")
 
 
 @dataclass(frozen=True, slots=True)
 class MoverDiff:
-    """What is wrong with one object of the mover; true where anything is."""
+    """Problems of one object of the mover; true if there is any."""
 
     subject: str
     problems: tuple[Finding, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Whether there is a problem."""
+        """Tell if there is a problem."""
         return bool(self.problems)
 
     @property
-    def may_settle(self) -> bool:
-        """Whether changes under way may explain all of it."""
-        return bool(self.problems) and all(p.kind in _MAY_SETTLE for p in self.problems)
+    def may_be_transient(self) -> bool:
+        """Tell if changes that are not applied yet may explain all problems."""
+        return bool(self.problems) and all(p.kind in _TRANSIENT for p in self.problems)
 
     def findings(self) -> tuple[Finding, ...]:
-        """Every problem with its evidence."""
+        """Return every problem with its evidence."""
         return self.problems
 
     def report(self) -> str:
-        """One sentence with the number of problems, then each."""
+        """Return the number of problems, then each, in one sentence."""
         if not self.problems:
             return f"{self.subject}: as it should be"
         told = "; ".join(finding.message for finding in self.problems)
@@ -52,10 +52,10 @@ class MoverDiff:
 def judge_table(
     table: MappedTable, statistics: TableStatistics | None, rows: Callable[[], tuple[int, int]]
 ) -> MoverDiff:
-    """Loaded whole, nothing suspended, validated; UnreadableError while DMS has not decided.
+    """Check that a table is loaded and validated; UnreadableError while DMS has not decided.
 
-    `rows` counts source and target. It is asked only where DMS has seen no change since the load:
-    there, and only there, its count of loaded rows must be both sides'.
+    `rows` counts source and target. It is called only if DMS has captured no change since the
+    load: only then both sides must have as many rows as were loaded.
     """
     name = str(table.target)
     if statistics is None:
@@ -63,22 +63,22 @@ def judge_table(
             name,
             (Finding(name, "unknown-to-dms", f"the task does not move {table.source}"),),
         )
-    problems = [*_loaded(name, statistics), *_validated(name, statistics)]
+    problems = [*_load_findings(name, statistics), *_validation_findings(name, statistics)]
     if not problems and not any(statistics.captured):
-        problems += _counted(name, statistics, rows())
+        problems += _row_count_findings(name, statistics, rows())
     facts = table_facts(statistics)
-    if not problems and (reason := _undecided(statistics)):
+    if not problems and (reason := _describe_undecided(statistics)):
         raise UnreadableError(f"{name}: {reason}")
     return MoverDiff(name, tuple(problems), facts)
 
 
-def undecided(statistics: TableStatistics) -> bool:
-    """Whether DMS has yet to say if the table is valid, or to apply what it captured."""
-    return bool(_undecided(statistics))
+def is_undecided(statistics: TableStatistics) -> bool:
+    """Tell if DMS has not validated the table yet, or not applied its captured changes."""
+    return bool(_describe_undecided(statistics))
 
 
 def table_facts(statistics: TableStatistics) -> dict[str, object]:
-    """One table's states and counters, for the evidence."""
+    """Return one table's states and counters, for the evidence."""
     applied = statistics.applied or ()
     return {
         "dms_state": statistics.state,
@@ -90,12 +90,10 @@ def table_facts(statistics: TableStatistics) -> dict[str, object]:
     }
 
 
-def _loaded(name: str, statistics: TableStatistics) -> Iterator[Finding]:
+def _load_findings(name: str, statistics: TableStatistics) -> Iterator[Finding]:
     state = statistics.state
     if state in IN_ERROR:
-        yield Finding(
-            name, "table-error", f"DMS reports {state!r}: it moves nothing of it any more"
-        )
+        yield Finding(name, "table-error", f"DMS reports {state!r}: it moves no more rows of it")
     elif state != COMPLETED:
         yield Finding(name, "not-loaded", f"DMS reports {state!r}; expected {COMPLETED!r}")
     if statistics.full_load_error_rows:
@@ -103,7 +101,7 @@ def _loaded(name: str, statistics: TableStatistics) -> Iterator[Finding]:
         yield Finding(name, "load-errors", f"{rows:,} rows could not be loaded", {"rows": rows})
 
 
-def _validated(name: str, statistics: TableStatistics) -> Iterator[Finding]:
+def _validation_findings(name: str, statistics: TableStatistics) -> Iterator[Finding]:
     state = statistics.validation_state
     counts: Mapping[str, object] = {
         "failed": statistics.validation_failed,
@@ -117,26 +115,29 @@ def _validated(name: str, statistics: TableStatistics) -> Iterator[Finding]:
         yield Finding(name, "validation", message, counts)
 
 
-def _counted(name: str, statistics: TableStatistics, rows: tuple[int, int]) -> Iterator[Finding]:
+def _row_count_findings(
+    name: str, statistics: TableStatistics, rows: tuple[int, int]
+) -> Iterator[Finding]:
     loaded = statistics.full_load_rows
     for side, count in zip(("source", "target"), rows, strict=True):
         if count != loaded:
             yield Finding(
                 name,
                 "row-count",
-                f"DMS loaded {loaded:,} rows and saw no change since, but the {side} has {count:,}",
+                f"DMS loaded {loaded:,} rows and captured no change since, but the {side} has "
+                f"{count:,}",
                 {"loaded": loaded, f"rows_{side}": count},
             )
 
 
-def _undecided(statistics: TableStatistics) -> str:
+def _describe_undecided(statistics: TableStatistics) -> str:
     state = statistics.validation_state
     if state not in _VALIDATED and state not in _VALIDATION_FAILED:
-        return f"DMS has not decided whether it is valid: {state or 'no validation state'!r}"
+        return f"DMS has not validated it yet: {state or 'no validation state'!r}"
     if state == "Validated" and statistics.validation_suspended:
         return f"{statistics.validation_suspended:,} records could not be validated by DMS"
     if statistics.unapplied:
-        return "changes are captured that DMS has not applied yet"
+        return "DMS has captured changes that it has not applied yet"
     return ""
 
 
@@ -168,5 +169,5 @@ def _target_names(tables: Iterable[MappedTable]) -> dict[str, str]:
 
 _MEANING: Mapping[str, str] = {
     "awsdms_apply_exceptions": "these changes were not applied",
-    "awsdms_suspended_tables": "DMS moves nothing of it any more",
+    "awsdms_suspended_tables": "DMS moves no more rows of it",
 }

@@ -1,4 +1,4 @@
-"""Calls of AWS through boto3; every failure leaves here as a MoverError."""
+"""Calls AWS through boto3; every failure is raised as a MoverError."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,11 +17,11 @@ _PAGE = 100  # the most that every describe call of DMS accepts
 
 
 class ResourceGoneError(MoverError):
-    """AWS knows nothing by that name."""
+    """AWS has no object of that name."""
 
 
 class ResourceExistsError(MoverError):
-    """Somebody else has created it in the meantime."""
+    """Another run has created the object."""
 
 
 class Api:
@@ -36,7 +36,7 @@ class Api:
         self._clients: dict[str, Any] = {}
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The answer of one operation, named as boto3's method."""
+        """Return the result of one operation, named as boto3's method."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         from pgcutover.movers.dms import aws_errors
@@ -53,11 +53,11 @@ class Api:
         return answer
 
     def dms(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The answer of an operation of DMS."""
+        """Return the result of an operation of DMS."""
         return self.call("dms", operation, **parameters)
 
     def pages(self, operation: str, listing: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """Every entry of a listing of DMS, page by page; none where DMS says not found."""
+        """Yield every entry of a listing of DMS; none if DMS reports that nothing was found."""
         marker: Mapping[str, str] = {}
         while True:
             try:

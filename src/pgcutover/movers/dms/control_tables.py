@@ -41,7 +41,7 @@ class ControlTables:
 
 
 def count_exceptions(target: "psycopg.Connection[Any]") -> Counter[tuple[str, str]]:
-    """Rows by (control table, table they are about); a control table that is absent has none.
+    """Count the rows by control table and the table that they name; absent tables have none.
 
     Statements, keys and details are never read: they hold row values.
     """

@@ -1,4 +1,4 @@
-"""Waiting until everything written on the source has reached the target, and how far it lags."""
+"""Waits until all changes of the source are on the target, and measures the lag."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from pgcutover.errors import MoverError
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.load import refuse_failed
 from pgcutover.movers.dms.poll import wait_for
-from pgcutover.movers.dms.task_settings import enabled
+from pgcutover.movers.dms.task_settings import is_enabled
 from pgcutover.movers.dms.task_status import read_tables, read_task
 
 _WINDOW = timedelta(minutes=15)
@@ -19,7 +19,7 @@ _METRICS = ("CDCLatencySource", "CDCLatencyTarget")
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """DMS's latencies in CloudWatch; None where it has told none in the last 15 minutes."""
+    """DMS's latencies in CloudWatch; None without a value in the last 15 minutes."""
 
     source_seconds: float | None
     target_seconds: float | None
@@ -27,10 +27,10 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
-class Drained:
-    """A marker written on the source was seen on the target.
+class DrainResult:
+    """The time that a marker row took from the source to the target.
 
-    `unapplied` names tables of which DMS counted more changes captured than applied just then.
+    `unapplied` are tables of which DMS had then captured more changes than applied.
     """
 
     seconds: float
@@ -43,19 +43,19 @@ def drain(
     write_marker: Callable[[], Callable[[], bool]],
     timeout_seconds: float,
     poll_seconds: float,
-) -> Drained:
-    """Write a marker on the source and wait until it has arrived on the target.
+) -> DrainResult:
+    """Write a marker row on the source and wait until it is on the target.
 
-    DMS applies in commit order, so whatever was committed before the marker has arrived too; in
-    batch apply, which orders within a table only, its counters must agree as well.
+    DMS applies in commit order, so all earlier commits are on the target too. Batch apply keeps
+    the order within a table only; there its counters must agree as well.
     """
     task = read_task(api, name)
     refuse_failed(task)
     if task.status != "running":
         raise MoverError(
-            f"task {name!r} is {task.status}; expected running, or nothing will arrive: resume it"
+            f"task {name!r} is {task.status}; expected running, else nothing is applied: resume it"
         )
-    ordered = not enabled(task.settings, "TargetMetadata", "BatchApplyEnabled")
+    ordered = not is_enabled(task.settings, "TargetMetadata", "BatchApplyEnabled")
     begun = time.monotonic()
     arrived = write_marker()
 
@@ -70,15 +70,15 @@ def drain(
         what=f"marker through task {name!r}",
         timeout_seconds=timeout_seconds,
         poll_seconds=poll_seconds,
-        hint="the task is running but behind; look at its latency, nothing has been changed",
+        hint="the task runs but lags; watch its latency, and drain again",
     )
     seconds = round(time.monotonic() - begun, 3)
     tables = read_tables(api, task.arn)
-    return Drained(seconds, tuple(str(t.table) for t in tables if t.unapplied))
+    return DrainResult(seconds, tuple(str(t.table) for t in tables if t.unapplied))
 
 
 def lag(api: Api, name: str, instance: str) -> Lag:
-    """The newest of CDCLatencySource and CDCLatencyTarget."""
+    """Return the newest values of CDCLatencySource and CDCLatencyTarget."""
     task = read_task(api, name)
     now = datetime.now(UTC)
     answer = api.call(
@@ -100,8 +100,8 @@ def _refuse_idle(api: Api, name: str) -> None:
     refuse_failed(task)
     if task.status not in ("running", "starting"):
         raise MoverError(
-            f"task {name!r} is {task.status} ({task.stop_reason or 'no reason given'}) while a "
-            "marker was under way; resume it and drain again"
+            f"task {name!r} is {task.status} ({task.stop_reason or 'no reason given'}) while the "
+            "marker was on its way; resume it and drain again"
         )
 
 

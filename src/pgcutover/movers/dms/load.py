@@ -1,4 +1,4 @@
-"""Full load and staged stop: start, watch, go on."""
+"""Full load: start it, wait for its end, and resume the task after its stop."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ _BUSY = {"creating", "modifying", "testing", "moving", "deleting", "starting", "
 
 @dataclass(frozen=True, slots=True)
 class LoadSummary:
-    """What the full load brought; tables in error are for the checks to judge."""
+    """Rows and tables of the full load; the checks judge the tables in error."""
 
     tables: int
     rows: int
@@ -33,8 +33,8 @@ class LoadSummary:
 
 
 def start(api: Api, name: str, progress: Progress, poll_seconds: float) -> None:
-    """Begin the full load, or continue one that was interrupted; nothing where it is done."""
-    task = _settled(api, name, poll_seconds)
+    """Start the full load, or continue it; do nothing if it is complete."""
+    task = _wait_for_stable_status(api, name, poll_seconds)
     if task.loaded or task.status == "running":
         progress(f"task {name} is {task.status}; nothing to start")
         return
@@ -46,8 +46,8 @@ def start(api: Api, name: str, progress: Progress, poll_seconds: float) -> None:
 
 
 def resume(api: Api, name: str, progress: Progress, poll_seconds: float) -> None:
-    """Let the task apply changes after the staged stop; nothing where it already does."""
-    task = _settled(api, name, poll_seconds)
+    """Resume the task after its stop, so that it applies changes; do nothing if it runs."""
+    task = _wait_for_stable_status(api, name, poll_seconds)
     if task.status == "running":
         return
     refuse_failed(task)
@@ -61,8 +61,8 @@ def resume(api: Api, name: str, progress: Progress, poll_seconds: float) -> None
 
 
 def stop(api: Api, name: str, progress: Progress, poll_seconds: float) -> None:
-    """Stop the task and wait until it has; it can be resumed later."""
-    task = _settled(api, name, poll_seconds)
+    """Stop the task and wait for its stop; it can be resumed later."""
+    task = _wait_for_stable_status(api, name, poll_seconds)
     if task.status != "running":
         return
     progress(f"stopping task {name}")
@@ -78,7 +78,7 @@ def stop(api: Api, name: str, progress: Progress, poll_seconds: float) -> None:
 def wait_until_loaded(
     api: Api, name: str, timeout_seconds: float, progress: Progress, poll_seconds: float
 ) -> LoadSummary:
-    """Wait for the load and the changes cached meanwhile, telling how fast it goes."""
+    """Wait for the load and the changes cached during it, and report progress."""
     meter = LoadMeter(progress)
 
     def probe() -> LoadSummary | None:
@@ -107,7 +107,7 @@ def wait_until_loaded(
 
 
 def refuse_failed(task: TaskStatus) -> None:
-    """MoverError where the task has failed, with DMS's own words."""
+    """Raise MoverError, with the message of DMS, if the task has failed."""
     fatal = task.stop_reason in ("FATAL_ERROR", "RECOVERABLE_ERROR") or (
         task.stop_reason.startswith("STOPPED_DUE_TO")
     )
@@ -121,7 +121,7 @@ def refuse_failed(task: TaskStatus) -> None:
 
 @dataclass(slots=True)
 class LoadMeter:
-    """Lines of progress of a load: rows a second, time to go, tables done."""
+    """Reports the progress of a load: rows a second, time left, finished tables."""
 
     say: Progress
     clock: Callable[[], float] = time.monotonic
@@ -130,7 +130,7 @@ class LoadMeter:
     _last: str = ""
 
     def note(self, task: TaskStatus, tables: Sequence[TableStatistics]) -> None:
-        """Tell the state of the load, not more often than a person reads."""
+        """Report the state of the load, at most every few seconds."""
         now, rows = self.clock(), sum(t.full_load_rows for t in tables)
         begun, first_rows, first_percent = self._first or (now, rows, task.percent_loaded)
         self._first = begun, first_rows, first_percent
@@ -142,7 +142,7 @@ class LoadMeter:
             self._last, self._said = line, now
 
     def finish(self, summary: LoadSummary) -> None:
-        """Tell what was loaded, and what was not."""
+        """Report the loaded rows, and the tables in error."""
         begun, first_rows, _ = self._first or (self.clock(), summary.rows, 0)
         waited = self.clock() - begun
         line = f"load: {summary.rows:,} rows in {summary.tables} tables, waited {waited:.1f} s"
@@ -162,15 +162,15 @@ def load_line(
     new_rows: int,
     new_percent: int,
 ) -> str:
-    """One line: tables done, rows, rows/s, time to go."""
+    """Return one line: finished tables, rows, rows a second, time left."""
     done = sum(t.state == COMPLETED for t in tables)
     rows = sum(t.full_load_rows for t in tables)
     line = f"load: {done} of {len(tables)} tables, {rows:,} rows{_speed(new_rows, seconds)}"
     if task.load_finished_at is not None or task.percent_loaded >= 100:
-        return line + ", applying the changes made meanwhile"
+        return line + ", applying the changes made during the load"
     if seconds > 0 and new_percent > 0:
         left = seconds * (100 - task.percent_loaded) / new_percent
-        line += f", {task.percent_loaded} %, about {left:.0f} s to go"
+        line += f", {task.percent_loaded} %, about {left:.0f} s left"
     return line
 
 
@@ -198,8 +198,8 @@ def _start(api: Api, task: TaskStatus, kind: str, poll_seconds: float) -> None:
     )
 
 
-def _settled(api: Api, name: str, poll_seconds: float) -> TaskStatus:
-    """The task once it is neither starting nor stopping nor being changed."""
+def _wait_for_stable_status(api: Api, name: str, poll_seconds: float) -> TaskStatus:
+    """Return the task once it is neither starting nor stopping nor being modified."""
 
     def probe() -> TaskStatus | None:
         task = read_task(api, name)

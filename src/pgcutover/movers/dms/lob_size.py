@@ -1,4 +1,4 @@
-"""How large the largest value is that DMS treats as a LOB, measured on the source."""
+"""Measures the largest values that DMS treats as LOBs, on the source."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from pgcutover.errors import MoverError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.movers.dms.task_settings import LOB_HEADROOM, MAX_LIMITED_LOB_KB
 
-_STEP_KB = 64  # so that a few more bytes do not ask for another limit
+_STEP_KB = 64  # so that a few more bytes do not need another limit
 _WSTRING = 8000  # a varchar with a longer limit is a LOB to DMS
 
-# Variable-length types that DMS carries as numbers or short strings are no LOBs; domains are
-# judged by the type below them.
+# Variable-length types that DMS moves as numbers or short strings are no LOBs; a domain is as its
+# base type.
 _LOB_COLUMNS = """
 with recursive col as (
     select a.attname, a.attnum, a.atttypid as type, a.atttypmod as typmod
@@ -55,10 +55,10 @@ class LobColumn:
 
 
 def lob_limit_kb(source: "psycopg.Connection[Any]", tables: Iterable[MappedTable]) -> int:
-    """The LobMaxSize that fits the largest value of the tables, with head-room.
+    """Return a LobMaxSize for the largest value of the tables, with headroom.
 
-    Reads every table once: text and bytea by the sizes their rows carry, json, arrays and other
-    types as text.
+    Reads every table once: text and bytea by their stored sizes, json, arrays and other types as
+    text.
     """
     largest = largest_lob(source, tables)
     if largest is None:
@@ -67,8 +67,8 @@ def lob_limit_kb(source: "psycopg.Connection[Any]", tables: Iterable[MappedTable
     if kb > MAX_LIMITED_LOB_KB:
         raise MoverError(
             f"the largest value of {largest.table}.{largest.column} has {kb} KB, but limited LOB "
-            f"mode ends at {MAX_LIMITED_LOB_KB} KB and would cut it; move this table by a task of "
-            "its own in full LOB mode"
+            f"mode ends at {MAX_LIMITED_LOB_KB} KB and would truncate it; move this table by a "
+            "task of its own in full LOB mode"
         )
     return min(MAX_LIMITED_LOB_KB, max(1, -(-kb * LOB_HEADROOM // _STEP_KB)) * _STEP_KB)
 

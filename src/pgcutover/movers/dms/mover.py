@@ -1,4 +1,4 @@
-"""AWS DMS as a mover: provisioned, started, watched, drained and judged through boto3."""
+"""AWS DMS as a mover: provisions, starts, watches, drains and checks it through boto3."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from pgcutover.mapping import MappedTable
 from pgcutover.movers.dms import checks, drain, load, provision, teardown
 from pgcutover.movers.dms.checks import MoverDiff
 from pgcutover.movers.dms.client import Api
-from pgcutover.movers.dms.drain import Drained, Lag
+from pgcutover.movers.dms.drain import DrainResult, Lag
 from pgcutover.movers.dms.load import LoadSummary
 from pgcutover.movers.dms.lob_size import lob_columns
 from pgcutover.movers.dms.open_transactions import read_open_transactions
@@ -21,8 +21,12 @@ from pgcutover.movers.dms.resource_kinds import ENDPOINT, INSTANCE, find
 from pgcutover.movers.dms.specs import endpoint_settings, secret_id
 from pgcutover.movers.dms.task_checks import TaskContext, judge_task
 from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus, read_tables, read_task
-from pgcutover.movers.dms.teardown import TornDown
-from pgcutover.movers.dms.wait_for_validation import Patience, judge_settled_table, row_counter
+from pgcutover.movers.dms.teardown import TeardownResult
+from pgcutover.movers.dms.wait_for_validation import (
+    WaitPolicy,
+    judge_table_when_final,
+    make_row_counter,
+)
 from pgcutover.movers.dms.workload import read_workload
 
 if TYPE_CHECKING:
@@ -34,7 +38,7 @@ _LOCAL_POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class DmsReport:
-    """What DMS was at one moment, as plain data for the evidence of a run."""
+    """Instance, task and tables at one moment, for the evidence of a run."""
 
     instance: str
     instance_class: str
@@ -62,9 +66,9 @@ class Dms:
         target_database: str = "",
         may_create: bool = False,
         progress: Callable[[str], None] = lambda _: None,
-        settle_seconds: float = 30.0,
+        wait_seconds: float = 30.0,
     ) -> None:
-        """Keep what is wanted; nothing is called yet.
+        """Keep the arguments; nothing is called yet.
 
         A database name that is not given is read from its secret when endpoints are compared.
         """
@@ -72,16 +76,16 @@ class Dms:
         self._mappings, self._task_settings = mappings, task_settings
         self._pems = {"source": source_ca_pem, "target": target_ca_pem}
         self._databases = {"source": source_database, "target": target_database}
-        self._may_create, self._settle_seconds = may_create, settle_seconds
+        self._may_create, self._wait_seconds = may_create, wait_seconds
         self._api = Api(settings.region, aws)
         self._poll = _LOCAL_POLL_SECONDS if self._api.local else _POLL_SECONDS
 
     def plan(self) -> tuple[PlannedStep, ...]:
-        """What provision() would do; nothing is changed."""
+        """Return the steps of provision(); nothing is changed."""
         return provision.plan(self._api, self._blueprint())
 
     def provision(self) -> tuple[PlannedStep, ...]:
-        """Create what is missing, test both connections, wait until the task can start."""
+        """Create missing objects, test both connections, and wait until the task can start."""
         return provision.provision(
             self._api,
             self._blueprint(),
@@ -91,18 +95,18 @@ class Dms:
         )
 
     def start(self) -> None:
-        """Begin the full load, or continue an interrupted one."""
+        """Start the full load, or continue an interrupted one."""
         self._refuse_reader("start the task")
         load.start(self._api, self._settings.task, self._say, self._poll)
 
     def wait_until_loaded(self, timeout_seconds: float) -> LoadSummary:
-        """Wait until every table is loaded and the changes made meanwhile are applied."""
+        """Wait until every table is loaded and the changes made during the load are applied."""
         return load.wait_until_loaded(
             self._api, self._settings.task, timeout_seconds, self._say, self._poll
         )
 
     def resume(self) -> None:
-        """Let changes flow after the staged stop."""
+        """Resume the task after its stop, so that it applies changes."""
         self._refuse_reader("resume the task")
         load.resume(self._api, self._settings.task, self._say, self._poll)
 
@@ -112,28 +116,28 @@ class Dms:
         load.stop(self._api, self._settings.task, self._say, self._poll)
 
     def status(self) -> TaskStatus:
-        """The task as DMS describes it now."""
+        """Return the present state of the task."""
         return read_task(self._api, self._settings.task)
 
     def table_statistics(self) -> tuple[TableStatistics, ...]:
-        """DMS's counters of every table, under the source's names."""
+        """Return DMS's counters of every table, by name on the source."""
         return read_tables(self._api, self.status().arn)
 
     def lag(self) -> Lag:
-        """DMS's own latencies, from CloudWatch."""
+        """Return DMS's latencies from CloudWatch."""
         settings = self._settings
         return drain.lag(self._api, settings.task, settings.replication_instance)
 
     def drain(
         self, write_marker: Callable[[], Callable[[], bool]], timeout_seconds: float
-    ) -> Drained:
+    ) -> DrainResult:
         """Write a marker on the source and wait for it on the target."""
         return drain.drain(
             self._api, self._settings.task, write_marker, timeout_seconds, self._poll
         )
 
-    def teardown(self, *, confirm: str = "") -> TornDown:
-        """Delete what provision() made; `confirm` must repeat the task's name."""
+    def teardown(self, *, confirm: str = "") -> TeardownResult:
+        """Delete the objects that provision() created; `confirm` must be the task's name."""
         self._refuse_reader("delete DMS objects")
         if confirm != self._settings.task:
             raise MoverError(
@@ -143,7 +147,7 @@ class Dms:
         return teardown.teardown(self._api, self._blueprint(), self._say, self._poll)
 
     def report(self) -> DmsReport:
-        """Instance, task and tables as they are now."""
+        """Return the present state of instance, task and tables."""
         task = self.status()
         instance = find(self._api, INSTANCE, self._settings.replication_instance) or {}
         return DmsReport(
@@ -182,13 +186,13 @@ class Dms:
         source: "psycopg.Connection[Any]",
         target: "psycopg.Connection[Any]",
     ) -> MoverDiff:
-        """What DMS says of one table; waits while its validation gets on, or changes come in."""
+        """Check one table; wait while its validation, or the application of changes, advances."""
         arn = self.status().arn
-        return judge_settled_table(
+        return judge_table_when_final(
             table,
             lambda: read_tables(self._api, arn),
-            row_counter(table, source, target),
-            Patience(self._settle_seconds),
+            make_row_counter(table, source, target),
+            WaitPolicy(self._wait_seconds),
             self._poll,
         )
 

@@ -1,4 +1,4 @@
-"""Waiting for AWS with an end; an interrupted wait leaves everything as it is."""
+"""Waits for a state of AWS, up to a time limit; an interrupted wait changes nothing."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def wait_for(
     poll_seconds: float,
     hint: str = "nothing is lost; run the same command again and it continues",
 ) -> T:
-    """What `probe` answers once it is not None; MoverError when time is up."""
+    """Return the result of `probe` once it is not None; MoverError at the time limit."""
     deadline = time.monotonic() + timeout_seconds
     while True:
         answer = probe()

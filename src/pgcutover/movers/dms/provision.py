@@ -1,4 +1,4 @@
-"""Creating what DMS needs, in order; whatever exists as wanted is used, anything else refused."""
+"""Creates the DMS objects in order; an existing object is used if it has the same settings."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,7 @@ from pgcutover.movers.dms.aws_text import public_text
 from pgcutover.movers.dms.client import Api, ResourceExistsError
 from pgcutover.movers.dms.poll import wait_for
 from pgcutover.movers.dms.resource_kinds import INSTANCE, TASK, find
-from pgcutover.movers.dms.specs import Difference, Wanted
+from pgcutover.movers.dms.specs import Difference, ObjectSpec
 
 _INSTANCE_SECONDS = 3_600
 _CONNECTION_SECONDS = 600
@@ -31,7 +31,7 @@ SIDES = ("source", "target")
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """What is wanted of DMS, in the user's words."""
+    """The user's settings and documents, from which the specifications are made."""
 
     settings: DmsSettings
     mappings: object
@@ -42,7 +42,7 @@ class Blueprint:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One object and what provisioning would do about it."""
+    """An object, and what provisioning does with it."""
 
     object: str
     action: str  # "keep", "create", "conflict" or "missing"
@@ -50,7 +50,7 @@ class PlannedStep:
     detail: str = ""
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Action, object and details on one line."""
         return f"{self.action:9}{self.object}" + "".join(f"; {d}" for d in self._details())
 
     def _details(self) -> Iterator[str]:
@@ -59,11 +59,11 @@ class PlannedStep:
             yield self.detail
 
 
-Builder = Callable[[Mapping[str, str | None]], Wanted]
+Builder = Callable[[Mapping[str, str | None]], ObjectSpec]
 
 
-def builders(blueprint: Blueprint) -> tuple[tuple[str, Builder], ...]:
-    """Roles in the order of creation, and what is wanted of each, given the ARNs so far."""
+def spec_builders(blueprint: Blueprint) -> tuple[tuple[str, Builder], ...]:
+    """Return the roles in order of creation, with the specification of each by the ARNs so far."""
     settings = blueprint.settings
     return (
         ("subnet group", lambda _: specs.subnet_group(settings)),
@@ -75,14 +75,14 @@ def builders(blueprint: Blueprint) -> tuple[tuple[str, Builder], ...]:
 
 
 def plan(api: Api, blueprint: Blueprint) -> tuple[PlannedStep, ...]:
-    """What provisioning would do; only describe calls are made."""
+    """Return the steps of provisioning; only describe calls are made."""
     arns: dict[str, str | None] = {}
     steps = []
-    for role, build in builders(blueprint):
+    for role, build in spec_builders(blueprint):
         item = build(arns)
         found = find(api, item.kind, item.identifier)
         arns[role] = str(found[item.kind.arn_key]) if found else None
-        steps.append(_planned(item, found))
+        steps.append(_plan_step(item, found))
     return tuple(steps)
 
 
@@ -94,11 +94,11 @@ def provision(
     progress: Callable[[str], None],
     poll_seconds: float,
 ) -> tuple[PlannedStep, ...]:
-    """Create what is missing and wait until the task can be started; what was done, in order."""
+    """Create missing objects, wait until the task can be started, and return the steps."""
     steps = plan(api, blueprint)
     _refuse(steps, may_create=may_create)
     arns: dict[str, str] = {}
-    for role, build in builders(blueprint):
+    for role, build in spec_builders(blueprint):
         if role == "task":
             _test_connections(api, blueprint, arns, progress, poll_seconds)
         arns[role] = _ensure(api, build(arns), progress)
@@ -109,7 +109,7 @@ def provision(
 
 
 def database_in_secret(api: Api, secret_id: str) -> str:
-    """The `dbname` of a secret; nothing else of it is kept."""
+    """Return the `dbname` of a secret; nothing else of it is kept."""
     try:
         answer = api.call(
             "secretsmanager", "get_secret_value", SecretId=secret_id, VersionStage="AWSCURRENT"
@@ -145,11 +145,11 @@ def _endpoint(blueprint: Blueprint, side: str) -> Builder:
     )
 
 
-def _task(blueprint: Blueprint, arns: Mapping[str, str | None]) -> Wanted:
+def _task(blueprint: Blueprint, arns: Mapping[str, str | None]) -> ObjectSpec:
     return specs.task(blueprint.settings, arns, blueprint.mappings, blueprint.task_settings)
 
 
-def _planned(item: Wanted, found: Mapping[str, Any] | None) -> PlannedStep:
+def _plan_step(item: ObjectSpec, found: Mapping[str, Any] | None) -> PlannedStep:
     if found is not None:
         differences = item.differences(found)
         return PlannedStep(str(item), "conflict" if differences else "keep", differences)
@@ -180,19 +180,19 @@ def _refuse(steps: tuple[PlannedStep, ...], *, may_create: bool) -> None:
         )
 
 
-def _ensure(api: Api, item: Wanted, progress: Callable[[str], None]) -> str:
-    """The ARN of the object, created if need be."""
+def _ensure(api: Api, item: ObjectSpec, progress: Callable[[str], None]) -> str:
+    """Return the ARN of the object, which is created if missing."""
     found = find(api, item.kind, item.identifier)
     if found is None and item.parameters is not None:
         progress(f"creating {item}")
         try:
             answer = api.dms(item.kind.create_operation, **item.parameters)
-        except ResourceExistsError:  # another run was faster; what it made is judged below
+        except ResourceExistsError:  # another run was faster; its object is compared below
             found = find(api, item.kind, item.identifier)
         else:
             return str(answer[item.kind.noun][item.kind.arn_key])
     if found is None:
-        raise MoverError(f"{item}: vanished while it was being provisioned; try again")
+        raise MoverError(f"{item}: disappeared during provisioning; try again")
     if differences := item.differences(found):
         raise MoverError(f"{item} exists, but {'; '.join(map(str, differences))}")
     return str(found[item.kind.arn_key])
@@ -213,8 +213,8 @@ def _wait_for_instance(
         status = found.get(INSTANCE.status_key, "") if found else "deleted"
         if status in _UNUSABLE or found is None:
             raise MoverError(
-                f"replication instance {name!r} is {status}; expected available. Look at it in the "
-                "DMS console, repair or delete it, then try again"
+                f"replication instance {name!r} is {status}; expected available. Repair it in the "
+                "DMS console or delete it, then try again"
             )
         if status not in (said, "available"):
             progress(f"replication instance {name} is {status}")
@@ -236,7 +236,7 @@ def _test_connections(
     progress: Callable[[str], None],
     poll_seconds: float,
 ) -> None:
-    """Both sides at once; the first failure is told as DMS words it, without secrets."""
+    """Test both connections at once; the first failure is reported in the words of DMS."""
     instance = arns["replication instance"]
     for side in SIDES:
         api.dms(
@@ -246,7 +246,7 @@ def _test_connections(
         )
     for side in SIDES:
         wait_for(
-            partial(_tested, api, instance, arns[f"{side} endpoint"], side),
+            partial(_is_reached, api, instance, arns[f"{side} endpoint"], side),
             what=f"connection test of the {side} endpoint",
             timeout_seconds=_CONNECTION_SECONDS,
             poll_seconds=poll_seconds,
@@ -254,7 +254,7 @@ def _test_connections(
         progress(f"DMS reaches the {side} database")
 
 
-def _tested(api: Api, instance: str, endpoint: str, side: str) -> bool | None:
+def _is_reached(api: Api, instance: str, endpoint: str, side: str) -> bool | None:
     filters = [{"Name": "endpoint-arn", "Values": [endpoint]}]
     for connection in api.pages("describe_connections", "Connections", Filters=filters):
         if connection.get("ReplicationInstanceArn") != instance:

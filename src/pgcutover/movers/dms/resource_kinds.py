@@ -1,4 +1,4 @@
-"""The kinds of objects DMS keeps, and how each is found by the name it carries."""
+"""The kinds of DMS objects, and how an object is found by its name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pgcutover.movers.dms.client import Api
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How boto3 names, lists, creates and deletes one kind of object."""
+    """Names by which boto3 lists, creates and deletes one kind of object."""
 
     title: str
     noun: str
@@ -21,22 +21,22 @@ class Kind:
 
     @property
     def listing(self) -> str:
-        """The key of the list in what a describe call answers."""
+        """Return the key of the list in the result of a describe call."""
         return self.noun + "s"
 
     @property
     def describe(self) -> str:
-        """The describe method of boto3's client."""
+        """Return the describe method of boto3's client."""
         return f"describe_{_snake(self.noun)}s"
 
     @property
     def create_operation(self) -> str:
-        """The create method of boto3's client."""
+        """Return the create method of boto3's client."""
         return self.create or f"create_{_snake(self.noun)}"
 
     @property
     def delete_operation(self) -> str:
-        """The delete method of boto3's client."""
+        """Return the delete method of boto3's client."""
         return f"delete_{_snake(self.noun)}"
 
 
@@ -81,7 +81,7 @@ TASK = Kind(
 
 
 def find(api: Api, kind: Kind, identifier: str) -> Mapping[str, Any] | None:
-    """The object of that name as DMS describes it, or None; DMS keeps names in lower case."""
+    """Return the object of that name, or None; DMS stores names in lower case."""
     wanted = identifier.lower()
     filters = [{"Name": kind.filter_name, "Values": [wanted]}]
     for found in api.pages(kind.describe, kind.listing, Filters=filters):

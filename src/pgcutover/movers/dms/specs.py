@@ -1,4 +1,4 @@
-"""What each DMS object must look like; pure, so that plan and provision cannot disagree."""
+"""Specifications of the DMS objects: how each is created, and how an existing one is compared."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from pgcutover.movers.dms.task_settings import parse_document, settings_differen
 
 Found = Mapping[str, Any]
 
-# What the user guide's default would do to the rows or to the source, and what is wanted instead
+# Endpoint settings whose defaults would change rows or the source
 # ("Using PostgreSQL as a source / target", endpoint settings).
 _POSTGRES: Mapping[str, object] = {
     "MapBooleanAsBoolean": True,  # default: booleans travel as varchar(5)
@@ -38,7 +38,7 @@ _DEFAULTS: Mapping[str, object] = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A setting of an existing object that is not as wanted."""
+    """A setting of an existing object that differs from its specification."""
 
     setting: str
     expected: object
@@ -50,25 +50,25 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """An object by name, the parameters that create it, and how to judge one that exists."""
+class ObjectSpec:
+    """An object's kind, name, and the parameters that create it."""
 
     kind: Kind
     identifier: str
     parameters: Mapping[str, Any] | None
 
     def differences(self, found: Found) -> tuple[Difference, ...]:
-        """Where an existing object of this name is another than the wanted one."""
-        return tuple(_JUDGES[self.kind.noun](self, found))
+        """Return the settings in which an existing object differs."""
+        return tuple(_COMPARISONS[self.kind.noun](self, found))
 
     def __str__(self) -> str:
-        """Kind and name, as messages show it."""
+        """Kind and name, as messages show them."""
         return f"{self.kind.title} {self.identifier!r}"
 
 
-def subnet_group(settings: DmsSettings) -> Wanted:
-    """The subnets in which the replication instance lives."""
-    return Wanted(
+def subnet_group(settings: DmsSettings) -> ObjectSpec:
+    """Return the subnets of the replication instance."""
+    return ObjectSpec(
         resource_kinds.SUBNET_GROUP,
         settings.subnet_group,
         {
@@ -79,10 +79,10 @@ def subnet_group(settings: DmsSettings) -> Wanted:
     )
 
 
-def instance(settings: DmsSettings) -> Wanted:
-    """The machine that moves the rows; never reachable from outside."""
+def instance(settings: DmsSettings) -> ObjectSpec:
+    """Return the replication instance, which is not publicly accessible."""
     groups = list(settings.security_group_ids)
-    return Wanted(
+    return ObjectSpec(
         resource_kinds.INSTANCE,
         settings.replication_instance,
         {
@@ -98,24 +98,24 @@ def instance(settings: DmsSettings) -> Wanted:
     )
 
 
-def certificate(identifier: str, pem: str | None) -> Wanted:
-    """A CA certificate; without its PEM it can be used where it exists, not imported."""
+def certificate(identifier: str, pem: str | None) -> ObjectSpec:
+    """Return a CA certificate; without its PEM it can be used, but not imported."""
     if pem and not pem_blocks(pem):
         raise MoverError(
             f"certificate {identifier!r}: the CA file holds no PEM certificate; expected lines "
             "between BEGIN CERTIFICATE and END CERTIFICATE"
         )
     parameters = {"CertificateIdentifier": identifier, "CertificatePem": pem}
-    return Wanted(resource_kinds.CERTIFICATE, identifier, parameters if pem else None)
+    return ObjectSpec(resource_kinds.CERTIFICATE, identifier, parameters if pem else None)
 
 
 def endpoint(
     settings: DmsSettings, side: str, *, certificate_arn: str | None, database: str
-) -> Wanted:
-    """One side's database, reached with verify-full and the credentials of its secret."""
+) -> ObjectSpec:
+    """Return the endpoint of one side, with verify-full and the credentials of its secret."""
     source = side == "source"
     identifier = settings.source_endpoint if source else settings.target_endpoint
-    return Wanted(
+    return ObjectSpec(
         resource_kinds.ENDPOINT,
         identifier,
         {
@@ -137,9 +137,9 @@ def endpoint(
 
 def task(
     settings: DmsSettings, arns: Mapping[str, str | None], mappings: object, task_settings: object
-) -> Wanted:
-    """Full load and then changes, by the mapping rules."""
-    return Wanted(
+) -> ObjectSpec:
+    """Return the task: full load and change capture, by the mapping rules."""
+    return ObjectSpec(
         resource_kinds.TASK,
         settings.task,
         {
@@ -155,7 +155,7 @@ def task(
 
 
 def secret_id(settings: DmsSettings, side: str) -> str:
-    """The secret in which one side's credentials lie."""
+    """Return the identifier of the secret with one side's credentials."""
     return settings.source_secret_id if side == "source" else settings.target_secret_id
 
 
@@ -164,29 +164,29 @@ def endpoint_settings(found: Found) -> dict[str, object]:
     return {**_connection_attributes(found), **found.get("PostgreSQLSettings", {})}
 
 
-def _subnet_group_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+def _subnet_group_differences(wanted: ObjectSpec, found: Found) -> Iterator[Difference]:
     subnets = sorted(str(s.get("SubnetIdentifier")) for s in found.get("Subnets", []))
-    yield from _unequal("subnets", sorted(_parameters(wanted)["SubnetIds"]), subnets)
+    yield from _compare("subnets", sorted(_parameters(wanted)["SubnetIds"]), subnets)
 
 
-def _instance_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+def _instance_differences(wanted: ObjectSpec, found: Found) -> Iterator[Difference]:
     parameters = _parameters(wanted)
     found = {**found, **found.get("PendingModifiedValues", {})}  # while it is being created
     for key in ("ReplicationInstanceClass", "MultiAZ", "PubliclyAccessible"):
-        yield from _unequal(key, parameters[key], found.get(key))
+        yield from _compare(key, parameters[key], found.get(key))
     if (found.get("AllocatedStorage") or 0) < parameters["AllocatedStorage"]:
         yield Difference(
             "AllocatedStorage", parameters["AllocatedStorage"], found.get("AllocatedStorage")
         )
     group = found.get("ReplicationSubnetGroup", {}).get("ReplicationSubnetGroupIdentifier", "")
     expected = parameters["ReplicationSubnetGroupIdentifier"]
-    yield from _unequal("subnet group", expected.lower(), str(group).lower())
+    yield from _compare("subnet group", expected.lower(), str(group).lower())
     if "VpcSecurityGroupIds" in parameters:
         groups = sorted(g.get("VpcSecurityGroupId") for g in found.get("VpcSecurityGroups", []))
-        yield from _unequal("security groups", sorted(parameters["VpcSecurityGroupIds"]), groups)
+        yield from _compare("security groups", sorted(parameters["VpcSecurityGroupIds"]), groups)
 
 
-def _certificate_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+def _certificate_differences(wanted: ObjectSpec, found: Found) -> Iterator[Difference]:
     if wanted.parameters is None:
         return
     theirs = pem_blocks(found.get("CertificatePem") or "")
@@ -195,31 +195,31 @@ def _certificate_differences(wanted: Wanted, found: Found) -> Iterator[Differenc
 
 
 def pem_blocks(text: str) -> frozenset[str]:
-    """The certificates in a PEM text, whatever its line breaks and comments."""
+    """Return the certificates of a PEM text, without line breaks and comments."""
     blocks = re.findall(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", text, re.S)
     return frozenset("".join(block.split()) for block in blocks)
 
 
-def _endpoint_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+def _endpoint_differences(wanted: ObjectSpec, found: Found) -> Iterator[Difference]:
     parameters = _parameters(wanted)
     for key in ("EndpointType", "EngineName", "SslMode", "CertificateArn"):
-        yield from _unequal(key, parameters[key], found.get(key))
+        yield from _compare(key, parameters[key], found.get(key))
     own = parameters["PostgreSQLSettings"]
     theirs = endpoint_settings(found)
     database = found.get("DatabaseName") or theirs.get("DatabaseName")
-    yield from _unequal("DatabaseName", parameters["DatabaseName"], database)
+    yield from _compare("DatabaseName", parameters["DatabaseName"], database)
     for key, value in own.items():
         actual = theirs.get(key, _DEFAULTS.get(key))
-        if key == "SecretsManagerSecretId" and _names_secret(actual, value):
+        if key == "SecretsManagerSecretId" and _is_arn_of_secret(actual, value):
             continue
-        yield from _unequal(key, value, actual)
+        yield from _compare(key, value, actual)
 
 
-def _task_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
+def _task_differences(wanted: ObjectSpec, found: Found) -> Iterator[Difference]:
     parameters = _parameters(wanted)
     for key in ("SourceEndpointArn", "TargetEndpointArn", "ReplicationInstanceArn"):
-        yield from _unequal(key, parameters[key], found.get(key))
-    yield from _unequal("MigrationType", parameters["MigrationType"], found.get("MigrationType"))
+        yield from _compare(key, parameters[key], found.get(key))
+    yield from _compare("MigrationType", parameters["MigrationType"], found.get("MigrationType"))
     rules = [_rules(d.get("TableMappings"), str(wanted)) for d in (parameters, found)]
     if rules[0] != rules[1]:
         changed = sorted(
@@ -233,7 +233,7 @@ def _task_differences(wanted: Wanted, found: Found) -> Iterator[Difference]:
         yield Difference(setting, expected, actual)
 
 
-_JUDGES = {
+_COMPARISONS = {
     "ReplicationSubnetGroup": _subnet_group_differences,
     "ReplicationInstance": _instance_differences,
     "Certificate": _certificate_differences,
@@ -242,17 +242,17 @@ _JUDGES = {
 }
 
 
-def _parameters(wanted: Wanted) -> Mapping[str, Any]:
+def _parameters(wanted: ObjectSpec) -> Mapping[str, Any]:
     return wanted.parameters or {}
 
 
-def _unequal(setting: str, expected: object, found: object) -> Iterator[Difference]:
+def _compare(setting: str, expected: object, found: object) -> Iterator[Difference]:
     if expected != found:
         yield Difference(setting, expected, found)
 
 
 def _rules(text: str | None, what: str) -> dict[str, str]:
-    """Every rule of a mapping document under its id, in one spelling."""
+    """Return the rules of a mapping document by name, each as canonical JSON."""
     rules = parse_document(text, what).get("rules", [])
     return {
         str(rule.get("rule-name") or rule.get("rule-id")): json.dumps(rule, sort_keys=True)
@@ -260,8 +260,8 @@ def _rules(text: str | None, what: str) -> dict[str, str]:
     }
 
 
-def _names_secret(found: object, wanted: object) -> bool:
-    """Whether a secret's ARN, which ends in six random characters, is that of this name."""
+def _is_arn_of_secret(found: object, wanted: object) -> bool:
+    """Tell if a secret's ARN, which ends in six random characters, is that of this name."""
     return bool(
         re.fullmatch(
             rf"arn:[^:]+:secretsmanager:.*:secret:{re.escape(str(wanted))}-\w{{6}}", str(found)
@@ -270,7 +270,7 @@ def _names_secret(found: object, wanted: object) -> bool:
 
 
 def _connection_attributes(found: Found) -> dict[str, object]:
-    """Endpoint settings where DMS shows them as extra connection attributes, `name=value;…`."""
+    """Return endpoint settings that DMS shows as extra connection attributes, `name=value;…`."""
     names = {key.lower(): key for key in (*_DEFAULTS, "AfterConnectScript")}
     parts = [p.partition("=") for p in str(found.get("ExtraConnectionAttributes") or "").split(";")]
     values = {

@@ -15,7 +15,7 @@ def truncated_columns(
     own, general = _modes(mappings), lob_mode(settings)
     found = [(column, own.get(column.table, general)) for column in columns]
     found.sort(key=lambda each: -each[0].largest_bytes)
-    return [(c, mode) for c, mode in found if c.largest_bytes and mode.cuts(c.largest_bytes)]
+    return [(c, mode) for c, mode in found if c.largest_bytes and mode.truncates(c.largest_bytes)]
 
 
 def _modes(mappings: Mapping[str, Any]) -> dict[RelationName, LobMode]:

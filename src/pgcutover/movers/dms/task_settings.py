@@ -13,23 +13,23 @@ MAX_LIMITED_LOB_KB = 102_400  # DMS user guide, "Setting LOB support": 100 MB
 
 @dataclass(frozen=True, slots=True)
 class LobMode:
-    """How a task moves large values; `limit_kb` is None where nothing is cut."""
+    """The way in which a task moves large values; `limit_kb` is None if nothing is truncated."""
 
     supported: bool
     limit_kb: int | None
 
-    def cuts(self, size_bytes: int) -> bool:
-        """Whether a value of this size arrives truncated, or not at all."""
+    def truncates(self, size_bytes: int) -> bool:
+        """Tell if a value of this size is truncated, or not moved at all."""
         if not self.supported:
             return True
         return self.limit_kb is not None and size_bytes > self.limit_kb * 1024
 
 
 def with_lob_limit(task_settings: object, kb: int) -> dict[str, Any]:
-    """A copy of the task settings in limited LOB mode with this limit."""
+    """Return a copy of the task settings in limited LOB mode with this limit."""
     if not 0 < kb <= MAX_LIMITED_LOB_KB:
         raise MoverError(
-            f"limited LOB mode takes 1 to {MAX_LIMITED_LOB_KB} KB, asked for {kb} KB; move the "
+            f"limited LOB mode takes 1 to {MAX_LIMITED_LOB_KB} KB, found {kb} KB; move the "
             "table with the largest values by a task of its own in full LOB mode"
         )
     settings = copy.deepcopy(_object(task_settings))
@@ -44,7 +44,7 @@ def with_lob_limit(task_settings: object, kb: int) -> dict[str, Any]:
 
 
 def lob_mode(task_settings: object) -> LobMode:
-    """What the settings say of large values; DMS's own defaults where they are silent."""
+    """Return the LOB mode of the settings, completed with DMS's defaults."""
     metadata = _object(task_settings).get("TargetMetadata", {})
     full = bool(metadata.get("FullLobMode", False))
     return LobMode(
@@ -53,24 +53,24 @@ def lob_mode(task_settings: object) -> LobMode:
     )
 
 
-def staged(task_settings: object) -> bool:
-    """Whether the task stops after the load, so that indexes and constraints can be made."""
+def stops_after_load(task_settings: object) -> bool:
+    """Tell if the task stops after the load, so that indexes and constraints can be created."""
     load = _object(task_settings).get("FullLoadSettings", {})
     return bool(load.get("StopTaskCachedChangesApplied", False))
 
 
-def enabled(task_settings: object, section: str, switch: str) -> bool:
-    """Whether a switch such as Logging.EnableLogging is on; DMS leaves it off by default."""
+def is_enabled(task_settings: object, section: str, switch: str) -> bool:
+    """Tell if a setting such as Logging.EnableLogging is on; the default is off."""
     return _object(task_settings).get(section, {}).get(switch) is True
 
 
 def settings_differences(
     wanted: object, found: object, path: str = ""
 ) -> Iterator[tuple[str, object, object]]:
-    """(setting, expected, found) wherever `found` contradicts `wanted`.
+    """Yield (setting, expected, found) for each setting of `wanted` that `found` contradicts.
 
-    DMS completes the document with its defaults, so only what was asked for is compared; null
-    means that DMS decides. A LOB limit may be any that leaves the measured size room.
+    DMS completes the document with its defaults, so other settings are not compared; null means
+    that DMS decides. A LOB limit may be lower, down to the measured size.
     """
     if wanted is None:
         return
@@ -92,11 +92,11 @@ LOB_HEADROOM = 2  # values grow between the day they are measured and the night 
 
 
 def parse_document(text: str | None, what: str) -> dict[str, Any]:
-    """A JSON object that DMS answered with."""
+    """Return a JSON object of DMS."""
     try:
         document = json.loads(text or "{}")
     except json.JSONDecodeError as error:
-        raise MoverError(f"{what}: DMS answered with something that is not JSON") from error
+        raise MoverError(f"{what}: expected JSON from DMS, found something else") from error
     return _object(document)
 
 

@@ -1,4 +1,4 @@
-"""What DMS says of a task and its tables, typed."""
+"""States and counters of a task and its tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from pgcutover.mapping import RelationName
 from pgcutover.movers.dms.aws_text import public_text
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.resource_kinds import TASK, find
-from pgcutover.movers.dms.task_settings import parse_document, staged
+from pgcutover.movers.dms.task_settings import parse_document, stops_after_load
 
 LOADED_REASONS = frozenset({"STOPPED_AFTER_CACHED_EVENTS", "FULL_LOAD_ONLY_FINISHED"})
 COMPLETED = "Table completed"
@@ -40,23 +40,23 @@ class TaskStatus:
 
     @property
     def resource_id(self) -> str:
-        """The last part of the ARN: the task's name in CloudWatch and in the control tables."""
+        """Return the last part of the ARN: the task's name in CloudWatch and the control tables."""
         return self.arn.rpartition(":")[2]
 
     @property
     def loaded(self) -> bool:
-        """Whether the full load, with the changes cached meanwhile, is behind this task."""
+        """Tell if the full load is complete and the changes cached during it are applied."""
         if self.status == "stopped" and self.stop_reason in LOADED_REASONS:
             return True
         if self.load_finished_at is None or self.status in ("failed", "starting"):
             return False
         resumed = self.started_at is not None and self.started_at > self.load_finished_at
-        return resumed or (self.status == "running" and not staged(self.settings))
+        return resumed or (self.status == "running" and not stops_after_load(self.settings))
 
 
 @dataclass(frozen=True, slots=True)
 class TableStatistics:
-    """What DMS counted of one table, under its name on the source.
+    """DMS's counters of one table, by its name on the source.
 
     `captured` are the changes read from the source, `applied` those written to the target, each
     as inserts, updates and deletes; `applied` is None with engines that do not count it.
@@ -75,19 +75,19 @@ class TableStatistics:
 
     @property
     def rows_moved(self) -> int:
-        """Rows loaded and changes captured, for progress."""
+        """Return the rows loaded and changes captured, for progress."""
         return self.full_load_rows + sum(self.captured)
 
     @property
     def unapplied(self) -> bool:
-        """Whether changes are captured that are not on the target yet."""
+        """Tell if captured changes are not applied yet."""
         return self.applied is not None and any(
             done < seen for seen, done in zip(self.captured, self.applied, strict=True)
         )
 
 
 def read_task(api: Api, name: str) -> TaskStatus:
-    """The task of that name; MoverError where there is none."""
+    """Return the task of that name; MoverError if there is none."""
     found = find(api, TASK, name)
     if found is None:
         raise MoverError(
@@ -115,7 +115,7 @@ def read_task(api: Api, name: str) -> TaskStatus:
 
 
 def read_tables(api: Api, task_arn: str) -> tuple[TableStatistics, ...]:
-    """The statistics of every table of the task, sorted by name."""
+    """Return the statistics of every table of the task, sorted by name."""
     entries = api.pages("describe_table_statistics", "TableStatistics", ReplicationTaskArn=task_arn)
     return tuple(sorted((_table(entry) for entry in entries), key=lambda t: t.table))
 
@@ -143,5 +143,5 @@ def _triple(entry: Mapping[str, Any], keys: Any) -> tuple[int, int, int]:
 
 
 def _reason(text: str | None) -> str:
-    """The stop reason without the words `Stop Reason` that DMS puts before it."""
+    """Return the stop reason without the words `Stop Reason` before it."""
     return (text or "").removeprefix("Stop Reason ").strip()

@@ -1,4 +1,4 @@
-"""Removing what provisioning created, and only that; what goes on costing money is named."""
+"""Deletes the objects that provisioning created, and names what still costs money."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from pgcutover.errors import MoverError
 from pgcutover.movers.dms.client import Api, ResourceGoneError
 from pgcutover.movers.dms.load import stop
 from pgcutover.movers.dms.poll import wait_for
-from pgcutover.movers.dms.provision import Blueprint, builders
+from pgcutover.movers.dms.provision import Blueprint, spec_builders
 from pgcutover.movers.dms.resource_kinds import INSTANCE, TASK, find
-from pgcutover.movers.dms.specs import Wanted
+from pgcutover.movers.dms.specs import ObjectSpec
 
 _DELETE_SECONDS = 1_800
 _COSTS = {
@@ -19,14 +19,14 @@ _COSTS = {
 }
 _BY_HAND = (
     "the secrets in Secrets Manager, the CloudWatch log group of the replication instance, and the "
-    "RDS target are not touched and go on costing"
+    "RDS target are not deleted and still cost money"
 )
-_SLOT = "look at pg_replication_slots on the source: a slot left by DMS keeps WAL for ever"
+_SLOT = "check pg_replication_slots on the source: a slot that DMS left retains WAL without limit"
 
 
 @dataclass(frozen=True, slots=True)
-class TornDown:
-    """What was deleted, and what is left and why."""
+class TeardownResult:
+    """Deleted objects, and the others with the reason why they remain."""
 
     deleted: tuple[str, ...]
     left: tuple[str, ...]
@@ -34,8 +34,8 @@ class TornDown:
 
 def teardown(
     api: Api, blueprint: Blueprint, progress: Callable[[str], None], poll_seconds: float
-) -> TornDown:
-    """Delete in reverse order what is as provisioned; anything else is left and named."""
+) -> TeardownResult:
+    """Delete the objects in reverse order; those that were changed since remain and are named."""
     items = _existing(api, blueprint)
     deleted: list[str] = []
     left: list[str] = []
@@ -51,13 +51,13 @@ def teardown(
             left.append(f"{item}: {error}{_price(item)}")
         else:
             deleted.append(str(item))
-    return TornDown(tuple(deleted), (*left, _BY_HAND, _SLOT))
+    return TeardownResult(tuple(deleted), (*left, _BY_HAND, _SLOT))
 
 
-def _existing(api: Api, blueprint: Blueprint) -> list[tuple[Wanted, Mapping[str, Any]]]:
+def _existing(api: Api, blueprint: Blueprint) -> list[tuple[ObjectSpec, Mapping[str, Any]]]:
     arns: dict[str, str | None] = {}
     items = []
-    for role, build in builders(blueprint):
+    for role, build in spec_builders(blueprint):
         item = build(arns)
         found = find(api, item.kind, item.identifier)
         arns[role] = str(found[item.kind.arn_key]) if found else None
@@ -66,9 +66,9 @@ def _existing(api: Api, blueprint: Blueprint) -> list[tuple[Wanted, Mapping[str,
     return items
 
 
-def _reason_to_keep(api: Api, item: Wanted, found: Mapping[str, Any]) -> str:
+def _reason_to_keep(api: Api, item: ObjectSpec, found: Mapping[str, Any]) -> str:
     if differences := item.differences(found):
-        return f"not as this migration made it ({'; '.join(map(str, differences))})"
+        return f"changed since this migration created it ({'; '.join(map(str, differences))})"
     if item.kind is INSTANCE:
         filters = [{"Name": "replication-instance-arn", "Values": [found[INSTANCE.arn_key]]}]
         others = [
@@ -81,7 +81,7 @@ def _reason_to_keep(api: Api, item: Wanted, found: Mapping[str, Any]) -> str:
 
 def _delete(
     api: Api,
-    item: Wanted,
+    item: ObjectSpec,
     found: Mapping[str, Any],
     progress: Callable[[str], None],
     poll_seconds: float,
@@ -100,6 +100,6 @@ def _delete(
     )
 
 
-def _price(item: Wanted) -> str:
+def _price(item: ObjectSpec) -> str:
     cost = _COSTS.get(item.kind.title)
     return f"; {cost}" if cost else ""

@@ -1,4 +1,4 @@
-"""Asking DMS of one table again while its validation or its changes are still under way."""
+"""Waits until DMS has validated one table and applied its changes."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,17 +10,17 @@ from psycopg import sql
 
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
-from pgcutover.movers.dms.checks import MoverDiff, judge_table, undecided
+from pgcutover.movers.dms.checks import MoverDiff, is_undecided, judge_table
 from pgcutover.movers.dms.partition_statistics import statistics_of
 from pgcutover.movers.dms.task_status import TableStatistics
 
-_AT_MOST = 4  # times idle_seconds, however much progress there is
-_CHANGES = 1 / 3  # of idle_seconds: changes under way arrive much sooner than validations
+_AT_MOST = 4  # times idle_seconds, even while the validation advances
+_CHANGES = 1 / 3  # of idle_seconds: changes are applied much sooner than validated
 
 
 @dataclass(slots=True)
-class Patience:
-    """Wait on while DMS gets on with any table, but only `idle_seconds` while it does not."""
+class WaitPolicy:
+    """Waits while the validation of any table advances, and `idle_seconds` after it last did."""
 
     idle_seconds: float
     clock: Callable[[], float] = time.monotonic
@@ -29,49 +29,49 @@ class Patience:
     _begun: float = field(init=False)
 
     def __post_init__(self) -> None:
-        """Start the time that no progress can extend."""
+        """Start the time limit, which no progress extends."""
         self._begun = self.clock()
 
     def for_changes(self) -> bool:
-        """Whether changes under way may still explain what was found."""
+        """Tell if changes that are not applied yet may still explain a problem."""
         return self.clock() < self._begun + self.idle_seconds * _CHANGES
 
     def for_validation(self, tables: Sequence[TableStatistics]) -> bool:
-        """Whether to ask again, given what DMS says of all tables now."""
+        """Tell if waiting may help, by the present statistics of all tables."""
         now = self.clock()
-        backlog = sum(map(undecided, tables)), sum(t.validation_pending for t in tables)
+        backlog = sum(map(is_undecided, tables)), sum(t.validation_pending for t in tables)
         if self._backlog is None or backlog < self._backlog:
             self._backlog, self._idle_until = backlog, now + self.idle_seconds
         return now < min(self._idle_until, self._begun + self.idle_seconds * _AT_MOST)
 
 
-def judge_settled_table(
+def judge_table_when_final(
     table: MappedTable,
     read: Callable[[], Sequence[TableStatistics]],
     rows: Callable[[], tuple[int, int]],
-    patience: Patience,
+    policy: WaitPolicy,
     poll_seconds: float,
 ) -> MoverDiff:
-    """The answer for one table once it is final, or once patience has ended."""
+    """Return the result of one table once it is final, or the wait has ended."""
     while True:
         tables = read()
         statistics = statistics_of(table, tables)
-        waits = patience.for_validation(tables)
+        waits = policy.for_validation(tables)
         try:
             diff = judge_table(table, statistics, rows)
         except UnreadableError:
             if not waits:
                 raise
         else:
-            if not (diff.may_settle and patience.for_changes()):
+            if not (diff.may_be_transient and policy.for_changes()):
                 return diff
         time.sleep(poll_seconds)
 
 
-def row_counter(
+def make_row_counter(
     table: MappedTable, source: "psycopg.Connection[Any]", target: "psycopg.Connection[Any]"
 ) -> Callable[[], tuple[int, int]]:
-    """Counts both sides when first asked, in the snapshots of their sessions."""
+    """Return a function that counts both sides on its first call, in their sessions' snapshots."""
     known: list[tuple[int, int]] = []
 
     def rows() -> tuple[int, int]:
