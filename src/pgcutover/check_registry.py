@@ -81,7 +81,7 @@ def _read(path: Path) -> Check:
         title,
         tuple(a.arg for a in tests[0].args.args),
         *(sections.get(heading, "") for heading in HEADINGS),
-        only_where,
+        only_where=only_where,
     )
 
 

@@ -155,7 +155,7 @@ class FindingEntry(_Part):
     """Kind of the difference."""
     message: str
     """Expected and found."""
-    evidence: dict[str, object]
+    evidence: dict[str, Any]
     """Details."""
     remedy: RemedyEntry | None = None
     """Advice; null where there is none."""
@@ -182,7 +182,7 @@ class ResultEntry(_Part):
     """Worker process."""
     table: str = ""
     """Table of the object."""
-    facts: dict[str, object] = {}
+    facts: dict[str, Any] = {}
     """Row counts, methods and, as `warnings`, differences that do not close the gate."""
 
 

@@ -63,9 +63,11 @@ def compare_large_objects(source: Connection, target: Connection) -> Diff:
         facts["large_objects_source"] += ours is not None
         facts["large_objects_target"] += theirs is not None
         facts["octets_source"] += ours.octets if ours else 0
-        if ours is None or theirs is None:
-            kinds["extra" if ours is None else "missing"].add(ours or theirs)
-        elif ours != theirs:
+        if theirs is None and ours is not None:
+            kinds["missing"].add(ours)
+        elif ours is None and theirs is not None:
+            kinds["extra"].add(theirs)
+        elif ours is not None and ours != theirs:
             kinds["changed"].add(ours)
     return Diff("*", tuple(_findings(kinds)), facts)
 

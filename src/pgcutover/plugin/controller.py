@@ -6,7 +6,7 @@ from collections.abc import Generator
 from contextlib import ExitStack
 from importlib import import_module
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -59,7 +59,8 @@ def configure(config: pytest.Config) -> None:
         settings = context.settings
         config.stash[RUN_FOLDERS] = RunFolders(**config.workerinput["pgcutover_folders"])
     else:
-        settings = config.pluginmanager.get_plugin("pgcutover-gate").options.settings
+        gate = cast("Gate", config.pluginmanager.get_plugin("pgcutover-gate"))
+        settings = gate.options.settings
     _collect_own_checks(config, settings)
 
 

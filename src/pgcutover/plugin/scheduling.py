@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from pgcutover.mapping import MappedTable
 
@@ -35,7 +35,7 @@ def tables_by_id(objects: Mapping[str, Iterable[object]]) -> dict[str, str]:
     return {parameter_id(value): table for value in values if (table := table_of(value))}
 
 
-class TableScheduling(LoadScopeScheduling):
+class TableScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """xdist scheduler whose unit of work is a table; a check without a table is its own unit."""
 
     def __init__(self, config: pytest.Config, log: Any, tables: Mapping[str, str]) -> None:

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     places = lookups(manifest, result, _options(settings, result))
 
     def is_wanted(digest: bytes) -> bool:
-        return key_hash(digest) == arguments.key_hash
+        return bool(key_hash(digest) == arguments.key_hash)
 
     sides = (_session("source", dsns[0], settings), _session("target", dsns[1], settings))
     rows = [_search(*each, is_wanted) for each in zip(sides, places, strict=True)]

@@ -86,7 +86,7 @@ def _common_cause(found: Texts) -> str | None:
     for name, explains in _PAIRS:
         if all(explains(a, b) for a, b in found):
             return name
-    return next((name for explain in _GROUPS if (name := explain(found))), None)
+    return next(filter(None, (explain(found) for explain in _GROUPS)), None)
 
 
 def _most_frequent_cause(found: Texts) -> str:

@@ -195,10 +195,9 @@ def same_addition(pairs: Sequence[tuple[str, str]]) -> str | None:
     """Return that the same text was put before or after every value; None where it was not."""
     if len(pairs) < 2:
         return None
-    for where, fits, rest in (
-        ("after", str.startswith, lambda a, b: b[len(a) :]),
-        ("before", str.endswith, lambda a, b: b[: len(b) - len(a)]),
-    ):
-        if all(fits(b, a) and a for a, b in pairs) and len({rest(a, b) for a, b in pairs}) == 1:
-            return f"the same text added {where} every value"
+    if all(a and b.startswith(a) for a, b in pairs) and len({b[len(a) :] for a, b in pairs}) == 1:
+        return "the same text added after every value"
+    added = {b.removesuffix(a) for a, b in pairs}
+    if all(a and b.endswith(a) for a, b in pairs) and len(added) == 1:
+        return "the same text added before every value"
     return None

@@ -1,7 +1,7 @@
 """Causes found in dates, times and intervals: shifts, lost parts, other zones."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from pgcutover.compare.differences.causes import Pair
@@ -44,10 +44,10 @@ def _fraction_cut(a: str, b: str) -> bool:
     return abs(both[0] - both[1]) < timedelta(seconds=1) and len(b) < len(a)
 
 
-def _cut_to(**parts: int) -> Pair:
+def _cut_by(cut: Callable[[datetime], datetime]) -> Pair:
     def explains(a: str, b: str) -> bool:
         both = _stamps(a, b)
-        return both is not None and both[0] != both[1] == both[0].replace(microsecond=0, **parts)
+        return both is not None and both[0] != both[1] == cut(both[0]).replace(microsecond=0)
 
     return explains
 
@@ -108,9 +108,9 @@ FIRST: tuple[tuple[str, Pair], ...] = (
     ("UTC offset changed, same instant", _same_instant),
     ("24:00 became 00:00", lambda a, b: a.startswith("24:00:00") and a.replace("24", "00", 1) == b),
     ("interval units converted", _same_interval),
-    ("time of day lost", _cut_to(hour=0, minute=0, second=0)),
-    ("minutes lost", _cut_to(minute=0, second=0)),
-    ("seconds lost", _cut_to(second=0)),
+    ("time of day lost", _cut_by(lambda t: t.replace(hour=0, minute=0, second=0))),
+    ("minutes lost", _cut_by(lambda t: t.replace(minute=0, second=0))),
+    ("seconds lost", _cut_by(lambda t: t.replace(second=0))),
     ("fraction of a second cut", _fraction_cut),
     ("day and month swapped", _day_and_month),
     ("century changed", _century),
