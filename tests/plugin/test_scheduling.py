@@ -30,6 +30,7 @@ def shop(migration):
             connection.execute("drop table public.visits, public.people")
             connection.execute(ODD_TABLES.encode())
             connection.execute("analyze")
+            connection.execute("select pg_stat_reset()")
     mapping = migration.folder / "mapping.json"
     rules = json.loads(mapping.read_text())
     rules["rules"][0]["object-locator"]["schema-name"] = "shop"
@@ -47,7 +48,19 @@ def workers_of(outcome) -> dict[str, set[str]]:
     return found
 
 
-def test_a_table_is_on_one_worker_and_the_biggest_comes_first(shop):
+def rows_read_on_the_source(migration) -> dict[str, int]:
+    """Rows that were read for each row of a table of the shop."""
+    with psycopg.connect(migration.databases.source) as connection:
+        return dict(
+            connection.execute(
+                "select c.relname, (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))"
+                " / c.reltuples from pg_stat_user_tables join pg_class c on c.oid = relid"
+                " where c.relname ~ '^[a-z_]+$'"
+            ).fetchall()
+        )
+
+
+def test_a_table_is_on_one_worker_read_once_and_the_biggest_comes_first(shop):
     outcome = shop.gate("-n", "2")
     assert (outcome.code, outcome.verdict) == (0, "PASS"), outcome.text
     workers = workers_of(outcome)
@@ -56,6 +69,9 @@ def test_a_table_is_on_one_worker_and_the_biggest_comes_first(shop):
     assert {worker for on in workers.values() for worker in on} == {"gw0", "gw1"}
     with_it = [table for table, on in workers.items() if on == workers["shop.order_items"]]
     assert with_it[0] == "shop.order_items"
+    reads = rows_read_on_the_source(shop)
+    assert len(reads) == 10
+    assert {table: times for table, times in reads.items() if times != 1} == {}
 
 
 def test_another_distribution_does_not_split_a_table(migration):
