@@ -75,13 +75,17 @@ def _read(path: Path) -> Check:
         )
     (check_id, *_), only_where = _constants(marks[0], where)
     title, sections = _sections(ast.get_docstring(tree) or "")
+    fails_when, cannot_see, needs, costs = (sections.get(heading, "") for heading in HEADINGS)
     return Check(
         check_id,
         path.parent.name,
         title,
         tuple(a.arg for a in tests[0].args.args),
-        *(sections.get(heading, "") for heading in HEADINGS),
-        only_where=only_where,
+        fails_when,
+        cannot_see,
+        needs,
+        costs,
+        only_where,
     )
 
 
