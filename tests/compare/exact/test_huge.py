@@ -1,4 +1,4 @@
-"""One value of 100 MB: its last byte counts, as text and as bytes."""
+"""Values of hundreds of megabytes: their last byte counts, as text and as bytes."""
 
 from compare.exact.bench import changed, found
 from compare.lab import Lab, rule, rules, run
@@ -11,6 +11,12 @@ MADE = f"""
     insert into app.t (id, t) select 0, repeat(md5('a'), {MEGABYTES * 2**20 // 32}) || 'x';
     insert into app.t (id, b) select 1, convert_to(t, 'UTF8') from app.t;
     insert into app.t values (2, 'small', 'small');
+"""
+LARGEST = """
+    create schema app;
+    create table app.t (id int primary key, b bytea);
+    alter table app.t alter b set storage external;
+    insert into app.t values (0, convert_to(repeat('x', 540000000), 'UTF8'));
 """
 CHANGES = (
     "update app.t set t = overlay(t placing 'y' from length(t)) where id = 0",
@@ -31,3 +37,17 @@ def test_the_last_byte_of_100_megabytes_counts(pair: Pair) -> None:
         run(lab.target, *CHANGES)
         with lab.comparer(manifest) as comparer:
             assert found(comparer, table) == changed([0, 1])
+
+
+def test_a_value_whose_text_the_server_could_not_write_is_compared_and_sampled(pair: Pair) -> None:
+    """Its hexadecimal text would be larger than 1 GB, so the sample must not need it."""
+    with fresh_databases(pair) as made:
+        everything = rules([rule(1, "selection", "include", "app", "%")])
+        lab = Lab(made.source, made.target, rules=everything, recent={})
+        for dsn, value in ((lab.source, LARGEST), (lab.target, LARGEST.replace("'x'", "'y'"))):
+            run(dsn, value)
+        manifest = lab.manifest()
+        with lab.comparer(manifest) as comparer:
+            diff = comparer.rows(manifest.tables[0])
+    (finding,) = diff.findings()
+    assert (finding.kind, list(finding.evidence["columns"])) == ("rows changed", ["b"])

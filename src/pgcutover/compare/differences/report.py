@@ -63,7 +63,7 @@ def _fetch_samples(comparison: TableComparison, keys: list[SuspectKey]) -> Sides
     if not keys:
         return _NO_SAMPLES
     try:
-        return comparison.fetch_both(lambda side: fetch_sample(side, comparison.key_domain, keys))
+        return comparison.fetch_both(lambda side: fetch_sample(comparison, side, keys))
     except UnreadableError as error:
         if isinstance(error.__cause__, psycopg.errors.CharacterNotInRepertoire):
             return _NO_SAMPLES

@@ -10,7 +10,7 @@ from pgcutover.compare.differences.counts import SuspectKey
 from pgcutover.compare.differences.diagnosis import SHOWN_CHARACTERS, ValueSample, diagnose
 from pgcutover.compare.hashing.row_text import digest_of, key_digest, value_text
 from pgcutover.compare.plan.key_domain import KeyDomain, KeyRange
-from pgcutover.compare.plan.model import TableSide
+from pgcutover.compare.plan.model import TableComparison, TableSide
 from pgcutover.compare.plan.range_sql import VERSION, rows_in_ranges
 
 Versions = Counter[tuple[int, int]]
@@ -29,7 +29,7 @@ class RowSample:
 
 
 def fetch_sample(
-    side: TableSide, domain: KeyDomain | None, suspects: Sequence[SuspectKey]
+    comparison: TableComparison, side: TableSide, suspects: Sequence[SuspectKey]
 ) -> RowSample:
     """Return the rows of some keys; without the values of keys that occur twice.
 
@@ -39,8 +39,11 @@ def fetch_sample(
     digests: dict[int, bytes] = {}
     values: dict[int, tuple[ValueSample, ...]] = {}
     repeated: set[int] = set()
-    for columns in _groups(side.table.columns):
-        rows = side.fetch(_query(side, domain, suspects, columns))
+    types = comparison.common_types
+    selected = [_value(*column) for column in zip(side.table.columns, types, strict=True)]
+    found = rows_of_keys(side, comparison.key_domain, suspects)
+    for group in _groups(selected):
+        rows = side.fetch(_query(side, group, found))
         digests = {key: digest for key, digest, *_ in rows}
         repeated |= {key for key, times in Counter(row[0] for row in rows).items() if times > 1}
         for key, _, *parts in rows:
@@ -49,7 +52,7 @@ def fetch_sample(
     return RowSample(digests, {k: row for k, row in values.items() if k not in repeated})
 
 
-def _groups(columns: Sequence[str]) -> list[Sequence[str]]:
+def _groups(columns: Sequence[sql.Composed]) -> list[Sequence[sql.Composed]]:
     """Return the columns in groups, one empty group for a table without columns."""
     starts = range(0, len(columns), _COLUMNS_A_QUERY) or range(1)
     return [columns[start : start + _COLUMNS_A_QUERY] for start in starts]
@@ -96,16 +99,9 @@ def _swapped_columns(
     }
 
 
-def _query(
-    side: TableSide,
-    domain: KeyDomain | None,
-    suspects: Sequence[SuspectKey],
-    columns: Sequence[str],
-) -> sql.Composed:
-    selected = [sql.SQL("r.{}").format(KEY), key_digest(side.table), *map(_value, columns)]
-    return sql.SQL("select {} from {}").format(
-        sql.SQL(", ").join(selected), rows_of_keys(side, domain, suspects)
-    )
+def _query(side: TableSide, values: Sequence[sql.Composed], rows: sql.Composed) -> sql.Composed:
+    selected = [sql.SQL("r.{}").format(KEY), key_digest(side.table), *values]
+    return sql.SQL("select {} from {}").format(sql.SQL(", ").join(selected), rows)
 
 
 KEY = sql.Identifier("pgcutover key")
@@ -129,14 +125,25 @@ def _ranges(suspects: Sequence[SuspectKey]) -> list[KeyRange | None]:
     return [] if None in ranges else ranges
 
 
-def _value(column: str) -> sql.Composed:
-    """Text and digest are NULL where the value is, but not where a composite holds NULLs."""
+def _value(column: str, common_type: str) -> sql.Composed:
+    """Return the expressions of a ValueSample: first characters, lengths and digest.
+
+    Text and digest are NULL where the value is, but not where a composite holds NULLs. Values of
+    text and bytea may be large, so they are not written as text again for each expression, and
+    their first characters are cut from a slice (PostgreSQL 17, 65.2 "TOAST").
+    """
+    value = sql.SQL("r.{}").format(sql.Identifier(column))
+    text = value if common_type in ("text", "varchar") else value_text(column)
+    begin = sql.SQL("substring({} from 1 for {})").format(text, sql.Literal(SHOWN_CHARACTERS))
+    characters = sql.SQL("char_length({})").format(text)
+    octets, digest = sql.SQL("octet_length({})").format(text), digest_of(text)
+    if common_type == "bytea":
+        begin = sql.SQL("left('\\x' || encode(substring({v} from 1 for {n}), 'hex'), {n})").format(
+            v=value, n=sql.Literal(SHOWN_CHARACTERS)
+        )
+        characters = octets = sql.SQL("2 + 2 * octet_length({})").format(value)
+        digest = sql.SQL("sha256({})").format(value)
     return sql.SQL(
-        "case when {c} is distinct from null then left({v}, {n}) end, char_length({v}),"
-        " octet_length({v}), case when {c} is distinct from null then {d} end"
-    ).format(
-        c=sql.SQL("r.{}").format(sql.Identifier(column)),
-        v=value_text(column),
-        n=sql.Literal(SHOWN_CHARACTERS),
-        d=digest_of(value_text(column)),
-    )
+        "case when {v} is distinct from null then {begin} end, coalesce({characters}, 0),"
+        " coalesce({octets}, 0), case when {v} is distinct from null then {digest} end"
+    ).format(v=value, begin=begin, characters=characters, octets=octets, digest=digest)

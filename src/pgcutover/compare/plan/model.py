@@ -85,6 +85,14 @@ class TableComparison:
         source, target = self.sides.map(lambda s: s.stats.types[s.table.key[0]].builtin)
         return KEY_DOMAINS.get(source) if source == target else None
 
+    @property
+    def common_types(self) -> list[str]:
+        """The built-in type of each column, '' where it is not the same on both sides."""
+        types = self.sides.map(
+            lambda side: [side.stats.types[column].builtin for column in side.table.columns]
+        )
+        return [a if a == b else "" for a, b in zip(*types, strict=True)]
+
     def fetch_both(self, fetch: Callable[[TableSide], T]) -> Sides[T]:
         """Return what `fetch` returns for each side, called for both at the same time."""
         source, target = self.sides
