@@ -47,7 +47,7 @@ def test_only_the_data_belongs_to_nobody(open_folder: Path) -> None:
         assert (folder / "only" / "data").stat().st_mode & 0o777 == 0o700
 
 
-def test_programs_in_a_closed_home_are_brought_within_reach(
+def test_programs_in_a_closed_home_are_make_reachable(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed = open_folder / "closed home"

@@ -1,1 +1,1 @@
-"""The embedded PostgreSQL servers of a rehearsal: installed, started, thrown away."""
+"""Embedded PostgreSQL servers: install, start, stop and remove them."""

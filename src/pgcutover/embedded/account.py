@@ -1,4 +1,4 @@
-"""The account servers run under: PostgreSQL refuses root, and root's files may be out of reach."""
+"""The account of the servers: PostgreSQL refuses root, and others cannot read root's files."""
 
 import os
 import pwd
@@ -23,7 +23,7 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """The account servers must run under when we are root; None when they run as ourselves."""
+    """Return the account that servers run under if we are root; None if they run as ourselves."""
     if os.geteuid() != 0:
         return None
     try:
@@ -34,7 +34,7 @@ def server_account() -> Account | None:
 
 
 def can_reach(path: Path, account: Account | None) -> bool:
-    """Whether the account may read and execute the path, and pass through every folder above."""
+    """Check that the account may read and execute the path and enter every folder above it."""
     if account is None:
         return True
     resolved = path.resolve()
@@ -44,8 +44,8 @@ def can_reach(path: Path, account: Account | None) -> bool:
 
 
 def run_parent_for(account: Account | None, wanted: Path | None) -> Path:
-    """The folder to make a run folder in: the one asked for, else a temporary one within reach."""
-    candidates = [wanted] if wanted else _usual_parents()
+    """Return the wanted parent of a run folder, else a temporary folder the account can enter."""
+    candidates = [wanted] if wanted else _list_parents()
     for folder in candidates:
         if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) and can_reach(folder, account):
             return folder.resolve()
@@ -57,8 +57,8 @@ def run_parent_for(account: Account | None, wanted: Path | None) -> Path:
     )
 
 
-def brought_within_reach(bin_dir: Path, account: Account | None, copy_to: Path) -> Path:
-    """The binaries where the account can run them: where they are, else linked or copied."""
+def make_reachable(bin_dir: Path, account: Account | None, copy_to: Path) -> Path:
+    """Return a folder whose binaries the account can run: the same, or one linked or copied."""
     if can_reach(bin_dir / "postgres", account):
         return bin_dir
     shutil.copytree(bin_dir.parent, copy_to, symlinks=True, copy_function=_link_or_copy)
@@ -66,8 +66,8 @@ def brought_within_reach(bin_dir: Path, account: Account | None, copy_to: Path) 
     return copy_to / bin_dir.name
 
 
-def _usual_parents() -> list[Path]:
-    # not tempfile.gettempdir(): when the disk is full it falls back to the current folder
+def _list_parents() -> list[Path]:
+    # not tempfile.gettempdir(), which falls back to the current folder when the disk is full
     chosen = os.environ.get("TMPDIR")
     return [Path(chosen), *_COMMON_PARENTS] if chosen else list(_COMMON_PARENTS)
 

@@ -1,4 +1,4 @@
-"""One server's files: made by initdb, then configured for TLS, SCRAM and logical WAL."""
+"""One server's files: created by initdb, then configured for TLS, SCRAM and logical WAL."""
 
 import secrets
 import socket
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pgcutover.embedded.failures import program_failed
+from pgcutover.embedded.failures import describe_failure
 from pgcutover.embedded.run import Process, Run
 from pgcutover.embedded.tls import Authority
 
@@ -25,12 +25,12 @@ _SETTINGS = {
     "max_worker_processes": "16",
     "wal_retrieve_retry_interval": "200ms",
     "shared_buffers": "64MB",
-    # segments in files go away with the folder, and containers give /dev/shm 64 MB only
+    # segments in files are removed with the folder, and containers have 64 MB of /dev/shm
     "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
-    # a statement may hold a password or a patient's data
+    # a statement may contain a password or a patient's data
     "log_min_error_statement": "panic",
 }
 _THROWN_AWAY = {"fsync": "off", "full_page_writes": "off"}
@@ -46,7 +46,7 @@ hostssl replication all ::1/128      scram-sha-256
 
 @dataclass(frozen=True, slots=True)
 class ServerSpec:
-    """What server to start: port 0 takes a free one, durable keeps what a crash would lose."""
+    """A server to start; port 0 is any free port, `durable` switches fsync on."""
 
     name: str
     major: int
@@ -57,7 +57,7 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A server's files; its programs are in bin_dir, everything of its own in home."""
+    """A server's files: programs in `bin_dir`, data and settings in `home`."""
 
     spec: ServerSpec
     bin_dir: Path
@@ -76,15 +76,15 @@ class Cluster:
 
     @property
     def log(self) -> Path:
-        """What initdb and the server said."""
+        """The log of initdb and of the server."""
         return self.home / "server.log"
 
     def __str__(self) -> str:
-        """The server's name and major, as errors say it."""
+        """The server's name and major version."""
         return f"server {self.spec.name!r} (PostgreSQL {self.spec.major})"
 
     def said(self, log_from: int = 0) -> str:
-        """The log from a position on; its end when it is long."""
+        """Return the log from a position on; only its end if it is long."""
         try:
             return self.log.read_bytes()[log_from:][-20_000:].decode(errors="replace")
         except OSError:
@@ -118,12 +118,12 @@ class Initdb:
     process: Process
 
     def finish(self, run: Run, authority: Authority) -> Cluster:
-        """The cluster, made and configured; waits for initdb's end."""
+        """Wait for initdb, configure the cluster and return it."""
         code = self.process.wait()
         self.password_file.unlink()
         if code != 0:
             what = f"making the files of {self.cluster}"
-            raise program_failed(what, self.cluster.said(), run.folder.parent)
+            raise describe_failure(what, self.cluster.said(), run.folder.parent)
         _configure(run, self.cluster, authority)
         return self.cluster
 
@@ -134,7 +134,7 @@ def set_port(run: Run, cluster: Cluster, port: int) -> None:
 
 
 def free_port() -> int:
-    """A port that is free on localhost now; a server's start tells whether it still is."""
+    """Return a port of localhost that is free now; another program may still take it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -163,5 +163,5 @@ def _quoted(value: object) -> str:
 
 
 def _locale() -> str:
-    """A UTF-8 locale which every machine of this system has."""
+    """Return a UTF-8 locale that every system of this kind has."""
     return "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"

@@ -1,4 +1,4 @@
-"""How people connect to running servers: the password stands in one private file, nowhere else."""
+"""How to connect to running servers; the passwords are in one private file and nowhere else."""
 
 import shlex
 from collections.abc import Iterable
@@ -18,16 +18,16 @@ class Connectable(Protocol):
         """The server's name, here that of its service."""
 
     def dsn(self) -> str:
-        """The conninfo string of the superuser, with the password."""
+        """Return the superuser's conninfo string, with the password."""
 
 
 def service_file_content(servers: Iterable[Connectable]) -> str:
-    """The text of a libpq service file with a section for each server."""
+    """Return the text of a libpq service file with a section for each server."""
     return "\n".join(_section(server) for server in servers)
 
 
 def how_to_connect(servers: Iterable[Connectable], run_dir: Path) -> list[str]:
-    """What to type to reach each server, line by line, without a password."""
+    """Return the commands that connect to each server, without a password."""
     file = run_dir / SERVICE_FILE
     lines = [f"passwords are in {file} (mode 0600); with it:"]
     for server in servers:

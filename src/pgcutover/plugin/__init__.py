@@ -1,4 +1,4 @@
-"""The pytest plugin: options, and the decision whether this run is a gate at all.
+"""The pytest plugin: its options, and the hooks that do nothing unless a run is a gate.
 
 It loads in every pytest run of its environment, so it stays inert, and registers no fixture,
 unless the run names a check of `pgcutover.checks` or a migration.
@@ -88,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def is_gate(config: pytest.Config) -> bool:
-    """Whether this run names our checks or a migration."""
+    """Check if this run names our checks, a migration or a rehearsal."""
     if hasattr(config, "workerinput"):
         return "pgcutover" in config.workerinput
     if config.getoption("migration", None) or config.getoption("rehearse", False):

@@ -31,18 +31,18 @@ def require_dsns(settings: Settings, *, provision: bool) -> None:
 
 
 def list_set_variables(settings: Settings) -> list[str]:
-    """The variables of the two sides that are set."""
+    """Return the variables of the two sides that are set."""
     sides = (settings.source.dsn_env, settings.target.dsn_env)
     return [variable for variable in sides if read_dsn(variable) is not None]
 
 
 def read_dsn(variable: str) -> str | None:
-    """The DSN in a variable; None where it is unset or empty."""
+    """Return the DSN in a variable; None if it is unset or empty."""
     return os.environ.get(variable) or None
 
 
 def _named_variables(settings: Settings, provision: bool) -> Iterator[tuple[str, str]]:
-    """Each key of migration.toml that names a variable of this run, and the variable."""
+    """Yield each key of migration.toml that names a variable of this run, and the variable."""
     source, target = settings.source, settings.target
     keys = {
         "source.dsn_env": source.dsn_env,

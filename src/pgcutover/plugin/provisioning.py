@@ -1,4 +1,4 @@
-"""Provisioning: schema and mover, through the engine; whatever exists is found, not made again."""
+"""Provisions schema and mover; finds what exists and does not create it again."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where provisioning works: DSNs that may write, certificates, AWS."""
+    """DSNs that may write, certificates and AWS access for provisioning."""
 
     source_dsn: str = field(repr=False)
     target_owner_dsn: str = field(repr=False)
@@ -36,7 +36,7 @@ class Site:
 
 
 def real_sides(options: "Options", journal: RunJournal) -> Sides:
-    """The user's own databases; provisioned first if --provision allows it."""
+    """Return the databases that migration.toml names, provisioned first with --provision."""
     if options.source_dsn is None or options.target_dsn is None:
         raise ConfigError("both DSNs must be set")
     sides = Sides(options.source_dsn, options.target_dsn)
@@ -76,7 +76,7 @@ def provision(settings: Settings, site: Site, journal: RunJournal) -> "Dms | Non
 def open_mover(
     settings: Settings, site: Site, journal: RunJournal, *, may_create: bool
 ) -> "Dms | None":
-    """The mover that the settings name, not yet touched."""
+    """Return the mover of the settings; nothing is called yet."""
     from pgcutover.movers.dms import Dms, lob_limit_kb, with_lob_limit
 
     dms = settings.mover.dms

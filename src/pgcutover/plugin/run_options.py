@@ -60,7 +60,7 @@ class Options:
 
     @classmethod
     def of(cls, config: pytest.Config) -> "Options":
-        """The options of this run; ConfigError where one is missing or they contradict."""
+        """Read the options of this run; ConfigError where one is missing or they contradict."""
         rehearsal = config.option.rehearse
         settings = load_settings(find_migration(config.option.migration, rehearsal=rehearsal))
         load_rules(settings)  # an unreadable mapping is refused before any server starts
@@ -90,7 +90,7 @@ def _key_secret(settings: Settings, *, is_kept: bool) -> KeySecret | None:
 
 
 def find_migration(named: Path | None, *, rehearsal: bool) -> Path:
-    """The named file, else the packaged demo for a rehearsal and ./migration.toml for a gate."""
+    """Return the named file, else the packaged demo (rehearsal) or ./migration.toml (gate)."""
     import pgcutover.setup
 
     if named is not None:
@@ -108,7 +108,7 @@ def find_migration(named: Path | None, *, rehearsal: bool) -> Path:
 
 @contextmanager
 def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
-    """The context of a run while its databases can be reached."""
+    """Open the databases of a run and return its context."""
     with ExitStack() as stack:
         if options.rehearsal:
             from pgcutover.plugin.rehearsal import rehearse
@@ -193,7 +193,7 @@ def _read_scratch_dsn(options: Options) -> str | None:
 
 
 def find_marker(settings: Settings, manifest: Manifest) -> MappedTable:
-    """The mapped table that carries markers; ConfigError where the mapping has none."""
+    """Return the mapped table that carries markers; ConfigError where the mapping has none."""
     name = settings.schema.marker_table
     marker = next((t for t in manifest.tables if str(t.source) == name), None)
     if marker is None:
@@ -206,7 +206,7 @@ def find_marker(settings: Settings, manifest: Manifest) -> MappedTable:
 
 
 def _refuse_idle_suites(settings: Settings, manifest: Manifest) -> None:
-    """A suite that no table would ask for must not look like one that holds."""
+    """Refuse a suite of a table that is not mapped: it would never run."""
     if settings.expectations is None:
         return
     tables = {str(table) for table in manifest.tables}
