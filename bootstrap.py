@@ -301,7 +301,7 @@ def prepare(env):
     before, files = stamp.read_text() if stamp.is_file() else "", fingerprint_of_files()
     if before == place() + files and env in QUIET_ENVIRONMENTS:
         return
-    once = "" if before else "; the first time this downloads some 200 MB and takes minutes"
+    once = "" if before else "; the first time this takes minutes"
     say(f"installing the packages of {env} into .tox{once}")
     # an interrupted installation has no stamp, and a moved one does not work: recreate both
     again = [] if before.startswith(place()) or not stamp.parent.exists() else ["-r"]

@@ -77,7 +77,7 @@ def install_locked(
         return home
     with explain_os_errors(f"installing {name}", tools_dir()), _locked(name, progress) as held:
         if not _is_complete(home):
-            progress(f"installing {name}: a download of some 10 to 100 MB, once")
+            progress(f"installing {name}, which is downloaded once")
             _install(package, lock, home, name, finish, _Npm(name, held, progress))
             progress(f"installed {name}")
     return home
