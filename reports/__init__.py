@@ -1,1 +1,1 @@
-"""From results to a sign-off: HTML report and Allure."""
+"""Reports of a run, made from verdict.json: sign-off page and Allure."""

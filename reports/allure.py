@@ -1,4 +1,4 @@
-"""Allure results as one HTML file that reports to nobody; the gate's verdict never needs it."""
+"""Writes the Allure report as one HTML file that loads nothing; the verdict never needs it."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ Progress = Callable[[str], None]
 
 HERE = Path(__file__).parent
 TIMEOUT_SECONDS = 300
-# what Allure 3.18 adds to every report, and no option turns off
+# Allure 3.18 adds these to every report, and no option turns them off
 # (https://github.com/allure-framework/allure3/issues/476)
 _ANALYTICS = re.compile(
     r'<script async src="https://www\.googletagmanager\.com/[^"]*"></script>\s*'
@@ -31,7 +31,7 @@ _ANALYTICS = re.compile(
 )
 _MARKS = ("googletagmanager", "google-analytics", "gtag(", "window.dataLayer", "sendBeacon")
 _CHARSET = '<meta charset="utf-8">'
-# the page is a program; this keeps it, and any HTML in a result, from calling home
+# the page is a program; this keeps it, and any HTML in a result, from loading anything
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data: blob:; style-src 'unsafe-inline' data:; "
     "img-src data: blob:; font-src data:; media-src data: blob:; connect-src data: blob:; "
@@ -46,7 +46,7 @@ def allure_report(
     progress: Progress,
     secrets: Collection[str] = (),
 ) -> Path:
-    """The Allure report of a verdict document: it can hold nothing that verdict.json does not."""
+    """Write the Allure report of a verdict document; it holds nothing else."""
     migration = document.migration
     exercise = migration.rehearsal or migration.sabotage is not None
     kind = "REHEARSAL, " if exercise else ""
@@ -60,7 +60,7 @@ def allure_report(
 def allure_single_file(
     results_dir: Path, out_html: Path, progress: Progress, title: str = "pgcutover"
 ) -> Path:
-    """The results of a folder as one HTML file without analytics, generated without network."""
+    """Write the results of a folder as one HTML file, without analytics or network."""
     if not any(results_dir.glob("*-result.json")):
         raise PgCutoverError(
             f"allure report: expected *-result.json files in {results_dir}, found none; "
@@ -79,15 +79,17 @@ def _generate(home: Path, results_dir: Path, work: Path, title: str) -> str:
         *("--config", str(HERE / "allurerc.mjs"), "--cwd", str(work)),
         *("--output", str(work / "report"), f"--report-name={title}", str(results_dir)),
     ]
-    said = _run(command, work)
+    printed = _run(command, work)
     try:
         return (work / "report" / "index.html").read_text(encoding="utf-8")
     except OSError as error:
-        raise PgCutoverError(f"allure report: none was written; allure said: {said}") from error
+        raise PgCutoverError(
+            f"allure report: none was written; Allure printed: {printed}"
+        ) from error
 
 
 def _run(command: list[str], work: Path) -> str:
-    # Allure writes what it finds out about a CI job into the report: it finds nothing here
+    # Allure writes facts about a CI job into the report; this environment has none
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(work), "TMPDIR": str(work)}
     try:
         done = subprocess.run(  # noqa: S603 - our own node and allure
@@ -106,17 +108,17 @@ def _run(command: list[str], work: Path) -> str:
         ) from late
     except OSError as error:
         raise PgCutoverError(f"allure report: node cannot be started: {error.strerror}") from error
-    said = " / ".join(done.stdout.decode(errors="replace").split("\n")[:5]).strip()
+    printed = " / ".join(done.stdout.decode(errors="replace").split("\n")[:5]).strip()
     if done.returncode != 0:
         raise PgCutoverError(
             f"allure report: allure ended with {done.returncode}; the verdict stands without it; "
-            f"allure said: {said}"
+            f"Allure printed: {printed}"
         )
-    return said
+    return printed
 
 
 def without_network(page: str) -> str:
-    """The page without analytics and under a policy that forbids requests; an error if it fails."""
+    """Return the page without analytics and with a policy that forbids requests."""
     cleaned = _ANALYTICS.sub("", page)
     found = [*_marks_left(cleaned), *_loaded(cleaned)]
     if found:
@@ -145,7 +147,7 @@ def _decoded(code: str) -> str:
 
 
 class _Loads(HTMLParser):
-    """Every address that the page would load or lead to, but for what it carries itself."""
+    """Collects every address outside of the page that the page would load or link."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -137,7 +137,7 @@ def _description(check: CheckInfo | None) -> str:
 
 
 def _forms(secrets: Collection[str]) -> tuple[str, ...]:
-    """Each secret as it may stand in a text: plain, quoted for a URL, JSON or Python."""
+    """Return the forms of each secret in a text: plain, quoted for a URL, JSON or Python."""
     every = {s for s in secrets if s}
     for secret in tuple(every):
         every |= {quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]}

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pgcutover.coverage import RUN_WIDE
 from pgcutover.reports.matrix import RANK
 from pgcutover.reports.words import label
 from pgcutover.verdict import POLICY_NOT_MET
@@ -44,6 +45,7 @@ class Detail:
 
     anchor: str
     position: int
+    name: str
     result: ResultEntry
     message: str
     remedies: tuple[RemedyEntry, ...]
@@ -139,7 +141,17 @@ def _details(results: Sequence[tuple[int, ResultEntry]]) -> Iterator[Detail]:
         message = result.message if has_own or not differences else ""
         remedies = tuple(remedies_of(result))
         anchor = f"result-{position + 1}"
-        yield Detail(anchor, position, result, message, remedies, differences, hidden)
+        name = _name(result)
+        yield Detail(anchor, position, name, result, message, remedies, differences, hidden)
+
+
+def _name(result: ResultEntry) -> str:
+    """Return the object of a result; of a check of the whole database, the first one it names."""
+    if result.object != RUN_WIDE or not result.findings:
+        return result.object if result.object != RUN_WIDE else "whole database"
+    names = list(dict.fromkeys(f.object for f in result.findings if f.object != RUN_WIDE))
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else "whole database"
 
 
 def remedies_of(result: ResultEntry) -> list[RemedyEntry]:
@@ -175,6 +187,8 @@ def evidence_lines(evidence: Mapping[str, object]) -> Iterator[str]:
 
 def _evidence(evidence: Mapping[str, object], depth: int, prefix: str = "") -> Iterator[Evidence]:
     for key, value in evidence.items():
+        if value == "":
+            continue
         name = f"{prefix}{label(str(key))}"
         if isinstance(value, Mapping) and depth < MAX_DEPTH:
             yield from _evidence(value, depth + 1, f"{name}: ")

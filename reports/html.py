@@ -1,4 +1,4 @@
-"""verdict.json as one HTML file that a director can read, print and sign."""
+"""Writes the sign-off page: verdict.json as one HTML file to read, print and sign."""
 
 import hashlib
 import re
@@ -17,9 +17,8 @@ from pgcutover.verdict_file import verdict_bytes, write_text_atomically
 TEMPLATES = Path(__file__).parent
 MAX_RESULTS_LISTED = 300
 MAX_HOLES_LISTED = 200
-# the few that the banner names
 MAX_WARNINGS = 100
-MAX_WORST = 8
+MAX_WORST = 8  # in the banner
 
 
 def write_html(document: Document, path: Path) -> Path:
@@ -62,7 +61,7 @@ def _context(document: Document) -> dict[str, object]:
     passed = sum(matrices.verdicts.get(name) == "PASS" for name in tables)
     return {
         "doc": document,
-        "css": Markup(_stylesheet(document)),  # noqa: S704 - ours but for a cleaned footer
+        "css": Markup(_stylesheet(document)),  # noqa: S704 - only the footer is foreign, and escaped
         "digest": hashlib.sha256(verdict_bytes(document)).hexdigest(),
         "summary": summarise(document),
         "figures": figures(document, passed),
@@ -86,7 +85,7 @@ def _context(document: Document) -> dict[str, object]:
 
 
 def _warnings(document: Document) -> Iterator[tuple[str, str]]:
-    """What checks told without closing the gate."""
+    """Yield the warnings of all results."""
     for result in document.results:
         told = result.facts.get("warnings", [])
         if isinstance(told, list):
@@ -111,5 +110,5 @@ def _stylesheet(document: Document) -> str:
 
 
 def _css_text(text: str) -> str:
-    """The text fit for a CSS string; anything but plain characters becomes an underscore."""
+    """Return the text for a CSS string; any special character becomes an underscore."""
     return re.sub(r"[^A-Za-z0-9 ._:-]", "_", text)[:90]

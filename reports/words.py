@@ -1,4 +1,4 @@
-"""Numbers, times and untrusted text as a reader sees them."""
+"""Formats numbers, times and untrusted text for readers."""
 
 import math
 import unicodedata
@@ -10,9 +10,9 @@ _INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
 def visible(value: object) -> object:
-    """Text with control, bidi and other invisible characters spelled out; the rest as it is.
+    """Return a text with control, bidi and other invisible characters escaped.
 
-    An object name may hold a right-to-left override that makes the page read otherwise.
+    An object's name may contain a right-to-left override that changes how the page reads.
     """
     if type(value) is not str or value.isprintable():
         return value
@@ -29,18 +29,18 @@ def _escape(char: str) -> str:
 
 
 def number(value: int | None) -> str:
-    """1234567 as 1,234,567."""
+    """Return 1234567 as 1,234,567."""
     return "not counted" if value is None else f"{value:,}"
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 table`, `2 tables`, `2 indexes`."""
+    """Return a count and its noun: `1 table`, `2 tables`, `2 indexes`."""
     ending = "" if count == 1 else "es" if noun.endswith(("x", "s", "ch")) else "s"
     return f"{count:,} {noun}{ending}"
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit a person would say them in."""
+    """Return seconds in milliseconds, seconds, minutes or hours."""
     if seconds < 0.995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:
@@ -52,7 +52,7 @@ def duration(seconds: float) -> str:
 
 
 def moment(text: str | None) -> str:
-    """An ISO 8601 time in UTC, to the second; a text that is none stays as it is."""
+    """Return an ISO 8601 time in UTC, to the second; any other text stays as it is."""
     if not text:
         return "not known"
     try:
@@ -65,23 +65,23 @@ def moment(text: str | None) -> str:
 
 
 def label(key: str) -> str:
-    """An evidence key as words: `key_hashes` as `key hashes`."""
+    """Return a key of the evidence as words: `key_hashes` as `key hashes`."""
     return key.replace("_", " ")
 
 
 def breakable(name: str) -> Markup:
-    """An object's name, escaped, that a narrow column may break after a dot or an underscore."""
+    """Return an escaped name that may break after a dot or an underscore in a narrow column."""
     safe = str(escape(visible(name)))
     return Markup(safe.replace(".", ".<wbr>").replace("_", "_<wbr>"))  # noqa: S704 - escaped above
 
 
 def claim(title: str) -> str:
-    """A check's title without the full stop of its docstring."""
+    """Return a check's title without its full stop."""
     return title.strip().removesuffix(".")
 
 
 def known(value: object) -> str:
-    """A server's fact; a missing one says so."""
+    """Return a fact of a server, or `not known`."""
     if value is None or value == "":
         return "not known"
     if isinstance(value, bool):

@@ -14,11 +14,24 @@ class Remedy:
     command: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """A command to be filled in, and what it does."""
+
+    template: str
+    purpose: str
+
+
 # {pgcutover} is the command as this run's user can call it, {run} the folder of the run, {expected}
 # and {target} are schema snapshots, {key} is the first key hash of the finding. A command is left
 # out where the run lacks one of them.
-_FIX = "{pgcutover} schema fix {expected} {target}"
-_REVEAL = "{pgcutover} reveal {run} {key}"
+_FIX = _Command(
+    "{pgcutover} schema fix {expected} {target}",
+    "the command prints the SQL, for you to read and run on the target",
+)
+_REVEAL = _Command(
+    "{pgcutover} reveal {run} {key}", "the command shows the first of these rows on a terminal"
+)
 _DECLARE = "or declare the difference with a reason in [[differences]] of migration.toml"
 
 _BY_CHECK = {
@@ -45,19 +58,14 @@ _BY_CHECK = {
     "SCHEMA-SERVER": Remedy(
         "set the parameter in the target's parameter group or with ALTER DATABASE, " + _DECLARE
     ),
-    "SCHEMA-": Remedy(
-        "read the SQL that the command prints and run it on the target, " + _DECLARE, _FIX
-    ),
+    "SCHEMA-": Remedy("make the target as expected, " + _DECLARE),
     "DATA-COUNTS": Remedy("see the result of DATA-ROWS for this table: it names the keys"),
-    "DATA-ORPHANS": Remedy(
-        "load the missing parent rows, or delete the child rows on both sides", _REVEAL
-    ),
+    "DATA-ORPHANS": Remedy("load the missing parent rows, or correct the rows that lack one"),
+    "DATA-LARGE-OBJECTS": Remedy("copy these large objects from the source, with the same oids"),
     "DATA-EXPECTATIONS": Remedy(
         "correct the data on the source, or the suite of this table in the expectations folder"
     ),
-    "DATA-": Remedy(
-        "reload the table, or correct these rows on the target, then run again", _REVEAL
-    ),
+    "DATA-": Remedy("reload the table, or correct these rows on the target, then run again"),
     "DMS-EXCEPTIONS": Remedy(
         "correct the cause in DMS's control table, reload the table in DMS, then truncate the "
         "control table"
@@ -67,8 +75,7 @@ _BY_CHECK = {
 }
 _BY_KIND = {
     "rows extra": Remedy(
-        "find the writer on the target and stop it; delete these rows there, then run again",
-        _REVEAL,
+        "find the writer on the target and stop it, delete these rows there, then run again"
     ),
 }
 
@@ -83,7 +90,9 @@ def remedy_for(check_id: str, finding: Finding, commands: Mapping[str, str]) -> 
         return None
     keys = finding.evidence.get("key_hashes")
     known = {**commands, "key": keys[0]} if isinstance(keys, list | tuple) and keys else commands
+    command = _FIX if check_id.startswith("SCHEMA-") else _REVEAL
     try:
-        return Remedy(found.action, found.command.format_map(known))
+        filled = command.template.format_map(known)
     except KeyError:
-        return Remedy(found.action)
+        return found
+    return Remedy(f"{found.action}; {command.purpose}", filled)

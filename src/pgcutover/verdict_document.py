@@ -105,7 +105,7 @@ class Coverage(_Part):
     """Reported results."""
     holes: list[Hole]
     """Expected results that were not reported."""
-    unexpected: list[object]
+    unexpected: list[Any]
     """Reported results that were not expected."""
 
 

@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.migration)
     document = read_run(arguments.run_name, Path.cwd() / settings.report.directory)
     result = find_result(document, arguments.key_hash)
+    wanted: str = arguments.key_hash
     key_hash = _key_hashes(settings, document).of_table(result.object)
     dsns = [_dsn(side.dsn_env) for side in (settings.source, settings.target)]
     with open_side("source", dsns[0]) as source, open_side("target", dsns[1]) as target:
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     places = lookups(manifest, result, _options(settings, result))
 
     def is_wanted(digest: bytes) -> bool:
-        return bool(key_hash(digest) == arguments.key_hash)
+        return key_hash(digest) == wanted
 
     sides = (_session("source", dsns[0], settings), _session("target", dsns[1], settings))
     rows = [_search(*each, is_wanted) for each in zip(sides, places, strict=True)]
