@@ -137,17 +137,6 @@ def test_what_cannot_be_made_is_said(people: Databases, tmp_path, script, says) 
     assert "password" not in str(raised.value)
 
 
-def test_extensions_that_the_targets_major_lacks_are_all_named(people: Databases) -> None:
-    """PostgreSQL 17 has neither (release notes, "Migration to Version 17")."""
-    run(people.source, "create extension adminpack", "create extension old_snapshot")
-    with pytest.raises(
-        UnreadableError,
-        match=r"adminpack \(not offered by RDS for PostgreSQL 14 on 2022-03-19\), old_snapshot"
-        r" \(.*schema\.scratch_dsn_env",
-    ):
-        made(people)
-
-
 def state(pair: Pair) -> tuple[list[object], list[object]]:
     with psycopg.connect(pair.target.dsn()) as connection:
         names = connection.execute("select datname from pg_database order by 1").fetchall()

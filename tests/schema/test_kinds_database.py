@@ -229,15 +229,3 @@ def test_an_icu_collation_is_told_alike_whatever_the_columns_are_called(
         "ctype": None,
         "icu_rules": None,
     }
-
-
-@pytest.mark.parametrize(
-    ("name", "major", "says"),
-    [
-        ("pgcrypto", 12, "offered by RDS for PostgreSQL 12 on 2022-03-19"),
-        ("timescaledb", 14, "not offered by RDS for PostgreSQL 14 on 2022-03-19"),
-        ("pgcrypto", 99, "offered by RDS for PostgreSQL 14 on 2022-03-19"),
-    ],
-)
-def test_what_rds_offers_is_told_with_major_and_date(name: str, major: int, says: str) -> None:
-    assert extensions.on_rds(name, major) == says

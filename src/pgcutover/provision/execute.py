@@ -1,6 +1,6 @@
 """Runs SQL scripts, each in one transaction; an error names file and line."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -44,22 +44,38 @@ def run_statements(conn: Connection, sql: str, name: str) -> int:
     return len(statements)
 
 
-def run_batches(conn: Connection, statements: Sequence[Statement], name: str) -> None:
+def run_batches(
+    conn: Connection, statements: Sequence[Statement], name: str, tolerated: Collection[str] = ()
+) -> list[ProvisionError]:
     """Run many statements with few round trips, one transaction for each batch.
 
     For a database that is thrown away after an error. A batch that fails is run again one by one,
-    so that the ProvisionError names the statement.
+    so that the error names the statement. Errors with a tolerated SQLSTATE are returned.
     """
+    refused: list[ProvisionError] = []
     for start in range(0, len(statements), _BATCH):
         batch = statements[start : start + _BATCH]
         try:
             with conn.transaction():
                 conn.execute(";\n".join(statement.text for statement in batch).encode())
         except psycopg.Error:
-            with conn.transaction():
-                for statement in batch:
-                    run_statement(conn, statement, name)
+            refused += _run_one_by_one(conn, batch, name, tolerated)
     conn.execute("reset all")
+    return refused
+
+
+def _run_one_by_one(
+    conn: Connection, statements: Sequence[Statement], name: str, tolerated: Collection[str]
+) -> Iterator[ProvisionError]:
+    for statement in statements:
+        try:
+            with conn.transaction():
+                run_statement(conn, statement, name)
+        except ProvisionError as error:
+            cause = error.__cause__
+            if not isinstance(cause, psycopg.Error) or cause.sqlstate not in tolerated:
+                raise
+            yield error
 
 
 def run_statement(conn: Connection, statement: Statement, name: str) -> int:

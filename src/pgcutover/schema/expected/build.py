@@ -30,10 +30,10 @@ from pgcutover.provision.scripts import read_scripts
 from pgcutover.provision.sql_splitter import Statement
 from pgcutover.redact import describe_error
 from pgcutover.schema.expected.apply_mapping import move, standing
+from pgcutover.schema.expected.not_created import TOLERATED, NotCreated, find_not_created
 from pgcutover.schema.expected.scratch_database import connect, scratch_database
 from pgcutover.schema.expected.scratch_roles import ROLES, acting_as, lend_roles, minding_new_roles
 from pgcutover.schema.kinds import KINDS
-from pgcutover.schema.kinds.extensions import on_rds
 from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.snapshot import take
@@ -106,20 +106,23 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
         dump = pool.submit(dump_statements, recipe.source_dsn, SECTIONS, publications=True)
         with scratch_database(*place, recipe.scratch_dsn, say) as dsn:
             with closing(connect(dsn)) as connection:
-                moved, invalid = _make(connection, recipe, dump)
+                missing, moved, invalid = _make(connection, recipe, dump, dsn, say)
             with open_session(dsn) as session:
                 snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
-                return Expected(snapshot, moved, invalid)
+                return Expected(missing.added_to(snapshot, _REMEDY), moved, invalid)
 
 
 def _make(
-    connection: Connection, recipe: Recipe, dump: Future[list[Statement]]
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Run dump, scripts and moves; return names of relations and of INVALID indexes after them."""
-    _refuse_missing_extensions(connection, recipe)
+    connection: Connection, recipe: Recipe, dump: Future[list[Statement]], dsn: str, say: Say
+) -> tuple[NotCreated, dict[str, str], tuple[str, ...]]:
+    """Run dump, scripts and moves; return what was not created, relations and INVALID indexes.
+
+    Relations and indexes are under the names that they have in the end.
+    """
     owner, roles = _roles_of(recipe)
     lend_roles(connection, roles)
-    run_batches(connection, dump.result(), "the source's dump")
+    refused = run_batches(connection, dump.result(), "the source's dump", TOLERATED)
+    missing = find_not_created(dsn, recipe.source_dsn, recipe.tables, refused, _REMEDY, say)
     before = dict(_relations(connection))
     invalid = _create_invalid_indexes(connection, recipe)
     tables = standing(connection, recipe.tables)
@@ -131,7 +134,7 @@ def _make(
         _run_scripts(connection, recipe.scripts, "post-load")
     after = dict(_relations(connection))
     moved = {name: after[o] for o, name in before.items() if o in after}
-    return moved, _names_of_indexes(connection, invalid)
+    return missing, missing.relations | moved, _names_of_indexes(connection, invalid)
 
 
 def _create_invalid_indexes(connection: Connection, recipe: Recipe) -> list[int]:
@@ -153,21 +156,6 @@ def _create_invalid_indexes(connection: Connection, recipe: Recipe) -> list[int]
 def _names_of_indexes(connection: Connection, oids: Sequence[int]) -> tuple[str, ...]:
     rows = connection.execute(_INDEXES.encode(), [list(oids)]).fetchall()
     return tuple(str(name) for (name,) in rows)
-
-
-def _refuse_missing_extensions(connection: Connection, recipe: Recipe) -> None:
-    """UnreadableError names all of the source's that the scratch server cannot make."""
-    with open_session(recipe.source_dsn) as source:
-        used = {str(name) for (name,) in source.execute("select extname from pg_extension")}
-    offered = connection.execute("select name::text from pg_available_extensions").fetchall()
-    missing = sorted(used - {str(name) for (name,) in offered})
-    if missing:
-        major = recipe.target_major
-        told = ", ".join(f"{name} ({on_rds(name, major)})" for name in missing)
-        raise UnreadableError(
-            "the expected schema cannot be made in a scratch database, which lacks extensions of "
-            f"the source: {told}; {_REMEDY}"
-        )
 
 
 def _run_scripts(connection: Connection, folder: Path | None, phase: str) -> None:

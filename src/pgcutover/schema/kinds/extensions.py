@@ -1,35 +1,10 @@
-"""Extensions, whether RDS has them, and servers that foreign data wrappers lead to.
+"""Extensions, foreign data wrappers, foreign servers and user mappings.
 
-Values of options may be secrets: of wrappers and servers a digest of each is told, of user mappings
-nothing at all.
+Values of options may be secrets. Of wrappers and servers only digests of them are read, of user
+mappings nothing.
 """
 
-import json
-from functools import cache
-from importlib.resources import files
-from typing import Any
-
 from pgcutover.schema.kinds.model import Kind, not_of_an_extension
-
-
-def on_rds(name: str, major: int) -> str:
-    """In words, whether RDS for PostgreSQL offers an extension, by a list that has a date.
-
-    RDS has got more since: pg_available_extensions of a target knows best. A major that the list
-    lacks counts as the newest that it has.
-    """
-    told = _list()
-    majors: dict[str, list[str]] = told["extensions"]
-    known = str(major) if str(major) in majors else max(majors, key=int)
-    offered = "offered" if name in majors[known] else "not offered"
-    return f"{offered} by RDS for PostgreSQL {known} on {told['date']}"
-
-
-@cache
-def _list() -> dict[str, Any]:
-    text = files("pgcutover.schema").joinpath("rds_extensions.json").read_text("utf-8")
-    told: dict[str, Any] = json.loads(text)
-    return told
 
 
 def _option_names(options: str) -> str:
@@ -91,7 +66,7 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
-# who is not the server's owner is not told a mapping's options, so that it is only known to exist
+# only the server's owner may read a mapping's options, so only its existence is compared
 USER_MAPPINGS = Kind(
     "user_mapping",
     f"""
