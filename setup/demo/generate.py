@@ -9,8 +9,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from pgcutover.connect import Connection, open_owner
 from pgcutover.errors import ConfigError, ProvisionError
-from pgcutover.provision.execute import Connection, one_transaction, run_statements
+from pgcutover.provision.execute import one_transaction, run_statements
 from pgcutover.provision.roles import apply_roles
 from pgcutover.redact import describe_error
 from pgcutover.setup.demo.rows import Counts, Row
@@ -111,7 +112,7 @@ def _create_database(conn: Connection, database: str) -> None:
 @contextmanager
 def _connect(dsn: str) -> Iterator[Connection]:
     try:
-        conn = psycopg.connect(dsn, autocommit=True)
+        conn = open_owner(dsn)
     except psycopg.OperationalError as error:
         raise ProvisionError(
             f"the demo's server cannot be reached: {describe_error(error)}"

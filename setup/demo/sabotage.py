@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 
+from pgcutover.connect import open_owner
 from pgcutover.errors import ConfigError, ProvisionError, ServerError
 from pgcutover.provision.execute import one_transaction, run_statement
 from pgcutover.provision.sql_splitter import split_statements
@@ -39,7 +40,7 @@ def apply(target_dsn: str, name: str) -> None:
     path = _FOLDER / f"{check_name(name)}.sql"
     statements = split_statements(path.read_text(encoding="utf-8"), f"sabotage/{path.name}")
     try:
-        conn = psycopg.connect(target_dsn, autocommit=True)
+        conn = open_owner(target_dsn)
     except psycopg.OperationalError as error:
         raise ServerError(f"sabotage cannot connect: {describe_error(error)}") from error
     with conn, one_transaction(conn):

@@ -13,6 +13,10 @@ class ServerError(PgCutoverError):
     """A server, real or embedded, cannot be installed, started or reached."""
 
 
+class AnotherServerError(ServerError):
+    """An address led to another server than at first; nothing can be concluded in this run."""
+
+
 class ProvisionError(PgCutoverError):
     """A provisioning step failed; the target is as it was before that step."""
 

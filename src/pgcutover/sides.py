@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 
-Connection = psycopg.Connection[Any]
+from pgcutover.connect import Connection
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 U = TypeVar("U")

@@ -7,6 +7,7 @@ import sys
 
 import psycopg
 import pytest
+from support.pooled import production
 
 from pgcutover.errors import UnreadableError
 
@@ -110,3 +111,11 @@ def test_the_suite_is_read_anew_each_time(clinic):
         )
     )
     assert clinic.judge()
+
+
+@pytest.mark.parametrize("mode", ["transaction", "session"])
+@pytest.mark.usefixtures("unrefused")
+def test_nothing_is_left_of_great_expectations(clinic, mode) -> None:
+    with production(clinic.dsn, mode) as clinic.dsn:
+        for kind in ("pulse", "steps"):
+            clinic.judge(expect("column_values_to_be_in_set", column="kind", value_set=[kind]))

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from support.kgc import empty_target, kgc_loaded_template, kgc_source, kgc_template
 
-from pgcutover.provision.execute import Connection
+from pgcutover.connect import Connection
 
 __all__ = ["empty_target", "kgc_loaded_template", "kgc_source", "kgc_template"]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from compare.lab import run
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.execute import Connection, one_transaction, run_statements
+from pgcutover.provision.execute import one_transaction, run_statements
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
 from pgcutover.provision.phases import finish_target, prepare_target
 

@@ -11,9 +11,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from support.kgc import quiet
 from support.servers import Pair
 
-from pgcutover.errors import ProvisionError
+from pgcutover.connect import Connection
+from pgcutover.errors import ProvisionError, ServerError
 from pgcutover.provision import pg_dump
-from pgcutover.provision.execute import Connection
 from pgcutover.provision.pg_dump import dump_section
 from pgcutover.provision.source_schema import apply_section, extract
 
@@ -117,7 +117,7 @@ def test_the_password_is_never_in_the_arguments(
 
 def test_a_wrong_password_is_one_sentence_without_it(pair: Pair) -> None:
     wrong = make_conninfo(pair.source.dsn(), password="not-it-9f2c")
-    with pytest.raises(ProvisionError, match="pg_dump could not read the source's schema") as e:
+    with pytest.raises(ServerError, match=r"^source: cannot connect") as e:
         dump_section(wrong, "pre-data")
     assert "not-it-9f2c" not in str(e.value)
 

@@ -6,8 +6,8 @@ from psycopg.conninfo import make_conninfo
 from support.kgc import PASSWORDS
 from support.servers import Pair
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.execute import Connection
 from pgcutover.provision.roles import apply_roles
 
 

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from support.kgc import quiet
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.applied_steps import journal
-from pgcutover.provision.execute import Connection
 from pgcutover.provision.scripts import apply, plan
 
 Folder = Callable[[dict[str, str]], Path]

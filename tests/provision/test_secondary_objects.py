@@ -3,8 +3,8 @@
 import pytest
 from support.kgc import quiet
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.execute import Connection
 from pgcutover.provision.secondary_objects import drop_for_load, recreate
 
 _SCHEMA = """

@@ -10,8 +10,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.catalog.partitions import read_partitions
-from pgcutover.catalog.read import Connection, SideCatalog, read_side
-from pgcutover.connect import ServerFacts, server_facts
+from pgcutover.catalog.read import SideCatalog, read_side
+from pgcutover.connect import Connection, ServerFacts, server_facts
 from pgcutover.errors import ConfigError
 from pgcutover.mapping import LeftOut, MappedTable, MappingRules, RelationName
 from pgcutover.sides import fetch_both

@@ -2,7 +2,8 @@
 
 import psycopg
 
-from pgcutover.catalog.read import TABLE_SCHEMAS, Connection
+from pgcutover.catalog.read import TABLE_SCHEMAS
+from pgcutover.connect import Connection
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import RelationName
 from pgcutover.mapping.rules import Partitions

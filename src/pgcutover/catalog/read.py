@@ -9,11 +9,10 @@ from typing import Any
 import psycopg
 
 from pgcutover.catalog.model import Column, ForeignKey, Index, Relation
+from pgcutover.connect import Connection
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import RelationName
 from pgcutover.redact import describe_error
-
-Connection = psycopg.Connection[Any]
 
 # temporary and system schemas do not migrate
 TABLE_SCHEMAS = (
@@ -164,7 +163,7 @@ def read_side(connection: Connection, side: str) -> SideCatalog:
 
 
 def _relations(connection: Connection) -> Iterable[Relation]:
-    heads: dict[RelationName, list[Any]] = {}
+    heads: dict[RelationName, tuple[Any, ...]] = {}
     columns: dict[RelationName, list[Column]] = {}
     for row in connection.execute(_RELATIONS.encode()):
         relation, column = RelationName(*row[:2]), row[_FIRST_COLUMN:]

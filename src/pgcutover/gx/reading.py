@@ -7,12 +7,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pgcutover.connect import Connection, PinnedCursor
 from pgcutover.errors import UnreadableError
 from pgcutover.gx.suite import Suite
 from pgcutover.mapping import RelationName
 from pgcutover.redact import describe_error
 
-Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]
 
 # types that the driver can compare with a suite's numbers, dates and texts; all others (enum,
@@ -86,7 +86,7 @@ def guarded_cursor(query: str, troubles: list[str]) -> type[psycopg.Cursor[Any]]
     """
     whole_table = _whole_table(query)
 
-    class Guarded(psycopg.Cursor[Any]):
+    class Guarded(PinnedCursor[Any]):
         def execute(self, *arguments: Any, **named: Any) -> "Guarded":
             statement, *parameters = arguments
             if whole_table.fullmatch(_even(str(statement))):

@@ -13,8 +13,9 @@ from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ConfigError, PgCutoverError, UnreadableError
-from pgcutover.gx.reading import Connect, Connection, guarded_cursor
+from pgcutover.gx.reading import Connect, guarded_cursor
 from pgcutover.gx.suite import Expected, Suite
 
 # our own sessions are used, so this names no server; the URL's validation requires a user

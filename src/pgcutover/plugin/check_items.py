@@ -10,6 +10,7 @@ from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.check_registry import STAGES
 from pgcutover.context import RunContext
 from pgcutover.coverage import RUN_WIDE
+from pgcutover.errors import AnotherServerError
 from pgcutover.plugin.scheduling import parameter_id, table_of
 from pgcutover.public_errors import public_error
 from pgcutover.verdict import Finding, Result, Verdict
@@ -88,6 +89,8 @@ class CheckItems:
         identity = item.stash.get(IDENTITY, None)
         if identity is not None and (answer := _answer(report, call)) is not None:
             report.__dict__["pgcutover"] = _plain_result(item, identity, *answer, report)
+        if call.excinfo is not None and call.excinfo.errisinstance(AnotherServerError):
+            report.__dict__["pgcutover_end"] = item.session.shouldstop = str(call.excinfo.value)
         return report
 
 

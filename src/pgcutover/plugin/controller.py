@@ -13,6 +13,7 @@ import pytest
 from pgcutover.check_registry import Check, find_checks
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings
+from pgcutover.connect import remember_server
 from pgcutover.context import NO_OBJECTS, RunContext
 from pgcutover.coverage import Judgement, Plan, judge, plan_results
 from pgcutover.errors import PgCutoverError
@@ -55,6 +56,8 @@ def configure(config: pytest.Config) -> None:
     config.pluginmanager.register(check_items.CheckItems(), "pgcutover-items")
     if hasattr(config, "workerinput"):
         context = RunContext.from_plain(config.workerinput["pgcutover"])
+        remember_server(context.source_dsn, context.manifest.source)
+        remember_server(context.target_dsn, context.manifest.target)
         config.stash[check_items.CONTEXT] = context
         settings = context.settings
         config.stash[RUN_FOLDERS] = RunFolders(**config.workerinput["pgcutover_folders"])
@@ -86,6 +89,7 @@ class Gate:
         self.troubles: list[str] = []
         self.interrupted = False
         self.commands = UserCommands(options.out, options.key_secret)
+        self.ended = ""  # the error after which no check can be decided
         self.written: evidence.Written | None = None
         self.judgement: Judgement | None = None
 
@@ -154,6 +158,7 @@ class Gate:
     @pytest.hookimpl(tryfirst=True)  # the advice is for JUnit and the terminal, too
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the result of a report; any other failed report is a trouble."""
+        self.ended = getattr(report, "pgcutover_end", self.ended)
         plain = getattr(report, "pgcutover", None)
         if plain is not None:
             result = check_items.result_from_plain(plain)
@@ -184,7 +189,7 @@ class Gate:
         ended = int(session.exitstatus)
         if ended in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR):
             self.interrupted = True
-            self.troubles.append("the run was interrupted before its end")
+            self.troubles.append(self.ended or "the run was interrupted before its end")
         self.judgement = judge(self.plan.expected, self.results, self.troubles)
         try:
             self.written = evidence.write(self, self._context(), self.judgement)
@@ -193,7 +198,7 @@ class Gate:
             self.judgement = judge(self.plan.expected, self.results, self.troubles)
         if self._complete(self.judgement):
             self.checkpoints.clear()
-        if ended not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR):
+        if self.ended or ended not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR):
             session.exitstatus = self.judgement.verdict.exit_code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -4,13 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from pgcutover.catalog.manifest import mapped_tables
 from pgcutover.config import DmsSettings, Settings, load_rules, read_json
-from pgcutover.connect import open_side, server_facts
+from pgcutover.connect import open_owner, open_side, require_own_session, server_facts
 from pgcutover.context import AwsAccess
-from pgcutover.errors import ConfigError, ProvisionError
+from pgcutover.errors import ConfigError, ServerError
 from pgcutover.extras import require_extra
 from pgcutover.plugin import dsn_variables
 from pgcutover.plugin.endpoints import Sides
@@ -40,6 +38,10 @@ def real_sides(options: "Options", journal: RunJournal) -> Sides:
     if options.source_dsn is None or options.target_dsn is None:
         raise ConfigError("both DSNs must be set")
     sides = Sides(options.source_dsn, options.target_dsn)
+    refuse_same_database(sides.source_dsn, sides.target_dsn)
+    variable = options.settings.source.marker_dsn_env
+    if variable and (dsn := dsn_variables.read_dsn(variable)):
+        require_own_session(variable, dsn)
     if options.provision:
         if options.settings.mover.dms is not None:
             require_extra("AWS DMS", "dms")
@@ -53,7 +55,7 @@ def provision(settings: Settings, site: Site, journal: RunJournal) -> "Dms | Non
     if settings.schema.scripts is None:
         raise ConfigError("provisioning needs schema.scripts in migration.toml; name its folder")
     scripts = settings.resolve(settings.schema.scripts)
-    with psycopg.connect(site.target_owner_dsn, autocommit=True) as target:
+    with open_owner(site.target_owner_dsn) as target:
         with journal.phase("schema before the load"):
             done = prepare_target(
                 target,
@@ -103,12 +105,12 @@ def open_mover(
 
 
 def refuse_same_database(source_dsn: str, target_dsn: str) -> None:
-    """ProvisionError where both DSNs lead to one database: provisioning would destroy it."""
+    """Raise ServerError where both DSNs lead to one database; nothing could differ there."""
     with open_side("source", source_dsn) as one, open_side("target", target_dsn) as other:
         if server_facts(one).is_same_database(server_facts(other)):
-            raise ProvisionError(
-                "source and target are the same database of the same server; expected two, "
-                "so correct the target's DSN before anything is provisioned"
+            raise ServerError(
+                "source and target are the same database of the same server, or one is a standby "
+                "of the other; expected two databases; correct one of the two DSNs"
             )
 
 

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-import psycopg
-
 from pgcutover.awslocal.http.process import aws_endpoint
 from pgcutover.compare.live.fence import write_marker
 from pgcutover.config import DmsSettings
+from pgcutover.connect import open_owner
 from pgcutover.context import AwsAccess
 from pgcutover.embedded.server import RunningServer, ServerSpec, servers
 from pgcutover.errors import ConfigError
@@ -132,7 +131,7 @@ def _drain(options: "Options", mover: "Dms", stage: _Stage) -> float:
 
 def _refresh(target_dsn: str) -> None:
     """Refresh the materialized views, after the last change was applied."""
-    with psycopg.connect(target_dsn, autocommit=True) as target:
+    with open_owner(target_dsn) as target:
         names = target.execute(
             "select format('%I.%I', schemaname, matviewname) from pg_matviews order by 1"
         ).fetchall()

@@ -14,8 +14,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.execute import Connection, one_transaction
+from pgcutover.provision.execute import one_transaction
 from pgcutover.redact import describe_error
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.execute import Connection, run_statement
+from pgcutover.provision.execute import run_statement
 from pgcutover.provision.sql_splitter import Statement, split_statements
 
 # duplicate_table, duplicate_object, duplicate_function, duplicate_schema, duplicate_column

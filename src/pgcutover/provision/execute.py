@@ -6,11 +6,11 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.sql_splitter import Statement, split_statements
 from pgcutover.redact import describe_error
 
-Connection = psycopg.Connection[tuple[object, ...]]
 Progress = Callable[[str], None]
 
 _BATCH = 200

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from pgcutover.connect import require_own_session
 from pgcutover.embedded.tools import pg_dump_path
 from pgcutover.errors import MissingExtraError, ProvisionError
 from pgcutover.provision.inherited_not_null import rewrite_inherited_not_null
@@ -80,6 +81,7 @@ def dump_statements(
 
     Publications are the mover's more often than the application's, and left out by default.
     """
+    require_own_session("source", source_dsn)  # pg_dump sets what it likes for its session
     parameters = conninfo_to_dict(source_dsn)
     password = parameters.pop("password", None)
     if "sslpassword" in parameters:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from pgcutover.connect import Connection
 from pgcutover.provision.applied_steps import Applied
-from pgcutover.provision.execute import Connection, Progress
+from pgcutover.provision.execute import Progress
 from pgcutover.provision.scripts import apply, plan
 from pgcutover.provision.secondary_objects import drop_for_load, recreate
 from pgcutover.provision.source_schema import apply_section, extract

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from psycopg import sql
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
-from pgcutover.provision.execute import Connection, one_transaction, run_statements
+from pgcutover.provision.execute import one_transaction, run_statements
 
 
 def apply_roles(conn: Connection, files: Iterable[Path], passwords: Mapping[str, str]) -> None:

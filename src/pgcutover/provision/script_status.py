@@ -5,8 +5,8 @@ from pathlib import Path
 
 import psycopg
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError, UnreadableError
-from pgcutover.provision.execute import Connection
 from pgcutover.provision.scripts import plan
 from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.applied_steps import Applied, journal, refuse_changed, run_once
-from pgcutover.provision.execute import Connection, Progress, run_statements
+from pgcutover.provision.execute import Progress, run_statements
 
 _NAME = re.compile(r"([0-9]+)_\w[\w.-]*\.sql")
 

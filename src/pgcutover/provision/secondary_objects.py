@@ -14,9 +14,10 @@ from itertools import groupby
 import psycopg
 from psycopg.rows import class_row
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.applied_steps import Applied, entry, run_once
-from pgcutover.provision.execute import Connection, Progress, one_transaction
+from pgcutover.provision.execute import Progress, one_transaction
 from pgcutover.redact import describe_error
 
 PHASE = "deferred"

@@ -22,10 +22,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pgcutover.connect import Connection
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.applied_steps import Applied, entry, run_once
 from pgcutover.provision.create_missing import create_missing
-from pgcutover.provision.execute import Connection, Progress
+from pgcutover.provision.execute import Progress
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
 
 PHASE = "source"

@@ -1,16 +1,13 @@
 """Checks that a session is encrypted and has verified the server's name."""
 
 from collections.abc import Iterator
-from typing import Any
 
-import psycopg
-
-from pgcutover.connect import server_facts
+from pgcutover.connect import Connection, server_facts
 from pgcutover.diff import finding
 from pgcutover.verdict import POLICY_NOT_MET, Finding
 
 
-def tls_problems(side: str, connection: psycopg.Connection[Any]) -> Iterator[Finding]:
+def tls_problems(side: str, connection: Connection) -> Iterator[Finding]:
     """Yield a finding where a session does not use TLS with sslmode verify-full."""
     tls, mode = server_facts(connection).tls, _parameter(connection, b"sslmode")
     if tls == "none" or mode != "verify-full":
@@ -22,7 +19,7 @@ def tls_problems(side: str, connection: psycopg.Connection[Any]) -> Iterator[Fin
         )
 
 
-def _parameter(connection: psycopg.Connection[Any], name: bytes) -> str:
+def _parameter(connection: Connection, name: bytes) -> str:
     """Return a parameter in effect, from the DSN, a service file or the environment."""
     values = {option.keyword: option.val for option in connection.pgconn.info}
     return (values.get(name) or b"").decode()

@@ -8,7 +8,8 @@ from psycopg import sql
 
 from pgcutover.compare.hashing.row_text import ComparedTable, value_text
 from pgcutover.compare.plan.table_stats import TableStats, read_stats
-from pgcutover.compare.scan.sessions import Connection, SideSession, unreadable_on_error
+from pgcutover.compare.scan.sessions import SideSession, unreadable_on_error
+from pgcutover.connect import Connection
 from pgcutover.errors import UnreadableError
 from pgcutover.reveal.finding import Lookup
 

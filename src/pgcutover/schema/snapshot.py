@@ -2,17 +2,15 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
 
 import psycopg
 
+from pgcutover.connect import Connection
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import RelationName
 from pgcutover.redact import describe_error
 from pgcutover.schema.kinds import KINDS, Kind
 from pgcutover.schema.objects import SchemaObject, Snapshot
-
-Connection = psycopg.Connection[Any]
 
 
 def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:

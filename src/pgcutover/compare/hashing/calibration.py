@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from pgcutover.compare.scan.sessions import Connection
+from pgcutover.connect import Connection
 from pgcutover.errors import ServerError
 
 ROW, LONG_TEXT, SHA256 = "row hash", "hash of the row's text", "sha256 of the row's text"

@@ -9,7 +9,7 @@ from typing import Protocol
 import psycopg
 from psycopg import sql
 
-from pgcutover.connect import open_session
+from pgcutover.connect import open_session, open_writer
 from pgcutover.errors import ServerError
 from pgcutover.mapping import RelationName
 from pgcutover.redact import describe_error
@@ -89,9 +89,7 @@ def write_marker(
     marker = uuid.uuid4()
     insert = sql.SQL("insert into {} (id) values (%s)").format(_identifier(source_table))
     try:
-        with psycopg.connect(writer_dsn, autocommit=True, application_name="pgcutover") as source:
-            # a commit that is not flushed is not decoded, so nothing would carry it on
-            source.execute("set synchronous_commit = on")
+        with open_writer(writer_dsn) as source:
             source.execute(insert, [marker])
     except psycopg.Error as error:
         raise ServerError(

@@ -1,11 +1,11 @@
 """The condition on a table's recent rows, and whether an index serves it."""
 
-import psycopg
 from psycopg import sql
 
 from pgcutover.catalog import Manifest
 from pgcutover.catalog.model import Index
 from pgcutover.compare.scan.sessions import unreadable_on_error
+from pgcutover.connect import Connection
 from pgcutover.mapping import MappedTable
 from pgcutover.sides import Sides
 
@@ -30,7 +30,7 @@ def _begins_with(index: Index, column: str) -> bool:
 
 
 def fetch_recent_window(
-    source: psycopg.Connection[tuple[object, ...]], table: MappedTable, column: str, hours: float
+    source: Connection, table: MappedTable, column: str, hours: float
 ) -> Sides[sql.Composed]:
     """Return the condition for each side, counted back from the source's newest finite value."""
     query = _NEWEST.format(

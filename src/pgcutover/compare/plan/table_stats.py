@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from pgcutover.connect import Connection
 from pgcutover.mapping import RelationName
 
 
@@ -44,9 +43,7 @@ class TableStats:
     not_null: frozenset[str] = field(default_factory=frozenset)
 
 
-def read_stats(
-    connection: psycopg.Connection[Any], name: RelationName, key: Sequence[str]
-) -> TableStats | None:
+def read_stats(connection: Connection, name: RelationName, key: Sequence[str]) -> TableStats | None:
     """Return the statistics of one table; None where it does not exist."""
     first = key[0] if key else ""
     arguments = {"schema": name.schema, "name": name.name, "first": first}

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
-from pgcutover.compare.scan.sessions import Connection, SideSession
+from pgcutover.compare.scan.sessions import SideSession
+from pgcutover.connect import Connection
 from pgcutover.mapping import RelationName
 from pgcutover.sides import Sides
 

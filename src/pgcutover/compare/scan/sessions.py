@@ -11,12 +11,11 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.compare.throttle.governor import Governor
-from pgcutover.connect import open_session, verify_pinned
+from pgcutover.connect import Connection, open_session, verify_pinned
 from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.redact import describe_error
 from pgcutover.sides import cancel
 
-Connection = psycopg.Connection[Any]
 Answer = TypeVar("Answer")
 
 SHORTER = 0.1  # of the usual time of a question, while others are at work
@@ -152,13 +151,11 @@ class SideSession:
             connection.close()
 
     def _opened(self) -> Connection:
-        connection = open_session(
-            self.dsn, statement_timeout_seconds=self.statement_timeout_seconds
+        return open_session(
+            self.dsn,
+            statement_timeout_seconds=self.statement_timeout_seconds,
+            settings=_PLANNER,
         )
-        for name, value in _PLANNER.items():
-            connection.execute("select set_config(%s, %s, false)", [name, value])
-        connection.commit()
-        return connection
 
     def _ready(self, connection: Connection) -> Connection:
         self._idle = LifoQueue()

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, RLock
 from time import monotonic
-from typing import Any
 
 import psycopg
 
 from pgcutover.compare.throttle.server_load import LoadLimits, LoadSample, exceeded, sample
+from pgcutover.connect import Connection
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import describe_error
 
@@ -36,15 +36,15 @@ class Governor:
     def __init__(
         self,
         side: str,
-        connect: Callable[[], psycopg.Connection[Any]],
+        connect: Callable[[], Connection],
         limits: LoadLimits,
         patience_seconds: float,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Nothing is opened yet; `connect` gives an autocommit session, `say` is told of pauses."""
+        """Nothing is opened yet; `connect` opens a watching session, `say` is told of pauses."""
         self._side, self._connect, self._limits = side, connect, limits
         self._patience_seconds, self._say = patience_seconds, say
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Connection | None = None
         self._lock, self._interrupted = RLock(), Event()
         self._last: tuple[float, LoadSample] | None = None
         self._owed_seconds = 0.0

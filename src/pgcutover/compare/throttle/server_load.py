@@ -1,9 +1,10 @@
 """What a server has to bear, in one cheap look, and whether that is more than was allowed."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
+
+from pgcutover.connect import Connection
 
 # pg_stat_activity hides what others do from a role without pg_read_all_stats, and replay lag from
 # one without pg_monitor: hidden is NULL here, never 0 (PostgreSQL 17, 27.2 "Statistics System")
@@ -62,9 +63,10 @@ class LoadLimits:
         return self == LoadLimits()
 
 
-def sample(connection: psycopg.Connection[Any]) -> LoadSample:
-    """One look at the server, on an autocommit session of ours; psycopg.Error where it fails."""
-    row = connection.execute(_LOOK.encode()).fetchone()
+def sample(connection: Connection) -> LoadSample:
+    """Sample the server's load in a transaction of its own; psycopg.Error where it fails."""
+    with connection.transaction():
+        row = connection.execute(_LOOK.encode()).fetchone()
     if row is None:
         raise psycopg.OperationalError("the server says nothing about its sessions")
     return LoadSample(row[0] or 0, *row[1:])

@@ -8,9 +8,9 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from pgcutover.connect import Connection
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
-from pgcutover.schema.expected.scratch_database import Connection
 
 _SCHEMAS = "select nspname::text from pg_namespace"
 _COLUMNS = """

@@ -15,12 +15,11 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from pgcutover.connect import open_session
+from pgcutover.connect import Connection, open_session
 from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.provision.applied_steps import journal
 from pgcutover.provision.execute import (
-    Connection,
     one_transaction,
     run_batches,
     run_statements,
@@ -32,7 +31,7 @@ from pgcutover.redact import describe_error
 from pgcutover.schema.expected.apply_mapping import move, standing
 from pgcutover.schema.expected.not_created import TOLERATED, NotCreated, find_not_created
 from pgcutover.schema.expected.scratch_database import connect, scratch_database
-from pgcutover.schema.expected.scratch_roles import ROLES, acting_as, lend_roles, minding_new_roles
+from pgcutover.schema.expected.scratch_roles import ROLES, act_as, lend_roles, minding_new_roles
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
 from pgcutover.schema.objects import Snapshot
@@ -127,11 +126,11 @@ def _make(
     invalid = _create_invalid_indexes(connection, recipe)
     tables = standing(connection, recipe.tables)
     _drop_publications(connection)
-    with acting_as(connection, owner):
-        _run_scripts(connection, recipe.scripts, "pre-load")
-        with one_transaction(connection):
-            move(connection, tables, _schemas_of_target(recipe))
-        _run_scripts(connection, recipe.scripts, "post-load")
+    _run_scripts(connection, recipe.scripts, "pre-load", owner)
+    with one_transaction(connection):
+        act_as(connection, owner)
+        move(connection, tables, _schemas_of_target(recipe))
+    _run_scripts(connection, recipe.scripts, "post-load", owner)
     after = dict(_relations(connection))
     moved = {name: after[o] for o, name in before.items() if o in after}
     return missing, missing.relations | moved, _names_of_indexes(connection, invalid)
@@ -158,9 +157,10 @@ def _names_of_indexes(connection: Connection, oids: Sequence[int]) -> tuple[str,
     return tuple(str(name) for (name,) in rows)
 
 
-def _run_scripts(connection: Connection, folder: Path | None, phase: str) -> None:
+def _run_scripts(connection: Connection, folder: Path | None, phase: str, owner: str) -> None:
     for script in read_scripts(folder, phase) if folder else ():
         with one_transaction(connection), minding_new_roles(connection):
+            act_as(connection, owner)
             run_statements(connection, script.text, f"{phase}/{script.name}")
 
 

@@ -9,11 +9,11 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from pgcutover.connect import Connection, open_owner, open_session
 from pgcutover.embedded.server import ServerSpec, servers
 from pgcutover.errors import ConfigError, ServerError
 from pgcutover.redact import describe_error
 
-Connection = psycopg.Connection[tuple[object, ...]]
 Say = Callable[[str], None]
 
 _PREFIX = "pgcutover_scratch_"
@@ -47,9 +47,8 @@ def scratch_database(
                     _create(connection, name, encoding)
             yield make_conninfo(own, dbname=name)
         return
-    with closing(connect(dsn)) as connection:
+    with closing(connect(dsn)) as connection, closing(_lock_server(dsn, say)):
         _refuse_another_major(connection, major)
-        _wait_for_others(connection, say)
         _throw_away(connection)
         own = _PREFIX + uuid4().hex[:12]
         try:
@@ -62,12 +61,14 @@ def scratch_database(
 def connect(dsn: str) -> Connection:
     """A session in autocommit mode; ServerError where the scratch server cannot be reached."""
     try:
-        return psycopg.connect(dsn, autocommit=True, application_name="pgcutover")
+        return open_owner(dsn)
     except psycopg.Error as error:
         raise ServerError(
             f"the scratch server cannot be reached: {describe_error(error)}; check "
             "schema.scratch_dsn_env"
         ) from error
+    except ServerError as error:
+        raise ServerError(f"the scratch server: {error}; check schema.scratch_dsn_env") from error
 
 
 def remember_roles(connection: Connection, names: Iterable[str]) -> None:
@@ -109,11 +110,15 @@ def _refuse_another_major(connection: Connection, major: int) -> None:
         )
 
 
-def _wait_for_others(connection: Connection, say: Say) -> None:
-    """Hold the server's lock until the session ends."""
-    if connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+def _lock_server(dsn: str, say: Say) -> Connection:
+    """Return a connection whose open transaction holds the server's lock until it is closed."""
+    connection = open_session(
+        dsn, lock_timeout_seconds=0, isolation_level=psycopg.IsolationLevel.READ_COMMITTED
+    )
+    if connection.execute("select pg_try_advisory_xact_lock(%s)", [_LOCK]).fetchone() != (True,):
         say("another run uses the scratch server; waiting until it has ended")
-        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    return connection
 
 
 def _throw_away(connection: Connection) -> None:

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from psycopg import sql
 
-from pgcutover.schema.expected.scratch_database import Connection, remember_roles
+from pgcutover.connect import Connection
+from pgcutover.schema.expected.scratch_database import remember_roles
 
 ROLES = "select rolname from pg_roles where rolname !~ '^pg_'"
 
@@ -22,15 +23,9 @@ def lend_roles(connection: Connection, wanted: Iterable[str]) -> None:
         connection.execute(sql.SQL("create role {} superuser nologin").format(sql.Identifier(name)))
 
 
-@contextmanager
-def acting_as(connection: Connection, role: str) -> Iterator[None]:
-    """What a script makes belongs to the role that runs it, unless it says another."""
-    connection.execute(sql.SQL("set session authorization {}").format(sql.Identifier(role)))
-    try:
-        yield
-    finally:
-        if not connection.closed:
-            connection.execute("reset session authorization")
+def act_as(connection: Connection, role: str) -> None:
+    """Make the role the owner of what the rest of the transaction creates."""
+    connection.execute(sql.SQL("set local session authorization {}").format(sql.Identifier(role)))
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pgcutover.connect import Connection
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding
 
-Connection = psycopg.Connection[Any]
 _SHOWN = 20
 # data_corrupted, index_corrupted, undefined_file: the file or what is in it is wrong
 _CORRUPT = ("XX001", "XX002", "58P01")

@@ -14,13 +14,13 @@ from typing import Any
 
 import psycopg
 
+from pgcutover.connect import Connection
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import describe_error
 from pgcutover.schema.state.wording import first_names
 from pgcutover.verdict import Finding
 
-Connection = psycopg.Connection[Any]
 _VIEWS = """
 select format('%I.%I', n.nspname, c.relname), c.oid::int8, c.relispopulated
 from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -14,12 +14,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pgcutover.connect import Connection
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding
 
-Connection = psycopg.Connection[Any]
 _SHOWN = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # what is being detached takes no row any more; majors before 14 have no such state

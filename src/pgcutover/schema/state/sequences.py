@@ -11,13 +11,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pgcutover.connect import Connection
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding
 
-Connection = psycopg.Connection[Any]
 _SEQUENCES = """
 select format('%I.%I', n.nspname, c.relname), n.nspname, c.relname,
        s.seqincrement, s.seqmin, s.seqmax, s.seqcycle

@@ -4,15 +4,14 @@ No mover carries statistics, so the target's plans are guesses until ANALYZE has
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from pgcutover.connect import Connection
 from pgcutover.redact import describe_error
 from pgcutover.schema.state.wording import first_names
 
-Connection = psycopg.Connection[Any]
 _UNANALYZED = """
 select format('%I.%I', n.nspname, c.relname), n.nspname, c.relname
 from pg_class c join pg_namespace n on n.oid = c.relnamespace

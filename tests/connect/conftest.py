@@ -1,0 +1,1 @@
+"""Nothing of its own: the servers come from tests/support."""
