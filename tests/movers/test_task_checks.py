@@ -64,7 +64,7 @@ def test_loaded_table_passes_and_its_validation_is_shown(state):
 def test_what_fails_a_table(changes, kind):
     diff = judged(**changes)
     assert kinds(diff) == [kind]
-    assert diff.report().startswith("auth.users: 1 problem(s): ")
+    assert diff.report().startswith("auth.users: 1 problem: ")
     assert {f.object for f in diff.findings()} == {"auth.users"}
 
 

@@ -126,8 +126,8 @@ class MappingRules:
         if found and missing:
             raise ConfigError(
                 f"the mapping rules select partition {next(iter(found))} of {root}, but not "
-                f"{len(missing)} others, the first of which is {missing[0]}; partitions are "
-                "compared as rows of their table, so select all partitions, or none"
+                f"{_shown(missing)}; partitions are compared as rows of their table, so select all "
+                "partitions, or none"
             )
         return tuple(found)
 
@@ -217,6 +217,10 @@ class MappingRules:
 
     def _is_removed(self, name: RelationName, column: str) -> bool:
         return any(_removes(t, name, column) for t in self.transformations)
+
+
+def _shown(names: Sequence[RelationName]) -> str:
+    return f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else str(names[0])
 
 
 def _removes(rule: Transformation, name: RelationName, column: str) -> bool:

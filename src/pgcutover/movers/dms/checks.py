@@ -46,7 +46,7 @@ class MoverDiff:
         if not self.problems:
             return f"{self.subject}: as it should be"
         told = "; ".join(finding.message for finding in self.problems)
-        return f"{self.subject}: {len(self.problems)} problem(s): {told}"
+        return f"{self.subject}: {_count(len(self.problems), 'problem')}: {told}"
 
 
 def judge_table(
@@ -77,6 +77,10 @@ def is_undecided(statistics: TableStatistics) -> bool:
     return bool(_describe_undecided(statistics))
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def table_facts(statistics: TableStatistics) -> dict[str, object]:
     """Return one table's states and counters, for the evidence."""
     applied = statistics.applied or ()
@@ -98,7 +102,9 @@ def _load_findings(name: str, statistics: TableStatistics) -> Iterator[Finding]:
         yield Finding(name, "not-loaded", f"DMS reports {state!r}; expected {COMPLETED!r}")
     if statistics.full_load_error_rows:
         rows = statistics.full_load_error_rows
-        yield Finding(name, "load-errors", f"{rows:,} rows could not be loaded", {"rows": rows})
+        yield Finding(
+            name, "load-errors", f"{_count(rows, 'row')} could not be loaded", {"rows": rows}
+        )
 
 
 def _validation_findings(name: str, statistics: TableStatistics) -> Iterator[Finding]:
@@ -111,7 +117,7 @@ def _validation_findings(name: str, statistics: TableStatistics) -> Iterator[Fin
         failed = f" ({statistics.validation_failed:,})" if statistics.validation_failed else ""
         yield Finding(name, "validation", _VALIDATION_FAILED[state] + failed, counts)
     elif statistics.validation_failed:
-        message = f"{statistics.validation_failed:,} records failed the validation of DMS"
+        message = f"{_count(statistics.validation_failed, 'record')} failed the validation of DMS"
         yield Finding(name, "validation", message, counts)
 
 
