@@ -1,14 +1,13 @@
-"""What one run knows: taken once by the controller, handed to every worker."""
+"""The context of a run: made once by the controller, and handed to every worker."""
 
+import pickle
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from pgcutover.catalog import Manifest
 from pgcutover.catalog.table_sizes import TableSize
-from pgcutover.config import Settings, load_settings
+from pgcutover.config import Settings
 from pgcutover.errors import PgCutoverError
 from pgcutover.key_hashes import KeyHashes
 from pgcutover.schema.evidence import SchemaEvidence
@@ -25,7 +24,7 @@ NO_OBJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class AwsAccess:
-    """How AWS is reached: boto3's own chain, or a local endpoint with invented credentials."""
+    """Access to AWS: credentials of boto3's own chain, or a local endpoint with generated ones."""
 
     endpoint_url: str | None = None
     access_key: str | None = None
@@ -53,7 +52,7 @@ class RunContext:
         return {key: reason for key, reason in reasons.items() if reason}
 
     def objects(self) -> dict[str, tuple[object, ...]]:
-        """What checks are parametrized over: kind, as they ask for it, and its objects."""
+        """Return the objects that checks are parametrized over, by kind, as a check names it."""
         tables, amcheck = self.manifest.kinds()["table"], self.settings.schema.amcheck
         return {
             **self.manifest.kinds(),
@@ -68,36 +67,17 @@ class RunContext:
         folder = self.settings.expectations
         return folder is not None and self.settings.resolve(folder / f"{table}.json").exists()
 
-    def to_plain(self) -> dict[str, Any]:
-        """Plain data for an xdist worker; it travels through a pipe, never a command line."""
-        return {
-            "settings": str(self.settings.path),
-            "source_dsn": self.source_dsn,
-            "target_dsn": self.target_dsn,
-            "manifest": self.manifest.to_json(),
-            "aws": [self.aws.endpoint_url, self.aws.access_key, self.aws.secret_key],
-            "rehearsal": self.rehearsal,
-            "schema": self.schema.to_json(),
-            "sizes": {table: list(size) for table, size in self.sizes.items()},
-            "salt": self.salt,
-            "run_key": self.key_hashes.run_key.hex(),
-        }
+    def to_bytes(self) -> bytes:
+        """Return the context for an xdist worker; it goes through a pipe, never a command line."""
+        return pickle.dumps(self)
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> "RunContext":
-        """The context that `to_plain` described."""
-        return cls(
-            load_settings(Path(plain["settings"])),
-            plain["source_dsn"],
-            plain["target_dsn"],
-            Manifest.from_json(plain["manifest"]),
-            AwsAccess(*plain["aws"]),
-            plain["rehearsal"],
-            SchemaEvidence.from_json(plain["schema"]),
-            {table: TableSize(*size) for table, size in plain["sizes"].items()},
-            plain["salt"],
-            KeyHashes(bytes.fromhex(plain["run_key"])),
-        )
+    def from_bytes(cls, data: bytes) -> "RunContext":
+        """Return the context that the controller sent; PgCutoverError for anything else."""
+        context = pickle.loads(data)  # noqa: S301 - from our own controller, through xdist's pipe
+        if not isinstance(context, cls):
+            raise PgCutoverError("the controller sent no context; use one version of pgcutover")
+        return context
 
 
 def describe_unset(settings: Settings, key: str) -> str:

@@ -24,6 +24,7 @@ FILES = {
     "checks": "checks.md",
     "config-schema": "migration.schema.json",
     "keys": "migration-toml.md",
+    "manifest-schema": "manifest.schema.json",
     "options": "options.md",
     "verdict": "verdict-json.md",
     "verdict-schema": "verdict.schema.json",
@@ -40,6 +41,7 @@ def page(name: str) -> str:
         "checks": lambda: checks_page(packaged_checks()),
         "config-schema": schema_page,
         "keys": keys_page,
+        "manifest-schema": manifest_schema,
         "options": options_page,
         "verdict": verdict_page.page,
         "verdict-schema": verdict_page.schema_text,
@@ -102,6 +104,13 @@ def keys_page() -> str:
 def schema_page() -> str:
     """Return the JSON Schema of migration.toml."""
     from pgcutover.config import json_schema
+
+    return json.dumps(json_schema(), indent=1) + "\n"
+
+
+def manifest_schema() -> str:
+    """Return the JSON Schema of manifest.json."""
+    from pgcutover.catalog.manifest import json_schema
 
     return json.dumps(json_schema(), indent=1) + "\n"
 

@@ -1,12 +1,12 @@
 """The manifest: both catalogs and the mapping between them, taken once by the controller."""
 
 import functools
-import json
-import types
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from pgcutover.catalog.model import ForeignKey
 from pgcutover.catalog.partitions import read_partitions
@@ -131,14 +131,22 @@ class Manifest:
         return {t.source: t for t in self.tables}
 
     def to_json(self) -> str:
-        """Return the manifest as text, for evidence and for workers."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        """Return the content of manifest.json; docs/manifest.schema.json describes it."""
+        return _adapter().dump_json(self, indent=1).decode()
 
-    @classmethod
-    def from_json(cls, text: str) -> "Manifest":
-        """Return the manifest that `to_json` wrote."""
-        manifest: Manifest = _restore(cls, json.loads(text))
-        return manifest
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of manifest.json."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_adapter().json_schema(mode="serialization"),
+        "title": "manifest.json",
+    }
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
 
 
 def read_manifest(
@@ -219,22 +227,3 @@ def _refuse_twins(tables: Sequence[MappedTable], target: SideCatalog) -> None:
                 f"two {kind} of the target are called {twins[0]!r} when dots join their parts, so "
                 "that their results could not be told apart; rename one of them"
             )
-
-
-@functools.cache
-def _fields(cls: type) -> tuple[tuple[str, Any], ...]:
-    hints = get_type_hints(cls)
-    return tuple((f.name, hints[f.name]) for f in fields(cls))
-
-
-def _restore(hint: Any, value: Any) -> Any:
-    if isinstance(hint, type) and is_dataclass(hint):
-        return hint(**{name: _restore(kind, value[name]) for name, kind in _fields(hint)})
-    origin, args = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        kinds = [a for a in args if a is not type(None)]
-        return None if value is None else _restore(kinds[0], value)
-    if origin is tuple:
-        kinds = [args[0]] * len(value) if args[-1] is ... else list(args)
-        return tuple(_restore(k, v) for k, v in zip(kinds, value, strict=True))
-    return value

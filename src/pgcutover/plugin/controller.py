@@ -55,7 +55,7 @@ def configure(config: pytest.Config) -> None:
         config.pluginmanager.register(import_module(name), name)
     config.pluginmanager.register(check_items.CheckItems(), "pgcutover-items")
     if hasattr(config, "workerinput"):
-        context = RunContext.from_plain(config.workerinput["pgcutover"])
+        context = RunContext.from_bytes(config.workerinput["pgcutover"])
         remember_server(context.source_dsn, context.manifest.source)
         remember_server(context.target_dsn, context.manifest.target)
         config.stash[check_items.CONTEXT] = context
@@ -134,7 +134,7 @@ class Gate:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Hand the context to an xdist worker."""
-        node.workerinput["pgcutover"] = self._context().to_plain()
+        node.workerinput["pgcutover"] = self._context().to_bytes()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> TableScheduling:

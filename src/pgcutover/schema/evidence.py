@@ -1,9 +1,7 @@
 """The schemas that a run has read, as the schema checks get them."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.schema.objects import Snapshot
@@ -33,28 +31,3 @@ class SchemaEvidence:
     undecided: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
     declared: tuple[DeclaredDifference, ...] = ()
-
-    def to_json(self) -> str:
-        """Return the evidence as text, for workers."""
-        plain = {
-            name: getattr(self, name)
-            for name in self.__slots__
-            if name not in ("source", "target", "expected", "declared")
-        }
-        for side in ("source", "target", "expected"):
-            snapshot = getattr(self, side)
-            plain[side] = snapshot.to_json() if snapshot else None
-        plain["moved"] = dict(self.moved)
-        plain["declared"] = [asdict(each) for each in self.declared]
-        return json.dumps(plain, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> "SchemaEvidence":
-        """Return the evidence that `to_json` wrote."""
-        plain: dict[str, Any] = json.loads(text)
-        for side in ("source", "target", "expected"):
-            plain[side] = Snapshot.from_json(plain[side]) if plain[side] else None
-        plain["declared"] = [DeclaredDifference(**each) for each in plain["declared"]]
-        for name, value in plain.items():
-            plain[name] = tuple(value) if isinstance(value, list) else value
-        return cls(**plain)
