@@ -32,7 +32,7 @@ POLICY_NOT_MET = "policy not met"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A named difference; message and evidence contain keyed hashes, never row values."""
+    """A named difference; message and evidence contain key hashes, never row values."""
 
     object: str
     kind: str

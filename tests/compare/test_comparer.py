@@ -84,7 +84,7 @@ def test_a_key_of_ones_own_tells_changed_from_missing(lab: Lab) -> None:
     assert found.kind == "rows changed"
 
 
-def test_keys_are_shown_as_keyed_hashes_alone(lab: Lab) -> None:
+def test_keys_are_shown_as_key_hashes_alone(lab: Lab) -> None:
     run(lab.target, "delete from core.kv where k = 'key-7'")
     with lab.comparer() as comparer:
         (found,) = comparer.rows(lab.table(KV)).findings()
