@@ -1,0 +1,264 @@
+"""What the mapping or a mover leaves on the source need not be on the target."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from compare.lab import FUNCTIONS, Lab, rule, rules, run
+from schema.faultlab import CHECKS, of_the_lab
+from support.servers import Databases
+
+from pgcutover.config.differences import PATTERN_KINDS, DeclaredDifference, Kind
+from pgcutover.errors import PgCutoverError
+from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
+from pgcutover.schema.stage import SchemaStage
+
+INCLUDE = rule(1, "selection", "include", "public", "%")
+EXCLUDE = rule(2, "selection", "exclude", "public", "tmp[_]%")
+REMOVE = rule(3, "transformation", "remove-column", "public", "o", "secret", rule_target="column")
+KEPT = "create table keep (id int primary key)"
+TEMPORARY = (
+    "create table tmp_x (id serial primary key, k int references keep); create index on tmp_x (k)"
+)
+ORDERS = "create table o (id int primary key, total numeric{})"
+
+
+def lab_of(databases: Databases, *documents: dict[str, object]) -> Lab:
+    return Lab(databases.source, databases.target, rules=rules(list(documents)), recent={})
+
+
+class Told:
+    """What every schema check says of a lab, by id, with all warnings and declared differences."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.red, self.unknown = {}, {}
+        self.facts: list[str] = []
+        taken = lab.schema(lab.manifest())
+        evidence = taken.evidence
+        sides = {s: of_the_lab(getattr(evidence, s)) for s in ("source", "target")}
+        self.stage = SchemaStage(replace(evidence, **sides))
+        for check in CHECKS:
+            if check.arguments == ("schema_stage",):
+                self._ask(check.id)
+        judged = lab.judge("schema")
+        self.red |= judged.red
+        self.unknown |= judged.unknown
+
+    def _ask(self, check: str) -> None:
+        try:
+            FUNCTIONS[check](schema_stage=self)
+        except AssertionError as error:
+            self.red[f"{check}[*]"] = str(error).partition("\nassert ")[0]
+        except PgCutoverError as error:
+            self.unknown[f"{check}[*]"] = str(error)
+
+    def __getattr__(self, name: str):
+        def asked(*arguments, **named):
+            diff = getattr(self.stage, name)(*arguments, **named)
+            for kind in ("warnings", "declared", "excluded_tables"):
+                self.facts += [f"{kind}: {text}" for text in diff.facts.get(kind, ())]
+            return diff
+
+        return asked
+
+
+def declare(kind: str, name: str, change: str, **more: str) -> DeclaredDifference:
+    return DeclaredDifference(kind, name, change, "on purpose", **more)
+
+
+def test_an_excluded_table_that_the_target_lacks_is_no_finding(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE, EXCLUDE)
+    run(lab.source, KEPT, TEMPORARY)
+    run(lab.target, KEPT)
+    told = Told(lab)
+    assert (told.red, told.unknown) == ({}, {})
+    assert "excluded_tables: public.tmp_x" in told.facts
+
+
+def test_an_excluded_table_that_the_target_has_is_compared(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE, EXCLUDE)
+    run(lab.source, KEPT, TEMPORARY)
+    run(lab.target, KEPT, TEMPORARY, "alter table tmp_x drop column k")
+    told = Told(lab)
+    assert "column public.tmp_x.k is missing" in told.red["SCHEMA-TABLE-PROPERTIES[*]"]
+
+
+def test_a_column_that_a_rule_removes_is_no_finding_with_all_that_needs_it(databases) -> None:
+    lab = lab_of(databases, INCLUDE, REMOVE)
+    run(lab.source, ORDERS.format(", secret text default 'x' unique check (secret <> '')"))
+    run(lab.target, ORDERS.format(""))
+    told = Told(lab)
+    assert (told.red, told.unknown) == ({}, {})
+
+
+def test_a_removed_column_that_a_view_uses_leaves_the_view_expected(databases) -> None:
+    lab = lab_of(databases, INCLUDE, REMOVE)
+    run(lab.source, ORDERS.format(", secret text"), "create view v as select secret from o")
+    run(lab.target, ORDERS.format(""))
+    told = Told(lab)
+    assert told.red.keys() == {"SCHEMA-VIEWS[*]"}
+
+
+def test_a_removed_column_that_the_target_has_is_unexpected(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE, REMOVE)
+    for dsn in (lab.source, lab.target):
+        run(dsn, ORDERS.format(", secret text"))
+    told = Told(lab)
+    assert "unexpected column public.o.secret" in told.red["SCHEMA-COLUMNS[public.o]"]
+
+
+MOVER = (
+    "create schema {0}; create table {0}.groups (id bigserial primary key, name text unique);"
+    "create function {0}.capture() returns trigger language plpgsql as 'begin return null; end';"
+    "create trigger capture after insert on keep for each row execute function {0}.capture()"
+)
+
+
+def test_what_a_known_mover_keeps_on_its_source_is_a_warning(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE)
+    run(lab.source, KEPT, MOVER.format("pger"))
+    run(lab.source, "create publication pger_publication_1 for all tables")
+    run(lab.target, KEPT)
+    told = Told(lab)
+    assert (told.red, told.unknown) == ({}, {})
+    warned = [text for text in told.facts if "pg_easy_replicate" in text]
+    for name in ("schema pger", "pger_publication_1", "pger.capture()", "public.keep.capture"):
+        assert any(name in text for text in warned), name
+
+
+def test_a_declared_schema_includes_what_it_holds_and_what_calls_it(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE, rule(2, "selection", "exclude", "own_mover", "%"))
+    run(lab.source, KEPT, MOVER.format("own_mover"), "create publication feed for table keep")
+    run(lab.target, KEPT)
+    red = {"SCHEMA-PUBLICATIONS[*]", "SCHEMA-ROUTINES[*]", "SCHEMA-SCHEMAS[*]"}
+    assert Told(lab).red.keys() == {*red, "SCHEMA-TABLE-TRIGGERS[*]"}
+    lab.declared = (
+        declare("schema", "own_mover", "dropped"),
+        declare("publication", "feed", "dropped"),
+        declare("publication_table", "public.keep in feed", "dropped"),
+    )
+    told = Told(lab)
+    assert (told.red, told.unknown) == ({}, {})
+    assert sum("(declared: on purpose)" in text for text in told.facts) == 5
+
+
+def test_a_publication_that_the_target_subscribes_to_is_a_warning(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE)
+    run(lab.source, KEPT, "create publication feed for table keep")
+    run(lab.target, KEPT)
+    assert "SCHEMA-PUBLICATIONS[*]" in Told(lab).red
+    make = "create subscription s connection 'dbname=x' publication feed with (connect = false)"
+    run(lab.target, make)
+    told = Told(lab)
+    assert told.red == {}
+    assert any("publication feed is missing" in text for text in told.facts)
+
+
+def test_replica_identity_full_on_the_source_alone_is_a_warning(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE)
+    for dsn in (lab.source, lab.target):
+        run(dsn, KEPT)
+    run(lab.source, "alter table keep replica identity full")
+    told = Told(lab)
+    assert told.red == {}
+    assert any("replica identity: expected full, found default" in text for text in told.facts)
+    run(lab.target, "alter table keep replica identity nothing")
+    assert Told(lab).red.keys() == {"SCHEMA-TABLE-PROPERTIES[*]"}
+
+
+def test_an_invalid_index_of_the_source_is_a_warning_and_may_be_missing(databases) -> None:
+    lab = lab_of(databases, INCLUDE)
+    for dsn in (lab.source, lab.target):
+        run(dsn, KEPT, "alter table keep add v int")
+    run(lab.source, "create index keep_v on keep (v)")
+    run(lab.source, "update pg_index set indisvalid = false where indexrelid = 'keep_v'::regclass")
+    judged = lab.judge("schema")
+    assert judged.red == {}
+    assert "index public.keep_v is INVALID on the source" in "".join(judged.warnings)
+    assert "SCHEMA-INDEXES[public.keep_v]" in judged.green
+    run(lab.target, "create index keep_v on keep (v)")
+    assert lab.judge("schema").red == {}
+    run(lab.target, "update pg_index set indisvalid = false where indexrelid = 'keep_v'::regclass")
+    said = lab.judge("schema").red["SCHEMA-INDEXES[public.keep_v]"]
+    assert "index public.keep_v is INVALID on the target" in said
+
+
+def test_a_table_without_columns_goes_through_all_checks(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE)
+    for dsn in (lab.source, lab.target):
+        run(dsn, KEPT, "create table bare ()")
+    told = Told(lab)
+    assert (told.red, told.unknown) == ({}, {})
+    run(lab.target, "alter table bare add id int")
+    assert Told(lab).red.keys() == {"SCHEMA-COLUMNS[public.bare]"}
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_owners_and_grants_that_a_restore_leaves_out_can_be_declared(databases, declared) -> None:
+    lab = lab_of(databases, INCLUDE)
+    roles = ("left_owner", "left_reader", "left_new")
+    for dsn in (lab.source, lab.target):
+        run(dsn, *(f"create role {role}" for role in roles))
+    try:
+        made = (KEPT, "create view v as select id from keep")
+        run(lab.source, *made, "alter table keep owner to left_owner; alter view v owner to "
+            "left_owner; grant select on keep, v to left_reader")  # fmt: skip
+        run(lab.target, *made, "alter table keep owner to left_new; alter view v owner to left_new")
+        changed = {"property": "owner", "value": "left_new"}
+        lab.declared = (
+            declare("owner", "*", "changed", **changed),
+            declare("grant", "* to left_reader", "dropped"),
+        ) * declared
+        told = Told(lab)
+        assert told.red.keys() == (set() if declared else {"SCHEMA-OWNERS[*]", "SCHEMA-GRANTS[*]"})
+        assert any("left_owner, found left_new (declared" in t for t in told.facts) == declared
+        run(lab.target, "alter view v owner to left_reader")
+        assert "SCHEMA-OWNERS[*]" in Told(lab).red
+    finally:
+        for dsn in (lab.source, lab.target):
+            run(dsn, "drop owned by left_owner, left_reader, left_new cascade")
+            run(dsn, *(f"drop role {role}" for role in roles))
+
+
+def test_another_encoding_is_told_once_and_can_be_declared(fresh_database, pair) -> None:
+    lab = Lab(fresh_database("source"), _latin1(pair), rules=rules([INCLUDE]), recent={})
+    try:
+        for dsn in (lab.source, lab.target):
+            run(dsn, KEPT)
+        red = {c for c, text in Told(lab).red.items() if "LATIN1" in text}
+        assert red == {"SCHEMA-DATABASE[*]"}
+        lab.declared = (
+            declare("database", "this database", "changed", property="encoding", value="LATIN1"),
+        )
+        assert not any("LATIN1" in text for text in Told(lab).red.values())
+    finally:
+        run(pair.target.dsn(), "drop database left_latin1 with (force)", autocommit=True)
+
+
+def _latin1(pair) -> str:
+    run(
+        pair.target.dsn(),
+        "create database left_latin1 template template0 encoding 'LATIN1' locale 'C'",
+        autocommit=True,
+    )
+    return pair.target.dsn("left_latin1")
+
+
+def test_a_database_setting_and_an_extensions_schema_can_be_declared(databases) -> None:
+    lab = lab_of(databases, INCLUDE)
+    run(lab.source, KEPT, "create schema ext", "create extension pg_trgm schema ext")
+    run(lab.target, KEPT, "create schema ext", "create extension pg_trgm")
+    setting = f"alter database \"{databases.name}\" set work_mem = '7MB'"
+    run(lab.target, setting)
+    assert Told(lab).red.keys() == {"SCHEMA-EXTENSIONS[*]", "SCHEMA-DATABASE[*]"}
+    lab.declared = (
+        declare("extension", "pg_trgm", "changed", property="schema", value="public"),
+        declare("database_setting", "work_mem", "added"),
+    )
+    told = Told(lab)
+    assert (told.red, told.unknown) == ({}, {})
+
+
+def test_every_kind_can_be_declared() -> None:
+    assert set(get_args(Kind)) == {k.name for k in (*KINDS, *CLUSTER_KINDS)}
+    assert set(PATTERN_KINDS) < set(get_args(Kind))
