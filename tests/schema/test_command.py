@@ -219,6 +219,16 @@ def test_a_migration_is_compared_with_its_sequences_and_materialized_views(
     assert migration("diff", "--migration", "migration.toml").code == 0
 
 
+def test_a_scripts_folder_without_a_phase_is_refused_once(migration: Command) -> None:
+    (migration.folder / "scripts" / "post-load").mkdir(parents=True)
+    with (migration.folder / "migration.toml").open("a") as toml:
+        toml.write('scripts = "scripts"\n')
+    _run(migration.variables["FROM"], SCHEMA)
+    ended = migration("diff", "--migration", "migration.toml")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.count("has no folder pre-load; create it") == 1
+
+
 def test_a_clean_pair_of_two_majors_has_no_blocking_difference(
     databases: Databases, migration: Command
 ) -> None:

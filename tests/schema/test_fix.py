@@ -29,8 +29,8 @@ UNMENDABLE = {
     "enum-label": "labels can be neither removed",
     "server-missing": "may be secrets",
     "server-option": "may be secrets",
-    "partition-default": "made anew",
-    "partition-tuned": "made anew",
+    "partition-default": "created again",
+    "partition-tuned": "created again",
     "excluded-column": "columns",
 }
 

@@ -58,14 +58,14 @@ def test_sequences_that_stand_alike_are_usable(both: Databases) -> None:
     ("damage", "kinds", "says"),
     [
         ("select setval('app.t_id_seq', 1)", ["column", "source"], "app.t.id by 8"),
-        ("select setval('app.t_id_seq', 9, false)", ["column", "source"], "app.t.id by 1,"),
-        ("alter table app.t alter n restart with 1", ["column", "source"], "app.t.n by 9,"),
+        ("select setval('app.t_id_seq', 9, false)", ["column", "source"], "app.t.id by 1:"),
+        ("alter table app.t alter n restart with 1", ["column", "source"], "app.t.n by 9:"),
         ("select setval('app.ticket', 5)", ["column", "source"], "app.t.loose by 36"),
         ("select setval('app.down', -2)", ["column", "source"], "app.t.falling by 7"),
         ("select setval('app.parts_id_seq', 3)", ["column", "source"], "app.parts.id by 6"),
         ("insert into app.t (id) values (1000)", ["column"], "app.t.id by 991"),
         ("insert into app.parts values (77, 5)", ["column"], "app.parts.id by 68"),
-        ("select setval('app.short', 3)", ["exhausted"], "come to its end"),
+        ("select setval('app.short', 3)", ["exhausted"], "is exhausted"),
     ],
 )
 def test_what_is_behind_or_at_its_end_is_named(both: Databases, damage, kinds, says) -> None:

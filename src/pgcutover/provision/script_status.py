@@ -1,4 +1,4 @@
-"""Whether the target's schema scripts are applied: the read-only half of provisioning."""
+"""Checks that the target's schema scripts are applied; reads only."""
 
 from dataclasses import dataclass
 from pathlib import Path

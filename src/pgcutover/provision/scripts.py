@@ -26,8 +26,19 @@ class Script:
     text: str
 
 
+PHASES = ("pre-load", "post-load")
 Pending = Script
 """A script that the journal does not know yet."""
+
+
+def require_phases(folder: Path) -> None:
+    """Raise ProvisionError where the scripts folder lacks a phase's folder."""
+    for phase in PHASES:
+        if not (folder / phase).is_dir():
+            raise ProvisionError(
+                f"schema.scripts: {folder} has no folder {phase}; create it, and leave it empty if "
+                "the migration has no such scripts"
+            )
 
 
 def read_scripts(folder: Path, phase: str) -> list[Script]:

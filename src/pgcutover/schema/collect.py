@@ -10,6 +10,7 @@ from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import open_side
 from pgcutover.errors import PgCutoverError
 from pgcutover.mapping import RelationName
+from pgcutover.provision.scripts import require_phases
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
@@ -67,6 +68,8 @@ def take_schema(
 
     Where it cannot be built, the evidence says why, and the checks are UNKNOWN.
     """
+    if scripts is not None:
+        require_phases(scripts)
     taken = read_schemas(source_dsn, target_dsn, manifest, declared)
     recipe = recipe_of(source_dsn, target_dsn, manifest, scripts, scratch_dsn)
     try:

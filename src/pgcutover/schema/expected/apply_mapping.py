@@ -24,7 +24,7 @@ where c.oid = coalesce(
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DumpedTable:
     """A mapped table as the source's dump created it; its oid identifies it under any name."""
 
     table: MappedTable
@@ -32,19 +32,19 @@ class Standing:
     columns: Mapping[int, str]
 
 
-def standing(connection: Connection, tables: Iterable[MappedTable]) -> list[Standing]:
+def find_dumped_tables(connection: Connection, tables: Iterable[MappedTable]) -> list[DumpedTable]:
     """Return the mapped tables that the source's dump has created."""
     found = []
     for table in tables:
         rows = connection.execute(_COLUMNS, [table.source.schema, table.source.name, 0]).fetchall()
         if rows:
             columns = {int(str(r[1])): str(r[2]) for r in rows if r[1] is not None}
-            found.append(Standing(table, int(str(rows[0][0])), columns))
+            found.append(DumpedTable(table, int(str(rows[0][0])), columns))
     return found
 
 
 def move(
-    connection: Connection, tables: Sequence[Standing], schemas_of_target: Collection[str]
+    connection: Connection, tables: Sequence[DumpedTable], schemas_of_target: Collection[str]
 ) -> None:
     """Move, rename and remove what is still as on the source, in the caller's transaction.
 
@@ -72,8 +72,8 @@ def move(
 
 
 def _rename_schemas(
-    connection: Connection, tables: Sequence[Standing], schemas_of_target: Collection[str]
-) -> Sequence[Standing]:
+    connection: Connection, tables: Sequence[DumpedTable], schemas_of_target: Collection[str]
+) -> Sequence[DumpedTable]:
     """Rename each schema as a whole whose tables all move to a new one; return tables under it.
 
     Types and functions then move with the tables, as ALTER SCHEMA does it. A target that still has
@@ -93,7 +93,7 @@ def _rename_schemas(
     return [_in_schema(each, whole.get(each.table.source.schema)) for each in tables]
 
 
-def _in_schema(each: Standing, schema: str | None) -> Standing:
+def _in_schema(each: DumpedTable, schema: str | None) -> DumpedTable:
     if schema is None:
         return each
     source = RelationName(schema, each.table.source.name)
@@ -112,7 +112,7 @@ def _set_schema(connection: Connection, table: MappedTable, aside: sql.Identifie
         ) from error
 
 
-def _remove_columns(connection: Connection, each: Standing) -> None:
+def _remove_columns(connection: Connection, each: DumpedTable) -> None:
     """Drop the columns that a rule removes; one that a view uses stays."""
     if not each.table.removed_columns or (place := _place(connection, each.oid)) is None:
         return
@@ -128,7 +128,7 @@ def _column(connection: Connection, oid: int, number: int) -> str | None:
     return next((str(r[2]) for r in rows if r[1] == number), None)
 
 
-def _with_room(connection: Connection, moving: list[Standing]) -> list[Standing]:
+def _with_room(connection: Connection, moving: list[DumpedTable]) -> list[DumpedTable]:
     """Return the tables whose new name is free or will be; a script may have created it anew."""
     while True:
         leaving = {each.oid for each in moving}
@@ -142,7 +142,7 @@ def _with_room(connection: Connection, moving: list[Standing]) -> list[Standing]
         moving = kept
 
 
-def _rename_columns(connection: Connection, each: Standing) -> None:
+def _rename_columns(connection: Connection, each: DumpedTable) -> None:
     place = _place(connection, each.oid)
     if place is None:
         return

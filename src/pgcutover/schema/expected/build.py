@@ -28,10 +28,15 @@ from pgcutover.provision.pg_dump import SECTIONS, dump_statements
 from pgcutover.provision.scripts import read_scripts
 from pgcutover.provision.sql_splitter import Statement
 from pgcutover.redact import describe_error
-from pgcutover.schema.expected.apply_mapping import move, standing
+from pgcutover.schema.expected.apply_mapping import find_dumped_tables, move
 from pgcutover.schema.expected.not_created import TOLERATED, NotCreated, find_not_created
 from pgcutover.schema.expected.scratch_database import connect, scratch_database
-from pgcutover.schema.expected.scratch_roles import ROLES, act_as, lend_roles, minding_new_roles
+from pgcutover.schema.expected.scratch_roles import (
+    ROLES,
+    act_as,
+    create_missing_roles,
+    track_new_roles,
+)
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
 from pgcutover.schema.objects import Snapshot
@@ -119,12 +124,12 @@ def _make(
     Relations and indexes are under the names that they have in the end.
     """
     owner, roles = _roles_of(recipe)
-    lend_roles(connection, roles)
+    create_missing_roles(connection, roles)
     refused = run_batches(connection, dump.result(), "the source's dump", TOLERATED)
     missing = find_not_created(dsn, recipe.source_dsn, recipe.tables, refused, _REMEDY, say)
     before = dict(_relations(connection))
     invalid = _create_invalid_indexes(connection, recipe)
-    tables = standing(connection, recipe.tables)
+    tables = find_dumped_tables(connection, recipe.tables)
     _drop_publications(connection)
     _run_scripts(connection, recipe.scripts, "pre-load", owner)
     with one_transaction(connection):
@@ -159,7 +164,7 @@ def _names_of_indexes(connection: Connection, oids: Sequence[int]) -> tuple[str,
 
 def _run_scripts(connection: Connection, folder: Path | None, phase: str, owner: str) -> None:
     for script in read_scripts(folder, phase) if folder else ():
-        with one_transaction(connection), minding_new_roles(connection):
+        with one_transaction(connection), track_new_roles(connection):
             act_as(connection, owner)
             run_statements(connection, script.text, f"{phase}/{script.name}")
 

@@ -11,7 +11,7 @@ from pgcutover.schema.expected.scratch_database import remember_roles
 ROLES = "select rolname from pg_roles where rolname !~ '^pg_'"
 
 
-def lend_roles(connection: Connection, wanted: Iterable[str]) -> None:
+def create_missing_roles(connection: Connection, wanted: Iterable[str]) -> None:
     """Make the roles that the server lacks; they go with the scratch database.
 
     They are superusers here, so that a script's `set role` works whatever the role lacks on an
@@ -29,7 +29,7 @@ def act_as(connection: Connection, role: str) -> None:
 
 
 @contextmanager
-def minding_new_roles(connection: Connection) -> Iterator[None]:
+def track_new_roles(connection: Connection) -> Iterator[None]:
     """At the beginning of a transaction: the roles that it makes go with the scratch database.
 
     Only its own are taken for new, whatever others do on the server meanwhile.

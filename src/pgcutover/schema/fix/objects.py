@@ -7,7 +7,7 @@ from pgcutover.schema.compare import Difference, Property
 from pgcutover.schema.fix import tables
 from pgcutover.schema.fix.sql_names import (
     CONSTRAINTS,
-    Anew,
+    MustRecreate,
     impossible,
     listed,
     literal,
@@ -21,10 +21,10 @@ Change = Callable[[Difference, Property], Iterator[str]]
 
 
 def changes(difference: Difference) -> list[str]:
-    """Statements for a changed object; Anew where it must be made again."""
+    """Statements for a changed object; MustRecreate where it must be made again."""
     handler = _HANDLERS.get(difference.object.kind)
     if handler is None:
-        raise Anew
+        raise MustRecreate
     if difference.found is not None and difference.found.kind != difference.object.kind:
         return [tables.attachment(difference)]
     made: list[str] = []
@@ -35,20 +35,20 @@ def changes(difference: Difference) -> list[str]:
 
 def _routine(difference: Difference, prop: Property) -> Iterator[str]:
     if prop.name in ("result", "arguments") or difference.object.kind == "aggregate":
-        raise Anew
+        raise MustRecreate
     yield difference.object.definition
 
 
 def _or_replace(difference: Difference, prop: Property) -> Iterator[str]:
     if prop.name == "columns":  # which can only be added, behind the others
-        raise Anew
+        raise MustRecreate
     yield difference.object.definition
 
 
 def _enabled(difference: Difference, prop: Property) -> Iterator[str]:
     thing = difference.object
     if prop.name != "enabled":
-        raise Anew
+        raise MustRecreate
     yield enabling(thing)
 
 
@@ -141,7 +141,7 @@ def _domain(difference: Difference, prop: Property) -> Iterator[str]:
 
 def _publication(difference: Difference, prop: Property) -> Iterator[str]:
     if prop.name not in (*_PUBLISHED, "via_root"):
-        raise Anew
+        raise MustRecreate
     yield published(difference.object)
 
 
@@ -188,7 +188,7 @@ def _extension(difference: Difference, prop: Property) -> Iterator[str]:
 
 def _configuration(difference: Difference, prop: Property) -> Iterator[str]:
     if prop.name != "mappings":
-        raise Anew
+        raise MustRecreate
     yield from mapped(difference.object.name, listed(prop.expected), listed(prop.found))
 
 
@@ -207,7 +207,7 @@ def mapped(name: str, expected: list[str], found: list[str]) -> Iterator[str]:
 
 def _dictionary(difference: Difference, prop: Property) -> Iterator[str]:
     if prop.name != "options":
-        raise Anew
+        raise MustRecreate
     known = re.findall(r"(\w+) = ", text_of(prop.found))
     kept = re.findall(r"(\w+) = ", text_of(prop.expected))
     options = ", ".join(
@@ -218,7 +218,7 @@ def _dictionary(difference: Difference, prop: Property) -> Iterator[str]:
 
 def _server(difference: Difference, prop: Property) -> Iterator[str]:
     if prop.name not in ("option_names", "option_values"):
-        raise Anew
+        raise MustRecreate
     yield impossible(difference, secret_options(difference.object))
 
 

@@ -1,4 +1,4 @@
-"""SQL that would make a target as it should be: printed for people, never run."""
+"""SQL that makes a target as expected: printed for people, never run."""
 
 import re
 from collections import deque
@@ -15,7 +15,7 @@ from pgcutover.schema.fix.sql_names import (
     CONSTRAINTS,
     RELATIONS,
     ROUTINES,
-    Anew,
+    MustRecreate,
     drop,
     impossible,
     subjects,
@@ -46,14 +46,14 @@ _PUBLIC = (*ROUTINES, "enum", "domain", "composite", "range", "base_type", "lang
 
 @dataclass(frozen=True, slots=True)
 class FixScript:
-    """Statements for differences from the expected snapshot, which says what goes with a thing."""
+    """Statements for differences from the expected snapshot."""
 
     expected: Snapshot
 
     def script(self, differences: Iterable[Difference]) -> list[str]:
-        """Lines in an order in which they run, each once.
+        """Return each line once, in an order that runs.
 
-        What nothing explains is not dropped: its statement is in a comment, for people to decide.
+        The statement that drops an unexpected object is a comment, for people to decide.
         """
         lines = []
         for each, statement in self.plan(differences):
@@ -75,7 +75,7 @@ class FixScript:
         for each in self._with_what_follows(list(_regrouped(differences))):
             place = _ORDER.index(each.object.kind)
             away, completed = drop(each.found or each.object), list(completions(each.object))
-            for statement in self.mending(each, missing):
+            for statement in self.statements(each, missing):
                 if each.change == EXTRA:
                     steps.append((0 if _stands_in_the_way(each) else 3, -place, each, statement))
                 elif statement == away:
@@ -91,7 +91,7 @@ class FixScript:
             *(step[2:] for step in steps if step[0] > 2),
         ]
 
-    def mending(self, difference: Difference, missing: Collection[str] = ()) -> list[str]:
+    def statements(self, difference: Difference, missing: Collection[str] = ()) -> list[str]:
         """Statements for one object alone; a line with `--` where none would do."""
         thing = difference.object
         if thing.kind in _OF_THE_SERVER:
@@ -104,9 +104,11 @@ class FixScript:
             return list(self._made(difference, thing, missing))
         try:
             return changes(difference)
-        except Anew:
+        except MustRecreate:
             if not thing.definition or left_out(thing):
-                return [impossible(difference, "must be made anew, with all that depends on it")]
+                return [
+                    impossible(difference, "must be created again, with all that depends on it")
+                ]
             away = drop(difference.found or thing)
             return [*filter(None, [away]), *self._made(difference, thing, missing)]
 
@@ -135,7 +137,7 @@ class FixScript:
             yield f"revoke all on {_granted(thing)} {thing.name} from public"
 
     def _with_what_follows(self, differences: list[Difference]) -> Iterator[Difference]:
-        """Also what is gone with a missing object, or goes when one is made anew."""
+        """Also what is gone with a missing object, or goes when one is created again."""
         told = {d.object.identity for d in differences}
         following = self._following()
         waiting = deque(sorted(differences, key=_column_order))
@@ -234,7 +236,7 @@ def _granted(thing: SchemaObject) -> str:
 def _is_anew(difference: Difference) -> bool:
     try:
         changes(difference)
-    except Anew:
+    except MustRecreate:
         return True
     return False
 

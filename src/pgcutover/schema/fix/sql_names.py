@@ -1,4 +1,4 @@
-"""What all that mends is made of: names in statements, drops, and what cannot be mended."""
+"""Shared helpers of the fix generators: names in statements, and DROP statements."""
 
 import re
 
@@ -113,12 +113,12 @@ def _revoked(grant: str) -> str:
     return f"{before}revoke {rights} from {role}"
 
 
-class Anew(Exception):
-    """Only dropping and making it again would do."""
+class MustRecreate(Exception):
+    """Raised where an object must be dropped and created again."""
 
 
 def impossible(difference: Difference, why: str) -> str:
-    """A line instead of a statement."""
+    """Return a comment that says why there is no statement."""
     thing = difference.object
     return re.sub(r"[\r\n]+", " ", f"-- {thing.kind.replace('_', ' ')} {thing.name}: {why}")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from pgcutover.schema.compare import Difference, Property
 from pgcutover.schema.fix.sql_names import (
-    Anew,
+    MustRecreate,
     impossible,
     last_part,
     listed,
@@ -23,7 +23,7 @@ def column(difference: Difference, prop: Property) -> Iterator[str]:
     alter = f"alter table {thing.table} alter column {name}"
     match prop.name:
         case "type" | "collation" | "position" if not thing.definition:
-            yield impossible(difference, "comes with its view, which must be made anew")
+            yield impossible(difference, "comes with its view, which must be created again")
         case "type" | "collation":
             wanted = thing.facts
             collate = f" collate {wanted['collation']}" if wanted.get("collation") else ""
@@ -105,7 +105,7 @@ def constraint(difference: Difference, prop: Property) -> Iterator[str]:
     ):
         yield f"alter table {thing.table} validate constraint {member(thing)}"
     else:
-        raise Anew
+        raise MustRecreate
 
 
 def _only_validation(difference: Difference) -> bool:
@@ -120,7 +120,7 @@ def index(difference: Difference, prop: Property) -> Iterator[str]:
     thing, names = difference.object, {p.name for p in difference.properties}
     match prop.name:
         case _ if names - {"usable", "clustered", "statistics_targets", "replica_identity"}:
-            raise Anew
+            raise MustRecreate
         case "usable":
             yield f"reindex index {thing.name}"
         case "clustered":
@@ -155,7 +155,7 @@ def table(difference: Difference, prop: Property) -> Iterator[str]:
         case "access_method" if "partition_key" not in {p.name for p in difference.properties}:
             yield f"{alter} set access method {expected or 'default'}"
         case "inherits" if difference.object.kind == "foreign_table":
-            raise Anew
+            raise MustRecreate
         case "inherits":
             for parent in sorted(set(listed(prop.found)) - set(listed(prop.expected))):
                 yield f"{alter} no inherit {parent}"
@@ -171,7 +171,7 @@ def table(difference: Difference, prop: Property) -> Iterator[str]:
             yield f"alter table {parent} detach partition {name}"
             yield f"alter table {parent} attach partition {name} {expected}"
         case _:
-            yield impossible(difference, f"{prop.name.replace('_', ' ')} needs it made anew")
+            yield impossible(difference, f"{prop.name.replace('_', ' ')} needs it created again")
 
 
 def attachment(difference: Difference) -> str:
@@ -197,5 +197,5 @@ def storage(difference: Difference, prop: Property) -> Iterator[str]:
 def statistics(difference: Difference, prop: Property) -> Iterator[str]:
     """Extended statistics."""
     if prop.name != "target":
-        raise Anew
+        raise MustRecreate
     yield f"alter statistics {difference.object.name} set statistics {prop.expected or -1}"

@@ -1,4 +1,4 @@
-"""Whether sequences can be drawn from: the next value is one that nobody has yet.
+"""Checks that each sequence's next value is unused.
 
 No mover carries positions of sequences (AWS DMS, "Limitations on using a PostgreSQL source"), and
 a standalone sequence cannot be derived from any column, so the source's position counts too.
@@ -64,7 +64,7 @@ order by 1, 2, 3, 4
 # NaN and infinity are no value that a sequence gives
 _TAKEN = "select {edge}({column})::numeric from {table} where {column} between {low} and {high}"
 _INT8 = (-(2**63), 2**63 - 1)
-_REPEATS = "so inserts would fail or repeat ids; set it past both"
+_REPEATS = "inserts will raise duplicate-key errors or repeat ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """A sequence and where it stands; `following` is what the next nextval gives."""
+class SequenceState:
+    """A sequence and its position; `following` is the next value."""
 
     name: str
     last: int
@@ -104,19 +104,19 @@ class Position:
 
     @property
     def taken(self) -> int:
-        """The last value that it has given, or that before its first."""
+        """The last value that it gave, or the one before its first."""
         return self.last if self.is_called else self.last - (1 if self.increment > 0 else -1)
 
     def set_past(self, taken: Iterable[int]) -> str:
-        """SQL that sets it beyond all values that are taken, or nothing where it cannot be."""
+        """Return SQL that sets it beyond all used values, or nothing where no value is left."""
         furthest = max(taken) if self.increment > 0 else min(taken)
         value = furthest + self.increment
         if not self.minimum <= value <= self.maximum:
             return ""
         return f"select setval({sql.Literal(self.name).as_string()}, {value})"
 
-    def lacks(self, taken: int) -> int:
-        """By how much the next value is not yet beyond one that is taken; 0 where it is."""
+    def behind_by(self, taken: int) -> int:
+        """Return by how much the next value is behind a used one; 0 where it is beyond."""
         behind = taken - self.following if self.increment > 0 else self.following - taken
         return behind + 1 if behind >= 0 else 0
 
@@ -152,7 +152,10 @@ def sequences_diff(
 
 
 def _behind(
-    target: Connection, position: Position, origin: Position | None, columns: Iterable[Column]
+    target: Connection,
+    position: SequenceState,
+    origin: SequenceState | None,
+    columns: Iterable[Column],
 ) -> list[Finding]:
     taken: list[tuple[str, str, int]] = []
     for column in columns:
@@ -163,7 +166,7 @@ def _behind(
             taken.append(("sequence behind its column", f"column {column}", value))
     if origin is not None:
         taken.append(("sequence behind the source", "the source's", origin.taken))
-    late = [(k, whose, lack) for k, whose, value in taken if (lack := position.lacks(value))]
+    late = [(k, whose, lack) for k, whose, value in taken if (lack := position.behind_by(value))]
     if not late:
         return []
     fix = position.set_past([value for _, _, value in taken])
@@ -171,7 +174,8 @@ def _behind(
         finding(
             position.name,
             kind,
-            f"sequence {position.name} is behind {whose} by {lack:,}, {_REPEATS}",
+            f"sequence {position.name} is behind {whose} by {lack:,}: {_REPEATS}"
+            + (f"; run {fix}" if fix else ""),
             behind_by=lack,
             fix=fix,
         )
@@ -179,7 +183,7 @@ def _behind(
     ]
 
 
-def _taken(target: Connection, position: Position, column: Column) -> int | None:
+def _taken(target: Connection, position: SequenceState, column: Column) -> int | None:
     """The value of a column that is furthest in the sequence's direction."""
     low, high = _INT8
     query = sql.SQL(_TAKEN).format(
@@ -225,10 +229,10 @@ def _origins(
     return found
 
 
-def _exhausted(position: Position, columns: Iterable[Column]) -> Iterator[Finding]:
+def _exhausted(position: SequenceState, columns: Iterable[Column]) -> Iterator[Finding]:
     beyond = not position.minimum <= position.following <= position.maximum
     if beyond and not position.cycle:
-        message = f"sequence {position.name} has come to its end and gives no value any more"
+        message = f"sequence {position.name} is exhausted: nextval() fails"
         yield finding(position.name, "sequence exhausted", message)
         return
     for column in columns:
@@ -237,14 +241,14 @@ def _exhausted(position: Position, columns: Iterable[Column]) -> Iterator[Findin
             yield finding(position.name, "sequence exhausted", message)
 
 
-def _sequences(connection: Connection, side: str) -> dict[str, Position]:
+def _sequences(connection: Connection, side: str) -> dict[str, SequenceState]:
     found = {}
     for name, schema, relation, *options in _asked(connection, _SEQUENCES, "sequences", side):
         query = sql.SQL("select last_value, is_called from {}").format(
             sql.Identifier(schema, relation)
         )
         ((last, is_called),) = _asked(connection, query, name, side)
-        found[name] = Position(name, last, is_called, *options)
+        found[name] = SequenceState(name, last, is_called, *options)
     return found
 
 
