@@ -1,4 +1,4 @@
-"""Check items: parametrized over the manifest, kept with their table, reported without secrets."""
+"""Check items: parametrized over the manifest, ordered, and reported without secrets."""
 
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ FACTS = pytest.StashKey[dict[str, object]]()
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What an item answers for."""
+    """The identity of an item's result."""
 
     check_id: str
     object: str
@@ -61,13 +61,13 @@ class CheckItems:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self) -> Generator[None, object, object]:
-        """Replace an unforeseen error by what may be said of it in public."""
-        return (yield from _publicly())
+        """Replace an unexpected error by one whose message is public."""
+        return (yield from _raise_public_error())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self) -> Generator[None, object, object]:
-        """Replace an unforeseen error by what may be said of it in public."""
-        return (yield from _publicly())
+        """Replace an unexpected error by one whose message is public."""
+        return (yield from _raise_public_error())
 
     @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_runtest_makereport")
     def pytest_remove_traceback(
@@ -84,23 +84,23 @@ class CheckItems:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Put the answer on the finished report, which xdist carries to the controller."""
+        """Put the result on the finished report, which xdist sends to the controller."""
         report = yield
         identity = item.stash.get(IDENTITY, None)
-        if identity is not None and (answer := _answer(report, call)) is not None:
-            report.__dict__["pgcutover"] = _plain_result(item, identity, *answer, report)
+        if identity is not None and (judged := _judge(report, call)) is not None:
+            report.__dict__["pgcutover"] = _plain_result(item, identity, *judged, report)
         if call.excinfo is not None and call.excinfo.errisinstance(AnotherServerError):
             report.__dict__["pgcutover_end"] = item.session.shouldstop = str(call.excinfo.value)
         return report
 
 
 def result_from_plain(plain: Mapping[str, Any]) -> Result:
-    """The result that travelled on a report."""
+    """Return the result of a report."""
     findings = tuple(Finding(**finding) for finding in plain["findings"])
     return Result(**{**plain, "verdict": Verdict[plain["verdict"]], "findings": findings})
 
 
-def _publicly() -> Generator[None, object, object]:
+def _raise_public_error() -> Generator[None, object, object]:
     try:
         return (yield)
     except Exception as error:
@@ -142,7 +142,7 @@ def _position(item: pytest.Item, sizes: Mapping[str, TableSize]) -> tuple[object
     return stage, bool(identity.table), -size, identity.table, item.nodeid
 
 
-def _answer(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[Verdict, str] | None:
+def _judge(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[Verdict, str] | None:
     if report.skipped or hasattr(report, "wasxfail"):
         return Verdict.UNKNOWN, "it was skipped or expected to fail, so nothing is known"
     if report.passed:

@@ -17,11 +17,12 @@ from pgcutover.connect import remember_server
 from pgcutover.context import NO_OBJECTS, RunContext
 from pgcutover.coverage import Judgement, Plan, judge, plan_results
 from pgcutover.errors import PgCutoverError
-from pgcutover.plugin import check_items, evidence, run_options, terminal_summary
+from pgcutover.plugin import check_items, evidence, run_start, terminal_summary
 from pgcutover.plugin.progress_display import start_progress
 from pgcutover.plugin.progress_files import RUN_FOLDERS, RunFolders
 from pgcutover.plugin.run_lock import run_lock
 from pgcutover.plugin.run_log import RunJournal
+from pgcutover.plugin.run_options import Options
 from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
 from pgcutover.plugin.user_commands import UserCommands
 from pgcutover.public_errors import public_error
@@ -31,7 +32,7 @@ FIXTURE_MODULES = ("settings", "databases", "schema", "dms", "expectations", "pr
 
 
 def prepare(config: pytest.Config) -> int | None:
-    """Read the settings and set the options other plugins will read; 0 after a mere listing."""
+    """Read the settings and set the options of other plugins; return 0 after a listing."""
     if hasattr(config, "workerinput"):
         return None
     if sys.flags.optimize:
@@ -39,7 +40,7 @@ def prepare(config: pytest.Config) -> int | None:
     try:
         if config.option.sabotage == "list":
             return _list_sabotages()
-        gate = Gate(config, run_options.Options.of(config))
+        gate = Gate(config, Options.of(config))
         gate.set_options_of_others()
         gate.lock()
     except PgCutoverError as error:
@@ -75,9 +76,9 @@ def _collect_own_checks(config: pytest.Config, settings: Settings) -> None:
 
 
 class Gate:
-    """Hooks of the controller alone; it alone writes."""
+    """Hooks of the controller, the only process that writes results."""
 
-    def __init__(self, config: pytest.Config, options: run_options.Options) -> None:
+    def __init__(self, config: pytest.Config, options: Options) -> None:
         self.config = config
         self.options = options
         self.journal = RunJournal(self._write_line)
@@ -94,7 +95,7 @@ class Gate:
         self.judgement: Judgement | None = None
 
     def set_options_of_others(self) -> None:
-        """Ask JUnit for its file, show no local variable, do not replace workers for ever."""
+        """Request a JUnit file, hide local variables, and do not replace lost workers."""
         option, out = self.config.option, self.options.out
         evidence.prepare_folder(out)
         option.showlocals = False  # local variables hold row values and DSNs
@@ -116,12 +117,12 @@ class Gate:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Bring both sides to the point where they can be judged, and read the manifest."""
+        """Open both databases, make the context, and list the expected results."""
         _raise_on_signals()
         stack = ExitStack()
         self.config.add_cleanup(stack.close)
         try:
-            self.context = stack.enter_context(run_options.open_run(self.options, self.journal))
+            self.context = stack.enter_context(run_start.open_run(self.options, self.journal))
             stack.enter_context(self._progress(self.context))
         except Exception as error:  # whatever it is, a traceback would show DSNs
             pytest.exit(str(public_error(error)), Verdict.UNKNOWN.exit_code)
@@ -176,7 +177,7 @@ class Gate:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """A lost worker is a trouble, even if its items are run again."""
+        """Record a lost worker as a trouble, even if its checks are run again."""
         if error:
             self.troubles.append(f"worker {node.gateway.id} was lost")
 
@@ -202,7 +203,7 @@ class Gate:
             session.exitstatus = self.judgement.verdict.exit_code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """The verdict, why, where the reports are, and the time taken."""
+        """Print the verdict, its reasons, the files and the time."""
         if self.judgement is None:
             return
         for line in terminal_summary.summary(self, self.judgement, self.written):
@@ -214,8 +215,8 @@ class Gate:
         return self.context
 
     def _progress(self, context: RunContext) -> ExitStack:
-        """Show progress, and open what an earlier run left."""
-        folder, self.checkpoints = run_options.open_checkpoints(self.options, context.manifest)
+        """Open the checkpoints and start to print progress."""
+        folder, self.checkpoints = run_start.open_checkpoints(self.options, context.manifest)
         if self.options.resume:
             kept, tables = self.checkpoints.kept, len(context.manifest.tables)
             found = f"checkpoints found for {kept} of {tables} tables"

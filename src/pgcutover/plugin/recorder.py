@@ -1,4 +1,4 @@
-"""Keeps what the engine answered as the evidence of the check that asked."""
+"""Records findings and facts of the engine as the evidence of a check."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,13 +9,13 @@ from pgcutover.plugin.check_items import FACTS, FINDINGS
 
 
 class Recorder:
-    """Stands before an engine; the findings and facts of each answer go to the item."""
+    """Wraps an engine and records the findings and facts of each Diff that it returns."""
 
     def __init__(self, engine: object, item: pytest.Item) -> None:
         self._engine, self._item = engine, item
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """The engine's method, with its answer recorded."""
+        """Return the engine's method, which records its Diff."""
         method = getattr(self._engine, name)
 
         def recorded(*arguments: Any, **named: Any) -> Any:
