@@ -34,6 +34,8 @@ UNDUMPED = "create function pg_catalog.fault_mine() returns int language sql as 
 CHECKS = tuple(
     c for c in find_checks(Path(pgcutover.checks.__path__[0])) if "schema_stage" in c.arguments
 )
+RUN_WIDE = tuple(c for c in CHECKS if c.arguments == ("schema_stage",))
+"""The checks that are not about single objects."""
 
 
 @dataclass(frozen=True, slots=True)

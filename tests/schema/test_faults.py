@@ -63,7 +63,7 @@ def test_what_is_red_on_the_server(lab: FaultLab, fault: SchemaFault, undo: str)
     ("name", "source", "target", "answer"),
     [
         ("fsync", "on", "off", "red"),
-        ("fsync", "off", "on", "told"),
+        ("fsync", "off", "on", "nothing"),  # the source's durability ends with the migration
         ("full_page_writes", "on", "off", "told"),
     ],
 )
@@ -90,7 +90,7 @@ def test_what_a_server_is_started_with(lab: FaultLab, name, source, target, answ
     diff = stage.as_on_the_source("server_setting")
     told = diff.facts.get("warnings", ())
     assert (bool(diff), len(told)) == (answer == "red", int(answer == "told"))
-    assert name in (diff.report() if diff else told[0])
+    assert name in (diff.report() if diff else "".join(told)) or answer == "nothing"
 
 
 def test_a_subscription_is_told(lab: FaultLab) -> None:

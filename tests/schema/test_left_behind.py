@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 from compare.lab import FUNCTIONS, Lab, rule, rules, run
-from schema.faultlab import CHECKS, of_the_lab
+from schema.faultlab import RUN_WIDE, of_the_lab
 from support.servers import Databases
 
 from pgcutover.config.differences import PATTERN_KINDS, DeclaredDifference, Kind
@@ -37,9 +37,8 @@ class Told:
         evidence = taken.evidence
         sides = {s: of_the_lab(getattr(evidence, s)) for s in ("source", "target")}
         self.stage = SchemaStage(replace(evidence, **sides))
-        for check in CHECKS:
-            if check.arguments == ("schema_stage",):
-                self._ask(check.id)
+        for check in RUN_WIDE:
+            self._ask(check.id)
         judged = lab.judge("schema")
         self.red |= judged.red
         self.unknown |= judged.unknown

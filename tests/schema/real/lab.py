@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 from compare.lab import FUNCTIONS, Lab, rule, rules, run
 from psycopg import sql
-from schema.faultlab import CHECKS, of_the_lab
+from schema.faultlab import RUN_WIDE, of_the_lab
 from support.servers import Databases
 
 from pgcutover.catalog import read_manifest
@@ -189,9 +189,7 @@ def said_of(databases: Databases, documents: Rules) -> Said:
 
 def _of_stage_checks(stage: SchemaStage) -> dict[str, str]:
     said = {}
-    for check in CHECKS:
-        if len(check.arguments) > 1:
-            continue  # the lab asks it of every object
+    for check in RUN_WIDE:
         try:
             FUNCTIONS[check.id](schema_stage=stage)
         except (AssertionError, PgCutoverError) as error:
