@@ -1,4 +1,4 @@
-"""Finding the secret for key hashes: an environment variable, else a file beside migration.toml."""
+"""Finds the secret for key hashes: an environment variable, or a file beside migration.toml."""
 
 import os
 import secrets
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pgcutover.errors import ConfigError
 from pgcutover.key_hashes import KeySecret
+from pgcutover.local_folder import NAME, make_local_folder
 
 VARIABLE = "PGCUTOVER_KEY_SECRET"
-FOLDER, FILE = ".pgcutover", "secret"
+FILE = "secret"
 _LEAST_CHARACTERS = 32  # keys are often small numbers, so a short secret could be guessed
 
 
@@ -23,7 +24,7 @@ def find_secret(migration: Path, *, create: bool) -> KeySecret:
     """
     if text := os.environ.get(VARIABLE):
         return _secret(text, f"the environment variable {VARIABLE}")
-    path = migration.resolve().parent / FOLDER / FILE
+    path = migration.resolve().parent / NAME / FILE
     if create:
         _create(path)
     return _secret(_read(path), str(path))
@@ -42,9 +43,7 @@ def _secret(text: str, place: str) -> KeySecret:
 def _create(path: Path) -> None:
     """Create the secret in a folder that git ignores, unless it exists."""
     try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if not (ignore := path.parent / ".gitignore").exists():
-            ignore.write_text("*\n")
+        make_local_folder(path.parent.parent)
         if not path.is_symlink() and not path.exists():
             _write_new(path)
     except OSError as error:

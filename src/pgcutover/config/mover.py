@@ -58,3 +58,8 @@ class Mover:
     """The tool that copies the rows."""
 
     dms: DmsSettings | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The name of the configured mover, or None."""
+        return "dms" if self.dms else None

@@ -88,7 +88,7 @@ def build_document(
             "suite_version": __version__,
             "rehearsal": context.rehearsal,
             "sabotage": gate.options.sabotage,
-            "mover": "dms" if settings.mover.dms else None,
+            "mover": settings.mover.name,
         },
         "run": {
             "id": gate.options.run_id,

@@ -11,7 +11,7 @@ from pgcutover.context import AwsAccess
 from pgcutover.errors import ConfigError, ServerError
 from pgcutover.extras import require_extra
 from pgcutover.plugin import dsn_variables
-from pgcutover.plugin.endpoints import Sides
+from pgcutover.plugin.endpoints import Endpoints
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.provision.applied_steps import Applied
 from pgcutover.provision.phases import finish_target, prepare_target
@@ -33,11 +33,11 @@ class Site:
     evidence: Path
 
 
-def real_sides(options: "Options", journal: RunJournal) -> Sides:
+def real_sides(options: "Options", journal: RunJournal) -> Endpoints:
     """Return the databases that migration.toml names, provisioned first with --provision."""
     if options.source_dsn is None or options.target_dsn is None:
         raise ConfigError("both DSNs must be set")
-    sides = Sides(options.source_dsn, options.target_dsn)
+    sides = Endpoints(options.source_dsn, options.target_dsn)
     refuse_same_database(sides.source_dsn, sides.target_dsn)
     variable = options.settings.source.marker_dsn_env
     if variable and (dsn := dsn_variables.read_dsn(variable)):
@@ -131,7 +131,7 @@ def _record(journal: RunJournal, done: list[Applied]) -> None:
         journal.record(step.name, f"sha256 {step.sha256[:12]}", step.duration_seconds)
 
 
-def _real_site(options: "Options", sides: Sides) -> Site:
+def _real_site(options: "Options", sides: Endpoints) -> Site:
     owner = dsn_variables.read_dsn(options.settings.target.provision_dsn_env)
     if owner is None:
         raise ConfigError("the DSN of the target's owner must be set")

@@ -19,7 +19,7 @@ from pgcutover.embedded.server import RunningServer, ServerSpec, servers
 from pgcutover.errors import ConfigError
 from pgcutover.extras import require_extra
 from pgcutover.mapping import RelationName
-from pgcutover.plugin.endpoints import Sides
+from pgcutover.plugin.endpoints import Endpoints
 from pgcutover.plugin.provisioning import Site, provision
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.setup.demo import generate, sabotage
@@ -33,7 +33,7 @@ DRAIN_SECONDS = 60.0
 
 
 @contextmanager
-def rehearse(options: "Options", journal: RunJournal) -> Iterator[Sides]:
+def rehearse(options: "Options", journal: RunJournal) -> Iterator[Endpoints]:
     """Both sides, loaded and drained; afterwards servers and folders are gone, unless kept."""
     require_extra("a rehearsal", "rehearsal")
     plan = options.settings.rehearsal
@@ -68,7 +68,7 @@ class _Stage:
         return server.dsn(generate.DATABASE, role, self.passwords[role])
 
 
-def _migrate(options: "Options", journal: RunJournal, stage: _Stage) -> Sides:
+def _migrate(options: "Options", journal: RunJournal, stage: _Stage) -> Endpoints:
     dms = options.settings.mover.dms
     if dms is None:
         raise ConfigError("a rehearsal needs mover.dms in migration.toml")
@@ -86,7 +86,7 @@ def _migrate(options: "Options", journal: RunJournal, stage: _Stage) -> Sides:
     if options.sabotage:
         sabotage.apply(stage.target.dsn(generate.DATABASE), options.sabotage)
         journal.say(f"SABOTAGE {options.sabotage}: {sabotage.names()[options.sabotage]}")
-    return Sides(
+    return Endpoints(
         stage.dsn(stage.source, "kgc_check"), stage.dsn(stage.target, "kgc_check"), stage.aws
     )
 

@@ -17,7 +17,7 @@ from pgcutover.errors import ConfigError
 from pgcutover.key_hashes import KeyHashes
 from pgcutover.mapping import MappedTable
 from pgcutover.plugin import dsn_variables
-from pgcutover.plugin.endpoints import Sides
+from pgcutover.plugin.endpoints import Endpoints
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
 from pgcutover.schema.collect import TakenSchema, take_schema
@@ -52,7 +52,7 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
         )
 
 
-def _open_sides(options: Options, journal: RunJournal, stack: ExitStack) -> Sides:
+def _open_sides(options: Options, journal: RunJournal, stack: ExitStack) -> Endpoints:
     """Return the databases: a rehearsal's, which end with the stack, or the user's."""
     if not options.rehearsal:
         from pgcutover.plugin.provisioning import real_sides
@@ -66,7 +66,7 @@ def _open_sides(options: Options, journal: RunJournal, stack: ExitStack) -> Side
 
 
 def _collect_schema(
-    options: Options, sides: Sides, manifest: Manifest, journal: RunJournal
+    options: Options, sides: Endpoints, manifest: Manifest, journal: RunJournal
 ) -> TakenSchema:
     """Read both schemas, build the expected one, and save all three as evidence."""
     settings = options.settings
@@ -96,7 +96,7 @@ def open_checkpoints(options: Options, manifest: Manifest) -> tuple[Path | None,
     return folder, Checkpoints(folder, resume=options.resume)
 
 
-def read_catalogs(settings: Settings, sides: Sides) -> Manifest:
+def read_catalogs(settings: Settings, sides: Endpoints) -> Manifest:
     """Return the manifest: both catalogs and the mapping between them."""
     with (
         open_side("source", sides.source_dsn) as source,
