@@ -1,4 +1,4 @@
-"""What a comparison answers: truthy when different, with a report and findings, never a value."""
+"""The result of a comparison: truthy when different, with findings that hold no value of a row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ class Diff:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Whether source and target differ."""
+        """Return whether source and target differ."""
         return bool(self.differences)
 
     def report(self) -> str:
-        """One sentence a difference."""
+        """Return one sentence for each difference."""
         return "; ".join(finding.message for finding in self.differences) or "no difference"
 
     def findings(self) -> tuple[Finding, ...]:
-        """The differences as findings."""
+        """Return the differences."""
         return self.differences
 
 
 def finding(name: object, kind: str, message: str, **evidence: object) -> Finding:
-    """A finding about an object."""
+    """Return a finding about an object."""
     return Finding(str(name), kind, message, evidence)

@@ -134,7 +134,7 @@ def test_a_key_whose_columns_stand_in_another_order_still_finds_its_rows(databas
     run(lab.target, "update app.t set v = 'y' where a = 3")
     judged = lab.judge()
     assert judged.red.keys() == {"DATA-ROWS[app.t]"}
-    assert "1 rows changed on the target in v" in judged.text
+    assert "1 row changed on the target in v" in judged.text
 
 
 def test_a_column_that_a_new_primary_key_makes_not_null_is_named(databases) -> None:
@@ -159,8 +159,8 @@ def test_rows_without_a_key_are_known_by_their_whole_selves(databases) -> None:
     assert lab.judge().red == {}
     run(lab.target, "update app.t set v = 'z' where v = 'y'")
     text = lab.judge().text
-    assert "1 rows missing" in text
-    assert "1 rows extra" in text
+    assert "1 row missing" in text
+    assert "1 row extra" in text
     run(lab.target, "update app.t set v = 'y' where a is null and v = 'z'")
     run(lab.target, "update app.t set v = 'Z' where a = 1")
-    assert "1 rows changed on the target in v (letter case differs)" in lab.judge().text
+    assert "1 row changed on the target in v (letter case differs)" in lab.judge().text

@@ -18,4 +18,4 @@ def test_a_type_whose_output_function_takes_another_type_is_readable(fresh_datab
         assert not comparer.rows(table)
     run(lab.target, "update app.t set v = 'b' where id = 1")
     with lab.comparer() as comparer:
-        assert "1 rows changed" in comparer.rows(table).report()
+        assert "1 row changed" in comparer.rows(table).report()

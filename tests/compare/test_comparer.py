@@ -153,7 +153,7 @@ def test_only_rows_that_differed_are_read_again(lab: Lab, waits) -> None:
     table = lab.table(KV)
     with lab.comparer(fence=WAITING) as comparer:
         (found,) = comparer.rows(table).findings()
-    assert found.message.startswith("core.kv: 1 rows missing")
+    assert found.message.startswith("core.kv: 1 row missing")
 
 
 def test_what_never_arrives_is_a_difference_in_the_end(lab: Lab, waits) -> None:
@@ -187,7 +187,7 @@ def test_the_window_is_counted_back_from_the_newest_finite_row(lab: Lab, hours, 
 def test_rows_newer_on_the_target_than_on_the_source_are_found(lab: Lab) -> None:
     run(lab.target, "insert into core.ledger values (500, 1, 1, 'late', '2030-01-01+00')")
     with lab.comparer() as comparer:
-        assert "1 recent rows extra" in comparer.recent(lab.table("core.ledger")).report()
+        assert "1 recent row extra" in comparer.recent(lab.table("core.ledger")).report()
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_windows_over_every_kind_of_time(own_lab: Lab, kind, value, old) -> None
         assert (bool(diff), diff.facts["rows_source"]) == (False, 2)
     run(own_lab.target, "update core.seen set at = at - interval '20 days' where id = 9")
     with own_lab.comparer(window_hours=24) as comparer:
-        assert "1 recent rows missing" in comparer.recent(table).report()
+        assert "1 recent row missing" in comparer.recent(table).report()
     for dsn, schema in ((own_lab.source, "app"), (own_lab.target, "core")):
         run(dsn, f"update {schema}.seen set at = null")
     with own_lab.comparer(window_hours=24) as comparer:

@@ -62,7 +62,7 @@ def test_bytes_that_are_no_text_are_compared_as_bytes(pair: Pair) -> None:
         write(lab.target, "update app.t set n = 7", "latin-1", "SQL_ASCII")
         judged = lab.judge()
     assert judged.red.keys() == {"DATA-ROWS[app.t]"}
-    assert "1 rows changed on the target" in judged.text
+    assert "1 row changed on the target" in judged.text
 
 
 def test_bytes_that_are_no_text_are_unknown_beside_another_encoding(pair: Pair) -> None:

@@ -45,7 +45,7 @@ def look(databases) -> Iterator[Callable[[], LoadSample]]:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch) -> None:
-    monkeypatch.setattr(governing, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(governing, "SAMPLE_SECONDS", 0.05)
     monkeypatch.setattr(governing, "PAUSE_SECONDS", 0.05)
 
 
@@ -139,9 +139,9 @@ def test_only_a_server_with_other_work_is_spared(databases) -> None:
     governed = governor(databases.source, LoadLimits(load=0.5))
     ask_often(governed, databases.source)
     assert not governed.is_busy
-    assert governed.held_back_seconds == 0
+    assert governed.throttled_seconds == 0
     with another(databases.source, "select count(*) from generate_series(1, 20000)"):
-        while not governed.held_back_seconds:  # the suite's own limit ends it where it never is
+        while not governed.throttled_seconds:  # the suite's own limit ends it where it never is
             ask_often(governed, databases.source)
     governed.close()
 
@@ -202,7 +202,7 @@ def test_short_transactions_of_others_are_noticed_though_none_is_ever_seen_activ
 ) -> None:
     """A role that may not see what others do still sees how much they complete."""
     run(databases.source, "create role watcher login password 'watcher'")
-    monkeypatch.setattr(governing, "LOOK_SECONDS", 1.0)
+    monkeypatch.setattr(governing, "SAMPLE_SECONDS", 1.0)
     try:
         dsn = psycopg.conninfo.make_conninfo(databases.source, user="watcher", password="watcher")
         governed = governor(dsn, LoadLimits(load=0.5))

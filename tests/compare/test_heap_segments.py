@@ -163,7 +163,7 @@ def test_a_snapshot_that_is_young_on_an_idle_server_is_kept(roomy: Lab) -> None:
 
 
 def test_a_busy_server_rests_between_two_stretches(roomy: Lab, monkeypatch) -> None:
-    monkeypatch.setattr(governor, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(governor, "SAMPLE_SECONDS", 0.05)
     with another(roomy.source, "select pg_sleep(0.2)"), open_watch(roomy.source) as watch:
         while not sample(watch).active_sessions:
             pass

@@ -41,7 +41,7 @@ def test_twenty_runs_confirm_the_one_real_difference_and_nothing_else(own_lab: L
                 diff = comparer.rows(table)
             (found,) = diff.findings()
             assert (found.kind, found.evidence["count"]) == (kinds[n % 3], 1), found
-            assert found.evidence["state"].startswith("CONFIRMED for 1 keys behind marker"), found
+            assert found.evidence["state"].startswith("CONFIRMED for 1 key behind marker"), found
             in_flight += diff.facts["in_flight"]
             run(
                 own_lab.target,

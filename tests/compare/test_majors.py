@@ -178,7 +178,7 @@ def test_servers_that_hash_otherwise_are_compared_by_text(fresh_database, pair: 
     assert diff.facts["methods"] == {"id": "hash", "v": "text", "w": "text", "x": "hash"}
     run(lab.target, "update app.t set v = -v where id = 3")
     with lab.comparer() as comparer:
-        assert "1 rows changed" in comparer.rows(table).report()
+        assert "1 row changed" in comparer.rows(table).report()
 
 
 def test_sha256_is_used_where_it_is_asked_for(fresh_database) -> None:
@@ -219,4 +219,4 @@ def test_servers_without_a_common_text_hash_are_compared_by_sha256(
     assert (bool(diff), diff.facts["method"]) == (False, "sha256 of the row's text")
     run(lab.target, "update app.t set v = 'V3' where id = 3")
     with lab.comparer() as comparer:
-        assert "1 rows changed" in comparer.rows(table).report()
+        assert "1 row changed" in comparer.rows(table).report()

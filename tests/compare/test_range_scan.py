@@ -150,7 +150,7 @@ def test_a_key_without_an_index_on_one_side_is_read_whole(big: Lab) -> None:
     with big.comparer() as comparer:
         diff = comparer.rows(big.table("core.big"))
     assert diff.facts["read_by"] == "the whole heap"
-    assert "1 rows missing" in diff.report()
+    assert "1 row missing" in diff.report()
 
 
 @pytest.mark.parametrize("kind", ["text", "numeric", "bytea"])

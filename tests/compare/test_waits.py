@@ -158,7 +158,7 @@ def test_many_real_differences_are_confirmed(own_lab: Lab) -> None:
             diff = comparer.rows(own_lab.table("core.live"))
     changed = next(f for f in diff.findings() if f.kind == "rows changed")
     assert re.search(r"CONFIRMED for \d+ keys behind marker through core", changed.message)
-    assert "more rows differ and were not rechecked" in changed.message
+    assert "more rows not rechecked" in changed.message
 
 
 @pytest.mark.usefixtures("few_suspects")
@@ -169,7 +169,7 @@ def test_many_differences_behind_a_stalled_mover_are_marked_as_unproven(own_lab:
             diff = comparer.rows(own_lab.table("core.live"))
     message = diff.findings()[0].message
     assert "CONFIRMED" not in message
-    assert "keys still differ after" in message
+    assert "still differ after" in message
 
 
 @pytest.mark.usefixtures("few_suspects")

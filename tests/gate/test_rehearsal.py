@@ -30,7 +30,7 @@ def test_a_sabotaged_rehearsal_fails_and_names_table_key_and_column(rehearsal):
     assert outcome.code == 1, outcome.text
     assert outcome.red() == {"DATA-ROWS[auth.users]"}
     assert re.search(
-        r"auth\.users: 1 rows changed on the target in family_name \(NULL became ''\), "
+        r"auth\.users: 1 row changed on the target in family_name \(NULL became ''\), "
         r"keys [0-9a-f]{16}",
         outcome.text,
     )

@@ -111,7 +111,7 @@ class Comparer:
             if whole is not None and _proves_recent(whole.scan, table.target_column(column)):
                 return self._count_recent(table, column, window, whole.scan)
             checked = self._compare(table, window)
-            return row_diff(checked.scan, checked.evidence, self._key_hash(table), "recent rows")
+            return row_diff(checked.scan, checked.evidence, self._key_hash(table), "recent row")
 
     def orphans(self, key: ExpectedForeignKey) -> Diff:
         """Find the target's rows whose foreign key references no row."""
@@ -218,7 +218,7 @@ class Comparer:
     def _newly_throttled(self) -> float:
         """Return the seconds slept for the servers' sake since the last call."""
         governors = [session.governor for session in self._sessions]
-        total = sum(g.held_back_seconds for g in governors if g is not None)
+        total = sum(g.throttled_seconds for g in governors if g is not None)
         newly, self._throttled_seconds = total - self._throttled_seconds, total
         return newly
 

@@ -18,7 +18,7 @@ __all__ = ["CompareOptions", "LoadLimits", "ScanLimits", "TableOptions", "Tolera
 
 @dataclass(frozen=True, slots=True)
 class CompareOptions:
-    """How to compare; `fence` shows when a mover has caught up, None where nothing moves.
+    """Options of all tables; `fence` shows when a mover has caught up, None where nothing moves.
 
     `tables` is keyed by the name on the target. `digest` is "sha256" to use no hash function of
     the server's own.

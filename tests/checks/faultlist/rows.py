@@ -28,7 +28,7 @@ LOST = [
         "a row is missing",
         "core.kv",
         "delete from core.kv where k = 'key-7'",
-        "1 rows missing on the target",
+        "1 row missing on the target",
         "250 rows on the source, 249 on the target (-1)",
     ),
     counted(
@@ -36,7 +36,7 @@ LOST = [
         "a row is extra",
         "core.kv",
         "insert into core.kv values ('ghost', 'x')",
-        "1 rows extra on the target",
+        "1 row extra on the target",
         "(+1)",
     ),
     same_count(
@@ -44,8 +44,8 @@ LOST = [
         "a row is missing and another extra",
         "core.kv",
         "delete from core.kv where k = 'key-7'; insert into core.kv values ('key-7x', 'v7')",
-        "1 rows missing",
-        "1 rows extra",
+        "1 row missing",
+        "1 row extra",
     ),
     counted(
         "first-row",
@@ -104,7 +104,7 @@ LOST = [
         "core.events",
         "insert into core.events select id, at + interval '200 days', kind from "
         "core.events where id = 1",
-        "1 rows extra",
+        "1 row extra",
     ),
     counted(
         "inheriting-row",
@@ -136,8 +136,8 @@ REPEATED = [
         "core.audit_log where detail ->> 'g' = '10' and who = 'who0');"
         "insert into core.audit_log select * from core.audit_log where detail ->> "
         "'g' = '11' limit 1",
-        "1 rows missing",
-        "1 rows extra",
+        "1 row missing",
+        "1 row extra",
     ),
     same_count(
         "keyless-value",
@@ -186,7 +186,7 @@ STALE = [
         "rows inside and outside the recent window",
         "update core.customers set note = 'x' where id in (5, 300)",
         red=of("core.customers", ROWS, RECENT),
-        says=("2 rows changed", "1 recent rows changed"),
+        says=("2 rows changed", "1 recent row changed"),
     ),
     same_count(
         "old-only",
@@ -286,7 +286,7 @@ DUAL = [
         red=every(
             of("core.ledger", ROWS, COUNTS, RECENT), of("core.ledger_idem_key", "SCHEMA-INDEXES")
         ),
-        says=("1 rows extra",),
+        says=("1 row extra",),
     ),
     Fault(
         "DW-04",
@@ -302,7 +302,7 @@ DUAL = [
         "the second write failed silently",
         "core.kv",
         "",
-        "1 rows missing on the target",
+        "1 row missing on the target",
         source="insert into app.kv values ('only-on-source', 'x')",
         kind="dual writes",
     ),
@@ -311,7 +311,7 @@ DUAL = [
         "a delete on the source alone",
         "core.kv",
         "",
-        "1 rows extra on the target",
+        "1 row extra on the target",
         source="delete from app.kv where k = 'key-44'",
         kind="dual writes",
     ),
@@ -341,7 +341,7 @@ DUAL = [
         "both sides gave one id to different rows",
         "core.animals",
         "insert into core.animals values (51, 'written on target')",
-        "1 rows changed",
+        "1 row changed",
         source="insert into app.animals values (51, 'written on source')",
         kind="dual writes",
     ),
@@ -350,7 +350,7 @@ DUAL = [
         "a row written on both sides and changed on one",
         "core.kv",
         "insert into core.kv values ('both', 'a'), ('both2', 'a')",
-        "1 rows extra",
+        "1 row extra",
         source="insert into app.kv values ('both', 'a')",
         kind="dual writes",
     ),

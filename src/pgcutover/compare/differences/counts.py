@@ -33,7 +33,7 @@ class Extent:
 
     @property
     def are_unknown(self) -> bool:
-        """Whether there were too many keys without a range to keep them."""
+        """Return whether there were too many keys without a range to keep them."""
         return not 0 < len(self.lowest) <= SUSPECT_LIMIT
 
     def accepts(self, key_range: KeyRange | None) -> bool:
@@ -90,7 +90,7 @@ class DifferenceCounts:
 
     @property
     def surplus(self) -> int:
-        """How many more rows the target has than the source."""
+        """The rows of the target less those of the source."""
         return self.extra - self.missing
 
     def add(self, kind: str, keys: Iterable[int], count: int, key_range: KeyRange | None) -> None:
@@ -110,7 +110,7 @@ class DifferenceCounts:
 
 @dataclass(frozen=True, slots=True)
 class RowHashes:
-    """How often each pair of hashes occurs on each side; equal pairs may be left out.
+    """The number of each pair of hashes on each side; equal pairs may be left out.
 
     `known` are keys of the source whose rows were left out. `are_single` says that no two rows
     share a key on their side, and no pair is on both sides.

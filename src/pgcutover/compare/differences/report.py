@@ -15,6 +15,7 @@ from pgcutover.errors import UnreadableError
 from pgcutover.key_hashes import KeyHash
 from pgcutover.sides import Sides
 from pgcutover.verdict import Finding
+from pgcutover.words import count_noun
 
 _NO_SAMPLES = Sides(RowSample(), RowSample())
 _WORDS = {
@@ -70,7 +71,7 @@ def _fetch_samples(comparison: TableComparison, keys: list[SuspectKey]) -> Sides
         raise
 
 
-def row_diff(result: ScanResult, evidence: Evidence, key_hash: KeyHash, noun: str = "rows") -> Diff:
+def row_diff(result: ScanResult, evidence: Evidence, key_hash: KeyHash, noun: str = "row") -> Diff:
     """Return the differing rows of a scan."""
     if not result.counts.total:
         refuse_moving(result, evidence, key_hash)
@@ -95,8 +96,8 @@ def refuse_moving(result: ScanResult, evidence: Evidence, key_hash: KeyHash) -> 
         return
     keys = evidence.key_hashes(list(result.moving[:SAMPLE_LIMIT]), key_hash)
     raise UnreadableError(
-        f"{result.comparison.name}: {len(result.moving)} rows changed whenever they were looked "
-        f"at, keys {' '.join(keys[:3])}; run again when the application writes less to them"
+        f"{result.comparison.name}: {count_noun(len(result.moving), 'row')} changed at every "
+        f"recheck, keys {' '.join(keys[:3])}; run again when the application writes less to them"
     )
 
 
@@ -109,7 +110,7 @@ def _findings(
         if not count:
             continue
         keys = evidence.key_hashes(counts.sampled[kind], key_hash)
-        message = f"{name}: {count} {noun} {words}"
+        message = f"{name}: {count_noun(count, noun)} {words}"
         facts: dict[str, object] = {"count": count, "key_hashes": keys}
         if kind == "changed" and evidence.columns:
             message += " in " + ", ".join(f"{c} ({d})" for c, d in evidence.columns.items())
@@ -135,14 +136,16 @@ def _state(notes: Mapping[str, object]) -> str:
     if "fence" not in notes:
         return ""
     unproven = (
-        f"{{}} keys still differ after {notes['waits']} rechecks, {notes['fence']}"
+        f"still differ after {count_noun(int(str(notes['waits'])), 'recheck')}, {notes['fence']}"
         if notes["waits"]
-        else "{} keys differ and had not been modified for the time that a mover is given"
+        else "differ and had not been modified for the time that a mover is given"
     )
-    told = {
-        f"CONFIRMED for {{}} keys behind {notes['fence']}": notes["confirmed_keys"],
-        unproven: notes["unproven_keys"],
-        "{} keys kept changing": notes["moving_keys"],
-        "{} more rows differ and were not rechecked": notes.get("unchecked_rows"),
+    keys = {
+        f"CONFIRMED for {{}} behind {notes['fence']}": notes["confirmed_keys"],
+        f"{{}} {unproven}": notes["unproven_keys"],
+        "{} kept changing": notes["moving_keys"],
     }
-    return ", ".join(words.format(count) for words, count in told.items() if count)
+    told = [w.format(count_noun(int(str(n)), "key")) for w, n in keys.items() if n]
+    if unchecked := notes.get("unchecked_rows"):
+        told.append(f"{count_noun(int(str(unchecked)), 'more row', 'more rows')} not rechecked")
+    return ", ".join(told)

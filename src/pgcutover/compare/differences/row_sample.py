@@ -14,7 +14,7 @@ from pgcutover.compare.plan.model import TableComparison, TableSide
 from pgcutover.compare.plan.range_sql import VERSION, rows_in_ranges
 
 Versions = Counter[tuple[int, int]]
-"""How often each row hash occurs, with the transaction that wrote it."""
+"""The number of each row hash, with the transaction that wrote it."""
 _COLUMNS_A_QUERY = 400  # of four expressions each
 Values = dict[int, tuple[ValueSample, ...]]
 """The values of a row by the hash of its key."""

@@ -45,7 +45,7 @@ _Waiting = Mapping[int, SuspectKey]
 
 @dataclass(frozen=True, slots=True)
 class RecheckSettings:
-    """How to recheck: the fence, how often at most, and the sides' histories of writes."""
+    """The fence, the most rechecks, and the sides' histories of writes."""
 
     fence: Fence
     tries: int
@@ -73,7 +73,7 @@ class RecheckResult:
 
     @property
     def has_proof(self) -> bool:
-        """Whether at least one key differs that was not in flight."""
+        """Return whether at least one key differs that was not in flight."""
         return bool(self.confirmed or self.unproven)
 
 
@@ -197,7 +197,7 @@ class _Recheck:
 
     @property
     def _is_vain(self) -> bool:
-        """Whether more rounds would show nothing: too many, or no fence passes and all is still."""
+        """Return whether to stop: after all tries, or where no fence passes and nothing changes."""
         waits, last = self._result.waits, self._last
         waited = last is not None and not last.passed and waits >= WAITS
         return waits >= self._settings.tries or (

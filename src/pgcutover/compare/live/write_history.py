@@ -38,7 +38,7 @@ class Observation:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no transaction of the snapshot was running."""
+        """Return whether no transaction of the snapshot was running."""
         oldest, following, running = self.snapshot.split(":")
         return oldest == following and not running
 

@@ -1,1 +1,1 @@
-"""What is compared of one table, and in which form."""
+"""Planning the comparison of one table."""

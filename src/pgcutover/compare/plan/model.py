@@ -41,7 +41,7 @@ class TableSide:
 
     @property
     def has_index_in_heap_order(self) -> bool:
-        """Whether an index scan over ranges of the key reads the heap about in its order."""
+        """Return whether an index scan over ranges of the key reads the heap about in its order."""
         stats = self.stats
         if not stats.indexed or self.table.key[0] not in stats.not_null:
             return False

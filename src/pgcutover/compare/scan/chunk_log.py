@@ -40,7 +40,7 @@ class ChunkLog:
 
     @property
     def notes(self) -> dict[str, str]:
-        """Why an earlier run's chunks were not used, or why chunks are no longer recorded."""
+        """The reasons why earlier chunks were not used, or chunks are no longer recorded."""
         notes = {"checkpoints_stale": self.kept.stale, "checkpoints_ended": self.kept.note}
         return {name: text for name, text in notes.items() if text}
 

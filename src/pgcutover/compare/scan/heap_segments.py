@@ -25,7 +25,7 @@ Query = Callable[[sql.Composable, sql.Composable], sql.Composed]
 
 @dataclass(frozen=True, slots=True)
 class ScanLimits:
-    """How long a segment or chunk should take, and how old a snapshot may become."""
+    """Target time of a segment or chunk, and the greatest age of a snapshot."""
 
     target_seconds: float
     snapshot_seconds: float
@@ -41,7 +41,7 @@ class _Mark:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """What a query reads: relation, condition and number of pages, 0 for the whole table."""
+    """One segment: relation, condition and number of pages, 0 for the whole table."""
 
     relation: sql.Composable
     where: sql.Composable

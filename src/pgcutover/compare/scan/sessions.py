@@ -73,12 +73,12 @@ class SideSession:
 
     @property
     def age_seconds(self) -> float:
-        """How old the current snapshot is."""
+        """The age of the current snapshot."""
         return monotonic() - self._taken_at
 
     @property
     def should_release_snapshot(self) -> bool:
-        """Whether the snapshot should end soon, for the server's sake."""
+        """Return whether the snapshot should end soon, for the server's sake."""
         return self.governor is not None and self.governor.should_release_snapshot
 
     def pause(self) -> None:

@@ -1,13 +1,12 @@
-"""Holds the comparison back on a server that has other work to do.
+"""Throttles the comparison while other sessions use the server.
 
-While others are at work, all sessions of ours together keep `load` backends busy on average: one
-question at a time, and rests in proportion. A rest is taken while no snapshot of ours is open,
-because a server whose rows change fast suffers more from an old snapshot than from a busy backend.
-A server on which nobody else works is read at full speed. Whether others work is looked at once a
-second, and for longer than that before the first question, by the transactions that they complete,
-which every role may see, and by their active sessions, where this role may see them: a sampled
-session alone would often be missed between two short statements. For the same reason it takes
-several quiet looks until a busy server is taken for an idle one.
+While other sessions are active, it runs one query at a time and sleeps between queries, so that the
+average use stays at `load` backends. It sleeps while no snapshot of ours is open, because a server
+whose rows change fast suffers more from an old snapshot than from a busy backend. An idle server is
+read at full speed. The load is sampled once a second, and for longer before the first query, by the
+transactions that complete, which every role may see, and by active sessions, where the role may see
+them: single samples of sessions would often miss short statements. For the same reason a busy
+server counts as idle only after several quiet samples.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,16 +21,16 @@ from pgcutover.connect import Connection
 from pgcutover.errors import UnreadableError
 from pgcutover.redact import describe_error
 
-LOOK_SECONDS = 1.0
-_FIRST_LOOKS = 15
-_BETWEEN = 0.1  # of LOOK_SECONDS, the first looks
+SAMPLE_SECONDS = 1.0
+_FIRST_SAMPLES = 15
+_BETWEEN = 0.1  # of SAMPLE_SECONDS, the first looks
 BUSY_TRANSACTIONS_PER_SECOND = 5.0
-_QUIET_LOOKS = 3  # in a row, before a busy server is taken for an idle one
+_QUIET_SAMPLES = 3  # in a row, before a busy server is taken for an idle one
 PAUSE_SECONDS = 2.0
 
 
 class Governor:
-    """Paces all sessions of one side; shared by threads."""
+    """Throttles all sessions of one side; shared by threads."""
 
     def __init__(
         self,
@@ -41,96 +40,96 @@ class Governor:
         patience_seconds: float,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Nothing is opened yet; `connect` opens a watching session, `say` is told of pauses."""
+        """Open nothing yet; `connect` opens a watching session, `say` reports pauses."""
         self._side, self._connect, self._limits = side, connect, limits
         self._patience_seconds, self._say = patience_seconds, say
         self._connection: Connection | None = None
         self._lock, self._interrupted = RLock(), Event()
         self._last: tuple[float, LoadSample] | None = None
-        self._owed_seconds = 0.0
+        self._debt_seconds = 0.0
         self._reason = ""
         self._own_transactions = 0
-        self._quiet_looks = 0
+        self._quiet_samples = 0
         self.is_busy = False
-        self.held_back_seconds = 0.0
+        self.throttled_seconds = 0.0
         self.pauses = 0
 
     @contextmanager
     def throttled(self) -> Iterator[None]:
-        """Around one question: what it takes is owed in rest while others are at work."""
-        if self._limits.hold_nothing:
+        """Run one query; while other sessions are active, its time adds to the time to sleep."""
+        if self._limits.are_unset:
             yield
             return
-        self._look()
+        self._sample_if_due()
         if not self.is_throttled:
             yield
             return
         with self._lock:
             start = monotonic()
             yield
-            self._owed_seconds += (monotonic() - start) * (1 / self._limits.load - 1)
+            self._debt_seconds += (monotonic() - start) * (1 / self._limits.load - 1)
 
     @property
     def is_throttled(self) -> bool:
-        """Whether others are at work and we may not work as much as we could."""
+        """Return whether other sessions are active and the load is limited."""
         return self.is_busy and self._limits.load < 1
 
     @property
     def should_release_snapshot(self) -> bool:
-        """Whether reading should stop, and its snapshot end, as soon as it can."""
+        """Return whether the snapshot should end as soon as possible."""
         return self.is_throttled or bool(self._reason)
 
     def sleep_off(self) -> None:
-        """Rest as long as is owed, and while the server is under pressure."""
-        if self._limits.hold_nothing:
+        """Sleep off the accumulated time, and wait while a limit is exceeded."""
+        if self._limits.are_unset:
             return
-        owed, self._owed_seconds = self._owed_seconds, 0.0
+        owed, self._debt_seconds = self._debt_seconds, 0.0
         self._sleep(owed)
         self.pause()
 
     def pause(self) -> None:
-        """Wait while the server is under pressure; UnreadableError when that takes too long."""
-        if self._limits.hold_nothing:
+        """Wait while a limit is exceeded; UnreadableError when that takes too long."""
+        if self._limits.are_unset:
             return
-        self._look()
+        self._sample_if_due()
         if self._reason:
             self._pause()
 
     def interrupt(self) -> None:
-        """Let every thread that is held back go on at once, to its end."""
+        """Wake all threads that sleep, so that they can end."""
         self._interrupted.set()
 
     def begin(self) -> None:
-        """A new transaction of ours begins."""
+        """Count a new transaction of ours."""
         self._interrupted.clear()
         self._own_transactions += 1
 
     def close(self) -> None:
-        """End the governor's session."""
+        """Close the governor's session."""
         if self._connection is not None:
             self._connection.close()
 
-    def _look(self) -> None:
+    def _sample_if_due(self) -> None:
         with self._lock:
-            if self._last is not None and monotonic() - self._last[0] < LOOK_SECONDS:
+            if self._last is not None and monotonic() - self._last[0] < SAMPLE_SECONDS:
                 return
             if self._last is None:
-                self._look_for_a_while()
-            pressure = self._measured()
-            self._reason = exceeded(pressure, self._limits)
-            self._judge(pressure)
+                self._sample_for_a_while()
+            load_sample = self._sample()
+            self._reason = exceeded(load_sample, self._limits)
+            self._judge(load_sample)
 
-    def _look_for_a_while(self) -> None:
-        """At first, until work of others is seen: what is read before it is seen is not held back.
+    def _sample_for_a_while(self) -> None:
+        """Sample until other sessions are seen: queries before that are not throttled.
 
         Servers count their transactions about once a second (PostgreSQL 17, 27.2 "Statistics").
         """
-        self._judge(self._measured())
-        for _ in range(_FIRST_LOOKS if self._limits.load < 1 else 0):
+        self._judge(self._sample())
+        for _ in range(_FIRST_SAMPLES if self._limits.load < 1 else 0):
             if self.is_busy:
                 break
-            self._interrupted.wait(LOOK_SECONDS * _BETWEEN)
-            self.is_busy = bool(self._measured().active_sessions)
+            self._interrupted.wait(SAMPLE_SECONDS * _BETWEEN)
+            self.is_busy = bool(self._sample().active_sessions)
 
     def _pause(self) -> None:
         self.pauses += 1
@@ -144,25 +143,25 @@ class Governor:
                     "[budgets]"
                 )
             self._sleep(PAUSE_SECONDS)
-            self._reason = exceeded(self._measured(), self._limits)
+            self._reason = exceeded(self._sample(), self._limits)
 
-    def _judge(self, pressure: LoadSample) -> None:
-        """Whether others are at work, from this look and the one before."""
+    def _judge(self, load_sample: LoadSample) -> None:
+        """Decide whether other sessions are active, from this sample and the one before."""
         now, last = monotonic(), self._last
-        self._last = now, pressure
-        is_active = bool(pressure.active_sessions)
+        self._last = now, load_sample
+        is_active = bool(load_sample.active_sessions)
         if last is None:
             self.is_busy = is_active
             return
-        theirs = pressure.transactions - last[1].transactions - self._own_transactions - 1
+        theirs = load_sample.transactions - last[1].transactions - self._own_transactions - 1
         self._own_transactions = 0
         rate = theirs / max(now - last[0], 0.001)
         is_at_work = is_active or rate > BUSY_TRANSACTIONS_PER_SECOND
-        self._quiet_looks = 0 if is_at_work else self._quiet_looks + 1
-        self.is_busy = is_at_work or (self.is_busy and self._quiet_looks < _QUIET_LOOKS)
+        self._quiet_samples = 0 if is_at_work else self._quiet_samples + 1
+        self.is_busy = is_at_work or (self.is_busy and self._quiet_samples < _QUIET_SAMPLES)
 
-    def _measured(self) -> LoadSample:
-        """One look; a lost session is replaced once."""
+    def _sample(self) -> LoadSample:
+        """Sample the load; a lost session is replaced once."""
         if self._connection is not None:
             with suppress(psycopg.Error):
                 return sample(self._connection)
@@ -179,4 +178,4 @@ class Governor:
         if seconds > 0:
             start = monotonic()
             self._interrupted.wait(seconds)
-            self.held_back_seconds += monotonic() - start
+            self.throttled_seconds += monotonic() - start

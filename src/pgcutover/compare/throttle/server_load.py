@@ -1,4 +1,7 @@
-"""What a server has to bear, in one cheap look, and whether that is more than was allowed."""
+"""Samples a server's load and compares it with limits.
+
+The load is active sessions, replica lag, age of the oldest transaction, and WAL retained by slots.
+"""
 
 from dataclasses import dataclass
 
@@ -8,7 +11,7 @@ from pgcutover.connect import Connection
 
 # pg_stat_activity hides what others do from a role without pg_read_all_stats, and replay lag from
 # one without pg_monitor: hidden is NULL here, never 0 (PostgreSQL 17, 27.2 "Statistics System")
-_LOOK = """
+_SAMPLE = """
 with others as materialized (
     select state, query = '<insufficient privilege>' as hidden,
            greatest(age(backend_xmin), age(backend_xid)) as age from pg_stat_activity
@@ -32,9 +35,10 @@ select (select sum(xact_commit + xact_rollback)::int8 from pg_stat_database),
 
 @dataclass(frozen=True, slots=True)
 class LoadSample:
-    """One look; None where this role may not see it, or there is nothing to see.
+    """One sample; a value is None where the role may not see it, or where there is none.
 
-    `transactions` of all databases since their statistics began; the rest is of other sessions.
+    `transactions` are those of all databases since their statistics began; the rest is of other
+    sessions.
     """
 
     transactions: int
@@ -46,9 +50,9 @@ class LoadSample:
 
 @dataclass(frozen=True, slots=True)
 class LoadLimits:
-    """From where on reading pauses; 0 does not watch. `load` is how many backends we may keep busy.
+    """Limits beyond which reading pauses; 0 is no limit. `load` is the share of one backend to use.
 
-    `load` counts only while others are at work: an idle server is read at full speed.
+    `load` applies only while other sessions are active; an idle server is read at full speed.
     """
 
     load: float = 1.0
@@ -58,15 +62,15 @@ class LoadLimits:
     retained_wal_mb: float = 0.0
 
     @property
-    def hold_nothing(self) -> bool:
-        """Whether there is no reason to look at the server at all."""
+    def are_unset(self) -> bool:
+        """Return whether no limit is set, so that the load need not be sampled."""
         return self == LoadLimits()
 
 
 def sample(connection: Connection) -> LoadSample:
-    """Sample the server's load in a transaction of its own; psycopg.Error where it fails."""
+    """Sample the load in a transaction of its own; psycopg.Error where that fails."""
     with connection.transaction():
-        row = connection.execute(_LOOK.encode()).fetchone()
+        row = connection.execute(_SAMPLE.encode()).fetchone()
     if row is None:
         raise psycopg.OperationalError("the server says nothing about its sessions")
     return LoadSample(row[0] or 0, *row[1:])
@@ -80,10 +84,10 @@ _WORDS = {
 }
 
 
-def exceeded(pressure: LoadSample, limits: LoadLimits) -> str:
-    """Why reading must pause; '' where nothing is too much."""
+def exceeded(load_sample: LoadSample, limits: LoadLimits) -> str:
+    """Return the exceeded limit, for which reading must pause; '' where there is none."""
     for name, words in _WORDS.items():
-        found, limit = getattr(pressure, name), getattr(limits, name)
+        found, limit = getattr(load_sample, name), getattr(limits, name)
         if limit and found is not None and found > limit:
             return words.format(found=found, limit=limit)
     return ""
