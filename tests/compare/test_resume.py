@@ -1,6 +1,7 @@
 """An interrupted comparison goes on where it stopped, and old snapshots are let go of."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -111,9 +112,8 @@ def test_what_was_read_under_other_terms_is_read_again(big: Lab, tmp_path: Path,
 
 
 CHILD = """
-import os, sys
+import os, pickle, sys
 from pathlib import Path
-from pgcutover.catalog.manifest import Manifest
 from pgcutover.compare import Comparer, CompareOptions
 from pgcutover.compare.scan import chunk_planner, scanner
 from pgcutover.compare.scan.checkpoints import Checkpoints
@@ -122,7 +122,7 @@ def progress(table, done, expected, state, note=""):
     print(done, flush=True)
     if done > 3000:
         sys.stdin.read()  # wait here to be killed
-manifest = Manifest.from_json(Path(sys.argv[1]).read_text())
+manifest = pickle.loads(Path(sys.argv[1]).read_bytes())
 options = CompareOptions(
     salt="s", chunk_seconds=0.001, progress=progress,
     checkpoints=Checkpoints(Path(sys.argv[2]), resume=False), config_sha256="a",
@@ -133,8 +133,8 @@ comparer.rows(manifest.target_table("core.big"))
 
 
 def test_a_killed_run_leaves_its_chunks(big: Lab, tmp_path: Path) -> None:
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text(big.manifest().to_json(), "utf-8")
+    manifest = tmp_path / "manifest"
+    manifest.write_bytes(pickle.dumps(big.manifest()))
     kept = tmp_path / "kept"
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(manifest), str(kept)],
