@@ -147,7 +147,7 @@ def test_a_column_that_a_new_primary_key_makes_not_null_is_named(databases) -> N
     )
     judged = lab.judge()
     assert judged.red.keys() == {"SCHEMA-COLUMNS[app.t]", "SCHEMA-INDEXES[app.pk]"}
-    assert "column app.t.at differs: not null: expected no, found yes" in judged.text
+    assert "column app.t.at differs: not null: found, not expected" in judged.text
 
 
 def test_rows_without_a_key_are_known_by_their_whole_selves(databases) -> None:

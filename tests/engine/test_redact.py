@@ -1,8 +1,9 @@
 """Secrets and values stay out of texts."""
 
+import psycopg
 import pytest
 
-from pgcutover.redact import without_passwords
+from pgcutover.redact import describe_error, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,25 @@ def test_other_text_is_kept():
     assert without_passwords("connection to server at h failed") == (
         "connection to server at h failed"
     )
+
+
+@pytest.mark.parametrize(
+    ("statement", "described"),
+    [
+        (
+            "create index concurrently secret on parted (id)",
+            "cannot create index on partitioned table ... concurrently (SQLSTATE 0A000)",
+        ),
+        (
+            "do $$ begin raise exception 'secret' using errcode = '0A000'; end $$",
+            "FeatureNotSupported (SQLSTATE 0A000)",
+        ),
+        ("select 'secret'::int", "InvalidTextRepresentation (SQLSTATE 22P02)"),
+    ],
+)
+def test_an_unsupported_operation_is_named_without_values(databases, statement, described) -> None:
+    with psycopg.connect(databases.target, autocommit=True) as connection:
+        connection.execute("create table parted (id int) partition by list (id)")
+        with pytest.raises(psycopg.Error) as raised:
+            connection.execute(statement)
+    assert describe_error(raised.value) == described

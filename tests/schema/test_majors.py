@@ -143,7 +143,7 @@ def test_a_stale_collation_is_told_though_the_source_records_none(running) -> No
         evidence = SchemaEvidence(take(one, CLUSTER_KINDS), take(other, CLUSTER_KINDS))
     diff = SchemaStage(evidence).as_on_the_source("database_collation_version")
     assert [each.message for each in diff.differences] == [
-        "collation version of this database differs: stale: expected no, found yes"
+        "collation version of this database differs: stale: found, not expected"
     ]
 
 

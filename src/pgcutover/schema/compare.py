@@ -28,7 +28,11 @@ _NOT_IN_FORCE: Mapping[tuple[str, str], str] = {
         "enable trigger all on both tables"
     ),
     ("foreign_key", "enforced"): "is not enforced on the target: it is marked NOT ENFORCED",
+    ("trigger", "enabled"): "is disabled on the target; run alter table ... enable trigger",
+    ("rule", "enabled"): "is disabled on the target; run alter table ... enable rule",
+    ("event_trigger", "enabled"): "is disabled on the target; run alter event trigger ... enable",
 }
+_OFF: tuple[Value, ...] = (False, "no", "disabled")
 
 
 Objects = Mapping[str, SchemaObject]
@@ -43,9 +47,13 @@ class Property:
     found: Value
 
     def __str__(self) -> str:
-        """Return name, expected value and found value."""
-        expected, found = shown_value(self.expected), shown_value(self.found)
-        return f"{self.name.replace('_', ' ')}: expected {expected}, found {found}"
+        """Return name, expected value and found value; the value alone that one side has."""
+        name, expected, found = self.name.replace("_", " "), self.expected, self.found
+        if _is_absent(expected) and not _is_absent(found):
+            return f"{name}: found{_value_after_verb(found)}, not expected"
+        if _is_absent(found) and not _is_absent(expected):
+            return f"{name}: expected{_value_after_verb(expected)}, not found"
+        return f"{name}: expected {shown_value(expected)}, found {shown_value(found)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ class Difference:
 
 def not_in_force(kind: str, prop: Property) -> str:
     """Return what is wrong where the target's object is there but does nothing; else ''."""
-    return _NOT_IN_FORCE.get((kind, prop.name), "") if prop.found is False else ""
+    return _NOT_IN_FORCE.get((kind, prop.name), "") if prop.found in _OFF else ""
 
 
 def out_of_force(thing: SchemaObject) -> tuple[Property, ...]:
@@ -280,6 +288,14 @@ def _worst(kind: str, properties: Collection[Property]) -> Severity:
     rule = rule_of(kind)
     found = {rule.of(p.name, p.expected, p.found) for p in properties}
     return Severity.BLOCK if Severity.BLOCK in found else Severity.WARN
+
+
+def _is_absent(value: Value) -> bool:
+    return value is None or value is False or value in ([], "no")
+
+
+def _value_after_verb(value: Value) -> str:
+    return "" if value is True or value == "yes" else f" {shown_value(value)}"
 
 
 def shown_value(value: Value) -> str:

@@ -16,6 +16,7 @@ from pgcutover.schema.compare import (
     Difference,
     alone,
     out_of_force,
+    shown_value,
 )
 from pgcutover.schema.declared import Split, split, unfit_declarations
 from pgcutover.schema.evidence import SchemaEvidence
@@ -334,9 +335,11 @@ def _finding(difference: Difference) -> Finding:
 
 
 def _evidence(difference: Difference) -> tuple[str, str]:
-    """Return both definitions, or what differs where these are equal."""
+    """Return both definitions, or the properties that differ where these are equal."""
     one, other = difference.expected, difference.found
     if one and other and one.definition == other.definition:
-        texts = [str(p) for p in difference.properties]
-        return "", "; ".join(texts)
+        properties = difference.properties
+        expected = [f"{p.name.replace('_', ' ')}: {shown_value(p.expected)}" for p in properties]
+        found = [f"{p.name.replace('_', ' ')}: {shown_value(p.found)}" for p in properties]
+        return "; ".join(expected), "; ".join(found)
     return one.definition if one else "", other.definition if other else ""

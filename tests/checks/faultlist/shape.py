@@ -33,7 +33,7 @@ COLUMN_FAULTS = [
         "NOT NULL is missing",
         "core.customers",
         "alter table core.customers alter name drop not null",
-        "not null: expected yes, found no",
+        "not null: expected, not found",
     ),
     column(
         "not-null-gained",
@@ -54,7 +54,7 @@ COLUMN_FAULTS = [
         "identity is lost",
         "core.customers",
         "alter table core.customers alter id drop identity",
-        "identity: expected always, found none",
+        "identity: expected always, not found",
     ),
     column(
         "identity-kind",
@@ -75,7 +75,7 @@ COLUMN_FAULTS = [
         "a generated column became a plain one",
         "sales.purchases",
         "alter table sales.purchases alter total_with_tax drop expression",
-        "generated: expected stored (total + lib.tax(total)), found none",
+        "generated: expected stored (total + lib.tax(total)), not found",
     ),
     column(
         "SCH-37",
@@ -163,7 +163,7 @@ COLUMN_FAULTS = [
         "another collation",
         "core.line_notes",
         'alter table core.line_notes alter note type varchar(100) collate "C"',
-        "collation: expected none, found pg_catalog",
+        "collation: found pg_catalog",
     ),
     Fault(
         "DMS-54",
@@ -211,7 +211,7 @@ COLUMN_FAULTS = [
         "a table does not inherit any more",
         "core.dogs",
         "alter table core.dogs no inherit core.animals",
-        "inherits: expected core.animals, found none",
+        "inherits: expected core.animals, not found",
     ),
 ]
 TABLE_FAULTS = [
