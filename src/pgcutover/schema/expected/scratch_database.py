@@ -60,8 +60,10 @@ def scratch_database(
 
 def connect(dsn: str) -> Connection:
     """A session in autocommit mode; ServerError where the scratch server cannot be reached."""
+    # names come as bytes from a database of SQL_ASCII, where roles could not be told apart
+    pinned = make_conninfo(dsn, client_encoding="UTF8")
     try:
-        return open_owner(dsn)
+        return open_owner(pinned)
     except psycopg.Error as error:
         raise ServerError(
             f"the scratch server cannot be reached: {describe_error(error)}; check "
