@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +75,16 @@ def dump_section(source_dsn: str, section: str, *, publications: bool = False) -
 
 
 def dump_statements(
-    source_dsn: str, sections: Sequence[str], *, publications: bool = False
+    source_dsn: str,
+    sections: Sequence[str],
+    *,
+    publications: bool = False,
+    excluded: Collection[str] = (),
 ) -> list[Statement]:
     """Read sections of the source's schema, without comments and whatever differs in each run.
 
     Publications are the mover's more often than the application's, and left out by default.
+    `excluded` are quoted names of tables and sequences to leave out.
     """
     require_own_session("source", source_dsn)  # pg_dump sets what it likes for its session
     parameters = conninfo_to_dict(source_dsn)
@@ -91,6 +96,7 @@ def dump_statements(
         )
     options = _OPTIONS if publications else (*_OPTIONS, "--no-publications")
     wanted = [f"--section={section}" for section in sections]
+    wanted += [f"--exclude-table={name}" for name in excluded]
     arguments = [*options, *wanted, f"--dbname={make_conninfo('', **parameters)}"]
     return _normalised(_run(arguments, password))
 

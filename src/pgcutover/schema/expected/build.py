@@ -1,9 +1,9 @@
-"""What the target's schema should be: the source's, moved by the mapping and the scripts.
+"""Builds the expected schema: the source's, moved by the mapping and the scripts.
 
-It is made, not derived by reading SQL: a scratch database of the target's major gets the source's
-dump, whole, then the numbered scripts, as provisioning would run them. Read there by the same
-queries as the target is, it has the same names and is printed the same way, so whatever differs is
-explained by neither the source nor a script.
+A scratch database of the target's major gets the source's dump, then the tables that the dump
+leaves out, then the numbered scripts, as provisioning would run them. It is read by the same
+queries as the target, so that names and definitions are printed the same way, and neither the
+source nor a script explains a difference.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,12 +37,17 @@ from pgcutover.schema.expected.scratch_roles import (
     create_missing_roles,
     track_new_roles,
 )
+from pgcutover.schema.expected.unreadable_tables import (
+    create_from_catalogs,
+    find_unreadable_tables,
+)
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.snapshot import take
 
 Say = Callable[[str], None]
+_Dump = tuple[list[Statement], tuple[str, ...]]
 _MISSING_EXTENSION = ("0A000", "58P01", "22023")
 _SYNTAX = "42601"
 _OWNER = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()"
@@ -76,7 +81,7 @@ _MOVERS_PUBLICATIONS = "select pubname from pg_publication where pubname ~ '^(aw
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Everything that the expected schema is made from."""
+    """Sources of the expected schema."""
 
     source_dsn: str = field(repr=False)
     target_dsn: str = field(repr=False)
@@ -103,11 +108,11 @@ class Expected:
 
 
 def expected_schema(recipe: Recipe, say: Say) -> Expected:
-    """Make it in a scratch database; UnreadableError says what could not be made, and a remedy."""
+    """Build it in a scratch database; UnreadableError with a remedy where that fails."""
     place = (recipe.target_major, recipe.target_database, recipe.target_encoding)
     with ThreadPoolExecutor(1) as pool, _remedied(recipe):
         # read the source while the scratch server starts
-        dump = pool.submit(dump_statements, recipe.source_dsn, SECTIONS, publications=True)
+        dump = pool.submit(_dump, recipe.source_dsn)
         with scratch_database(*place, recipe.scratch_dsn, say) as dsn:
             with closing(connect(dsn)) as connection:
                 missing, moved, invalid = _make(connection, recipe, dump, dsn, say)
@@ -116,8 +121,15 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
                 return Expected(missing.added_to(snapshot, _REMEDY), moved, invalid)
 
 
+def _dump(source_dsn: str) -> _Dump:
+    """Return the source's dump, and the tables that it leaves out."""
+    unreadable = find_unreadable_tables(source_dsn)
+    statements = dump_statements(source_dsn, SECTIONS, publications=True, excluded=unreadable)
+    return statements, unreadable
+
+
 def _make(
-    connection: Connection, recipe: Recipe, dump: Future[list[Statement]], dsn: str, say: Say
+    connection: Connection, recipe: Recipe, dump: Future[_Dump], dsn: str, say: Say
 ) -> tuple[NotCreated, dict[str, str], tuple[str, ...]]:
     """Run dump, scripts and moves; return what was not created, relations and INVALID indexes.
 
@@ -125,7 +137,10 @@ def _make(
     """
     owner, roles = _roles_of(recipe)
     create_missing_roles(connection, roles)
-    refused = run_batches(connection, dump.result(), "the source's dump", TOLERATED)
+    statements, unreadable = dump.result()
+    refused = run_batches(connection, statements, "the source's dump", TOLERATED)
+    if unreadable:
+        refused = create_from_catalogs(connection, dsn, recipe.source_dsn)
     missing = find_not_created(dsn, recipe.source_dsn, recipe.tables, refused, _REMEDY, say)
     before = dict(_relations(connection))
     invalid = _create_invalid_indexes(connection, recipe)
@@ -170,9 +185,9 @@ def _run_scripts(connection: Connection, folder: Path | None, phase: str, owner:
 
 
 def _roles_of(recipe: Recipe) -> tuple[str, list[str]]:
-    """Who provisions the target, and the roles of both sides.
+    """Return the role that provisions the target, and the roles of both sides.
 
-    It is whoever the target's journal says, else the owner of its database.
+    The provisioning role is the one in the target's journal, else the owner of its database.
     """
     with open_session(recipe.source_dsn) as source:
         roles = [name for (name,) in source.execute(ROLES.encode())]
@@ -191,7 +206,7 @@ def _schemas_of_target(recipe: Recipe) -> set[str]:
 
 
 def _newer_major(recipe: Recipe) -> int | None:
-    """The source's major where it is newer than the target's."""
+    """Return the source's major where it is newer than the target's."""
     with open_session(recipe.source_dsn) as source:
         major = source.info.server_version // 10_000
     return major if major > recipe.target_major else None
@@ -208,7 +223,7 @@ def _drop_publications(connection: Connection) -> None:
 
 @contextmanager
 def _remedied(recipe: Recipe) -> Iterator[None]:
-    """A statement that the scratch server refuses makes the schema undecided, not wrong."""
+    """Turn a statement that the scratch server refuses into UnreadableError with a remedy."""
     try:
         yield
     except ProvisionError as error:

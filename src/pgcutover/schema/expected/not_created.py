@@ -78,6 +78,8 @@ def find_not_created(
     known = {o.identity for o in created.objects}
     # privileges on system objects differ between majors by themselves
     objects = [o for o in found.objects if o.identity not in known and o.kind != "system_grant"]
+    if not objects:
+        return NotCreated()
     cause = str(refused[0])
     prefixes = tuple(name.removesuffix('""') for name in schemas)
     _refuse_renamed(
