@@ -70,7 +70,7 @@ SAID = [
     odd("partition-key-col", "create schema s; create table s.p (a int) partition by range (a); create table s.p1 partition of s.p for values from (1) to (5)", "alter table s.p1 alter a set default 3", "", "created again"),
     odd("aggregate-rest", "create schema s; create function s.plus(int,int) returns int language sql immutable as 'select $1+$2'", "create aggregate s.x(int) (sfunc = s.plus, stype = int, parallel = safe, sspace = 64)", "", "by hand: state size, parallel"),
     odd("operator-rest", "create schema s; create function s.eq(text,text) returns boolean language sql immutable as 'select $1=$2'", "create operator s.=== (leftarg = text, rightarg = text, function = s.eq, commutator = operator(s.===), restrict = eqsel, join = eqjoinsel, hashes, merges)", "", "by hand: commutator"),
-    odd("opclass", "create schema s", "create operator class s.oc for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4,int4)", "", "not by SQL"),
+    odd("opclass", "create schema s", "create operator class s.oc for type int4 using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 btint4cmp(int4,int4)", "", "or no SQL does"),
     odd("opclass-changed", "create schema s", "create operator class s.oc for type int4 using hash as operator 1 =, function 1 hashint4(int4)", "create operator class s.oc for type int8 using hash as operator 1 =, function 1 hashint8(int8)", "created again"),
     odd("domain-type", "create schema s", "create domain s.d as text", "create domain s.d as varchar", "cannot be changed"),
 ]

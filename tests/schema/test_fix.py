@@ -17,10 +17,10 @@ from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.snapshot import take
 
 NAMES = [kind.name for kind in KINDS]
-# what nobody can mend without making a table or type anew, and then it is said
+# differences that only creating a table or type again fixes, and their comments
 UNMENDABLE = {
     "SCH-42": "columns",
-    "SCH-109": "when it is made",
+    "SCH-109": "when it is created",
     "SCH-75": "columns",
     "domain-not-null": "columns",
     "enum-missing": "columns",
@@ -35,7 +35,7 @@ UNMENDABLE = {
 }
 
 
-# others depend on what would have to go first, and PostgreSQL says so
+# other objects depend on the one to drop first, so PostgreSQL refuses
 REFUSED = {"SCH-70": "already exists"}
 
 

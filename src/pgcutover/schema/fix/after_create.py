@@ -1,15 +1,15 @@
-"""What the statement that makes an object cannot say, and must be said after it."""
+"""Properties that CREATE statements cannot set, and the statements that set them afterwards."""
 
 from collections.abc import Iterator
 
 from pgcutover.schema.compare import CHANGED, Difference, Property
-from pgcutover.schema.fix.objects import changes, mapped, published
-from pgcutover.schema.fix.sql_names import listed
+from pgcutover.schema.fix.objects import changes, mapping_statements, publication_options
+from pgcutover.schema.fix.sql_names import as_list
 from pgcutover.schema.objects import SchemaObject, Value
 from pgcutover.schema.severity import Severity
 
 _TABLE = ("row_security", "row_security_forced", "replica_identity")
-_NOT_SAID = {
+_NOT_IN_DEFINITION = {
     "table": _TABLE,
     "partition": _TABLE,
     "column": ("storage", "statistics_target", "compression", "options", "foreign_options"),
@@ -19,8 +19,8 @@ _NOT_SAID = {
     "storage": ("options", "toast_options", "tablespace"),
     **dict.fromkeys(("trigger", "rule", "event_trigger"), ("enabled",)),
 }
-# what the definitions of these leave out
-_LEFT_OUT = {
+# properties that these definitions omit and no other statement sets
+_UNSUPPORTED = {
     "aggregate": (
         "serialize", "deserialize", "final_extra", "final_modify", "state_size", "sort_operator",
         "moving_transition", "moving_inverse", "moving_final", "moving_state_type", "parallel",
@@ -30,32 +30,34 @@ _LEFT_OUT = {
     "operator_family": ("operators", "functions"),
     "base_type": ("receive", "send", "typmod_in", "typmod_out", "analyze", "length", "element"),
 }  # fmt: skip
-_USUAL: tuple[Value, ...] = (None, False, [], "yes", "enabled", "default")
+_DEFAULTS: tuple[Value, ...] = (None, False, [], "yes", "enabled", "default")
 
 
-def completion(thing: SchemaObject) -> Difference | None:
-    """The object as if it lacked what its definition does not say; None where it says all."""
-    names = _NOT_SAID.get(thing.kind, ())
+def list_settings(thing: SchemaObject) -> Difference | None:
+    """Return the properties to set after creation as a difference; None if there are none."""
+    names = _NOT_IN_DEFINITION.get(thing.kind, ())
     properties = tuple(
-        Property(name, thing.facts[name], None) for name in names if thing.facts[name] not in _USUAL
+        Property(name, thing.facts[name], None)
+        for name in names
+        if thing.facts[name] not in _DEFAULTS
     )
     return Difference(CHANGED, Severity.BLOCK, thing, None, properties) if properties else None
 
 
-def completions(thing: SchemaObject) -> Iterator[str]:
-    """Statements for what its definition does not say."""
-    missing = completion(thing)
+def setting_statements(thing: SchemaObject) -> Iterator[str]:
+    """Yield the statements that set these properties of a new object."""
+    missing = list_settings(thing)
     if missing is not None:
         yield from changes(missing)
     if thing.kind == "sequence" and thing.facts["owned_by"] and thing.definition:
         yield f"alter sequence {thing.name} owned by {thing.facts['owned_by']}"
     if thing.kind == "publication":
-        yield published(thing)
+        yield publication_options(thing)
     if thing.kind == "text_search_configuration":
-        yield from mapped(thing.name, listed(thing.facts["mappings"]), [])
+        yield from mapping_statements(thing.name, as_list(thing.facts["mappings"]), [])
 
 
-def left_out(thing: SchemaObject) -> list[str]:
-    """Properties that neither its definition nor another statement gives it."""
-    usual = (*_USUAL, 0, "unsafe", "read_only", "normal")
-    return [n for n in _LEFT_OUT.get(thing.kind, ()) if thing.facts[n] not in usual]
+def list_unsupported(thing: SchemaObject) -> list[str]:
+    """Return the properties that neither the definition nor another statement sets."""
+    usual = (*_DEFAULTS, 0, "unsafe", "read_only", "normal")
+    return [n for n in _UNSUPPORTED.get(thing.kind, ()) if thing.facts[n] not in usual]

@@ -1,4 +1,4 @@
-"""What statements create, and what they mention: whatever is mentioned is made first."""
+"""Orders CREATE statements so that referenced objects are created first."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,19 +10,19 @@ Step = tuple[Difference, str]
 
 _PART = r'(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)'
 _QUALIFIED = re.compile(rf"{_PART}\.{_PART}")
-# only these are mentioned by a name of two parts
-_MENTIONED = {
+# only these are referenced by a qualified name
+_QUALIFIED_KINDS = {
     *RELATIONS, *ROUTINES, "enum", "domain", "composite", "range", "base_type", "collation",
     "sequence",
 }  # fmt: skip
 
 
-def needed_first(steps: Sequence[Step]) -> list[Step]:
-    """The same steps; what a statement that creates mentions stands before it, if it can."""
+def sort_by_dependency(steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with each referenced object created before its use, except in cycles."""
     makers: dict[str, list[int]] = {}
     for n, (each, statement) in enumerate(steps):
         name = _QUALIFIED.match(each.object.name)
-        if name and each.object.kind in _MENTIONED and _creates(statement):
+        if name and each.object.kind in _QUALIFIED_KINDS and _creates(statement):
             makers.setdefault(name[0], []).append(n)
     done: dict[int, None] = {}
     for n in range(len(steps)):
@@ -37,18 +37,18 @@ def _visit(
     done: dict[int, None],
     waiting: set[int],
 ) -> None:
-    """Puts a step behind those it needs; two that need each other stay as they are."""
+    """Add the steps that a step depends on, then the step; cycles keep their order."""
     if n in done or n in waiting:
         return
     waiting.add(n)
     if _creates(steps[n][1]):
-        for needed in (m for name in _mentioned(*steps[n]) for m in makers.get(name, ())):
+        for needed in (m for name in _referenced_names(*steps[n]) for m in makers.get(name, ())):
             _visit(needed, steps, makers, done, waiting)
     done[n] = None
 
 
-def _mentioned(difference: Difference, statement: str) -> Iterator[str]:
-    """Qualified names; a routine's body that is a string is looked at when it runs."""
+def _referenced_names(difference: Difference, statement: str) -> Iterator[str]:
+    """Return qualified names, without those in a string body, which is only parsed when it runs."""
     if difference.object.kind in ROUTINES:
         statement = re.split(r"\nAS [$']", statement, maxsplit=1)[0]
     return (found[0] for found in _QUALIFIED.finditer(statement))

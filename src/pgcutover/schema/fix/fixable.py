@@ -9,7 +9,7 @@ from pgcutover.schema.snapshot_file import load
 
 
 def list_fixable(expected: Path, target: Path) -> frozenset[str]:
-    """Return the names of these objects; empty where the snapshots cannot be compared."""
+    """Return the names of these objects; none if the snapshots cannot be compared."""
     found: list[Difference] = []
     try:
         one, other = load(expected), load(target)

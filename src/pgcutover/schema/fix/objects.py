@@ -1,4 +1,4 @@
-"""The smallest change that makes one property of an object as expected, by kind."""
+"""The statements that change one property of an object to its expected value, by kind."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,10 +8,10 @@ from pgcutover.schema.fix import tables
 from pgcutover.schema.fix.sql_names import (
     CONSTRAINTS,
     MustRecreate,
+    as_list,
     impossible,
-    listed,
     literal,
-    member,
+    local_name,
     text_of,
 )
 from pgcutover.schema.objects import SchemaObject
@@ -21,7 +21,7 @@ Change = Callable[[Difference, Property], Iterator[str]]
 
 
 def changes(difference: Difference) -> list[str]:
-    """Statements for a changed object; MustRecreate where it must be made again."""
+    """Return statements for a changed object; MustRecreate if it must be created again."""
     handler = _HANDLERS.get(difference.object.kind)
     if handler is None:
         raise MustRecreate
@@ -40,7 +40,7 @@ def _routine(difference: Difference, prop: Property) -> Iterator[str]:
 
 
 def _or_replace(difference: Difference, prop: Property) -> Iterator[str]:
-    if prop.name == "columns":  # which can only be added, behind the others
+    if prop.name == "columns":  # CREATE OR REPLACE VIEW can only add columns at the end
         raise MustRecreate
     yield difference.object.definition
 
@@ -49,11 +49,11 @@ def _enabled(difference: Difference, prop: Property) -> Iterator[str]:
     thing = difference.object
     if prop.name != "enabled":
         raise MustRecreate
-    yield enabling(thing)
+    yield enable_statement(thing)
 
 
-def enabling(thing: SchemaObject) -> str:
-    """The statement that switches a trigger, rule or event trigger as expected."""
+def enable_statement(thing: SchemaObject) -> str:
+    """Return the statement that enables or disables a trigger, rule or event trigger."""
     states = {
         **dict.fromkeys(("no", "disabled"), "disable"),
         **dict.fromkeys(("on replicas only", "replica"), "enable replica"),
@@ -64,9 +64,8 @@ def enabling(thing: SchemaObject) -> str:
         verb, _, how = state.partition(" ")
         return f"alter event trigger {thing.name} {verb}{' ' + how if how else ''}"
     verb, _, how = state.partition(" ")
-    return (
-        f"alter table {thing.table} {verb} {how + ' ' if how else ''}{thing.kind} {member(thing)}"
-    )
+    trigger = f"{thing.kind} {local_name(thing)}"
+    return f"alter table {thing.table} {verb} {how + ' ' if how else ''}{trigger}"
 
 
 def _sequence(difference: Difference, prop: Property) -> Iterator[str]:
@@ -74,24 +73,26 @@ def _sequence(difference: Difference, prop: Property) -> Iterator[str]:
     alter, facts = f"alter sequence {thing.name}", thing.facts
     match prop.name:
         case "type" | "increment" | "minimum" | "maximum" | "start" | "cache" | "cycle":
-            # at once, because bounds must fit the type
+            # in one statement, because bounds must fit the type
             yield (
                 f"{alter} as {facts['type']} increment by {facts['increment']}"
                 f" minvalue {facts['minimum']} maxvalue {facts['maximum']} start {facts['start']}"
                 f" cache {facts['cache']} {'' if facts['cycle'] else 'no '}cycle"
             )
         case "owned_by" | "table" if facts.get("identity"):
-            yield impossible(difference, "belongs to another identity column; it needs that anew")
+            yield impossible(
+                difference, "belongs to another identity column, which must be created again"
+            )
         case "owned_by" | "table":
             yield f"{alter} owned by {facts.get('owned_by') or 'none'}"
         case "persistence":
             yield f"{alter} set {'unlogged' if prop.expected == 'unlogged' else 'logged'}"
         case _:
-            yield impossible(difference, f"{prop.name} needs its column anew")
+            yield impossible(difference, f"{prop.name} needs its column created again")
 
 
 def _enum(difference: Difference, prop: Property) -> Iterator[str]:
-    wanted, found = listed(prop.expected), listed(prop.found)
+    wanted, found = as_list(prop.expected), as_list(prop.found)
     common = [label for label in wanted if label in found]
     if [label for label in found if label in wanted] != common or set(found) - set(wanted):
         yield impossible(difference, "labels can be neither removed nor put into another order")
@@ -105,7 +106,7 @@ def _enum(difference: Difference, prop: Property) -> Iterator[str]:
 
 def _composite(difference: Difference, prop: Property) -> Iterator[str]:
     alter = f"alter type {difference.object.name}"
-    wanted, found = ({_head(a): a for a in listed(v)} for v in (prop.expected, prop.found))
+    wanted, found = ({_leading_name(a): a for a in as_list(v)} for v in (prop.expected, prop.found))
     for name in found.keys() - wanted.keys():
         yield f"{alter} drop attribute {name}"
     for name, attribute in wanted.items():
@@ -115,8 +116,8 @@ def _composite(difference: Difference, prop: Property) -> Iterator[str]:
             yield f"{alter} alter attribute {name} type {attribute.removeprefix(name).strip()}"
 
 
-def _head(text: str) -> str:
-    """The quoted name that a text begins with."""
+def _leading_name(text: str) -> str:
+    """Return the quoted name at the start of a text."""
     match = re.match(r'"(?:[^"]|"")+"|[^ ]+', text)
     return match[0] if match else text
 
@@ -129,28 +130,28 @@ def _domain(difference: Difference, prop: Property) -> Iterator[str]:
         case "not_null":
             yield f"{alter} {'set' if expected else 'drop'} not null"
         case "constraints":
-            for each in listed(prop.found):
-                if each not in listed(expected):
-                    yield f"{alter} drop constraint {_head(each)}"
-            for each in listed(expected):
-                if each not in listed(prop.found):
+            for each in as_list(prop.found):
+                if each not in as_list(expected):
+                    yield f"{alter} drop constraint {_leading_name(each)}"
+            for each in as_list(expected):
+                if each not in as_list(prop.found):
                     yield f"{alter} add constraint {each}"
         case _:
             yield impossible(difference, f"its {prop.name} cannot be changed")
 
 
 def _publication(difference: Difference, prop: Property) -> Iterator[str]:
-    if prop.name not in (*_PUBLISHED, "via_root"):
+    if prop.name not in (*_OPERATIONS, "via_root"):
         raise MustRecreate
-    yield published(difference.object)
+    yield publication_options(difference.object)
 
 
-_PUBLISHED = ("insert", "update", "delete", "truncate")
+_OPERATIONS = ("insert", "update", "delete", "truncate")
 
 
-def published(thing: SchemaObject) -> str:
-    """The statement that gives a publication its options."""
-    kept = ", ".join(name for name in _PUBLISHED if thing.facts[name])
+def publication_options(thing: SchemaObject) -> str:
+    """Return the statement that sets a publication's options."""
+    kept = ", ".join(name for name in _OPERATIONS if thing.facts[name])
     root = str(bool(thing.facts["via_root"])).lower()
     options = f"publish = '{kept}', publish_via_partition_root = {root}"
     return f"alter publication {thing.name} set ({options})"
@@ -161,11 +162,11 @@ def _role(difference: Difference, prop: Property) -> Iterator[str]:
     words = {"canlogin": "login"}
     match prop.name:
         case "member_of":
-            for each in listed(prop.found):
-                if each not in listed(prop.expected):
+            for each in as_list(prop.found):
+                if each not in as_list(prop.expected):
                     yield f"revoke {each.partition(' with')[0]} from {name}"
-            for each in listed(prop.expected):
-                if each not in listed(prop.found):
+            for each in as_list(prop.expected):
+                if each not in as_list(prop.found):
                     group, _, options = each.partition(" with")
                     with_admin = " with admin option" if "admin option" in options else ""
                     yield f"grant {group} to {name}{with_admin}"
@@ -189,11 +190,13 @@ def _extension(difference: Difference, prop: Property) -> Iterator[str]:
 def _configuration(difference: Difference, prop: Property) -> Iterator[str]:
     if prop.name != "mappings":
         raise MustRecreate
-    yield from mapped(difference.object.name, listed(prop.expected), listed(prop.found))
+    yield from mapping_statements(
+        difference.object.name, as_list(prop.expected), as_list(prop.found)
+    )
 
 
-def mapped(name: str, expected: list[str], found: list[str]) -> Iterator[str]:
-    """Statements that give a text search configuration its mappings."""
+def mapping_statements(name: str, expected: list[str], found: list[str]) -> Iterator[str]:
+    """Yield statements that change the mappings of a text search configuration."""
     alter = f"alter text search configuration {name}"
     known = {each.partition(": ")[0] for each in found}
     for token in sorted(known - {each.partition(": ")[0] for each in expected}):
@@ -223,18 +226,18 @@ def _server(difference: Difference, prop: Property) -> Iterator[str]:
 
 
 def secret_options(thing: SchemaObject) -> str:
-    """Why options cannot be given here."""
-    names = ", ".join(listed(thing.facts.get("option_names"))) or "none"
+    """Return the reason why option values cannot be printed."""
+    names = ", ".join(as_list(thing.facts.get("option_names"))) or "none"
     return f"the values of its options may be secrets and are not read; expected options: {names}"
 
 
-def _again(difference: Difference, _: Property) -> Iterator[str]:
+def _run_definition(difference: Difference, _: Property) -> Iterator[str]:
     yield difference.object.definition
 
 
 def _grant(difference: Difference, prop: Property) -> Iterator[str]:
-    """Only what differs: to revoke a right to a table takes those to its columns too."""
-    thing, wanted, found = difference.object, listed(prop.expected), listed(prop.found)
+    """Yield only the differing privileges: revoking one on a table also revokes it on columns."""
+    thing, wanted, found = difference.object, as_list(prop.expected), as_list(prop.found)
     start, _, end = thing.definition.partition("; grant ")[0].partition(" on ")
     on, _, role = end.removesuffix(" with grant option").rpartition(" to ")
     before, _, first = start.partition("grant ")
@@ -258,15 +261,15 @@ def _tablespace(difference: Difference, prop: Property) -> Iterator[str]:
     yield from tables.options(f"alter tablespace {difference.object.name}", prop)
 
 
-def _elsewhere(difference: Difference, prop: Property) -> Iterator[str]:
+def _manual_change(difference: Difference, prop: Property) -> Iterator[str]:
     wanted = prop.expected
     where = {
         "server_setting": f"set it in the server's parameter group: expected {prop.expected}",
-        "database": f"{prop.name.replace('_', ' ')} is given when a database is made",
+        "database": f"{prop.name.replace('_', ' ')} is fixed when a database is created",
         "database_collation_version": "reindex first, then refresh the version",
         "collation_version": "reindex first, then refresh the version",
-        "large_object": "large objects are carried by hand",
-        "database_grant": f"grant them on the database, by its name: {', '.join(listed(wanted))}",
+        "large_object": "copy large objects by hand",
+        "database_grant": f"grant them on the database by name: {', '.join(as_list(wanted))}",
     }
     yield impossible(difference, where[difference.object.kind])
 
@@ -293,12 +296,12 @@ _HANDLERS: dict[str, Change] = {
     "composite": _composite,
     **dict.fromkeys(("foreign_data_wrapper", "foreign_server", "user_mapping"), _server),
     **dict.fromkeys(
-        ("comment", "security_label", "owner", "database_setting", "role_setting"), _again
+        ("comment", "security_label", "owner", "database_setting", "role_setting"), _run_definition
     ),
     **dict.fromkeys(("grant", "default_privilege"), _grant),
     **dict.fromkeys(
         ("server_setting", "database", "database_collation_version", "collation_version",
          "large_object", "database_grant"),
-        _elsewhere,
+        _manual_change,
     ),
 }  # fmt: skip

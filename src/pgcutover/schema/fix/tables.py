@@ -1,4 +1,4 @@
-"""The smallest change that makes a property of a table, or of what belongs to it, as expected."""
+"""The statements that change a property of a table, column, constraint or index."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 from pgcutover.schema.compare import Difference, Property
 from pgcutover.schema.fix.sql_names import (
     MustRecreate,
+    as_list,
     impossible,
     last_part,
-    listed,
     literal,
-    member,
+    local_name,
     text_of,
 )
 from pgcutover.schema.objects import Value
 
 
 def column(difference: Difference, prop: Property) -> Iterator[str]:
-    """A property of a column."""
+    """Change a property of a column."""
     thing, expected = difference.object, prop.expected
-    name = member(thing)
+    name = local_name(thing)
     alter = f"alter table {thing.table} alter column {name}"
     match prop.name:
         case "type" | "collation" | "position" if not thing.definition:
@@ -27,9 +27,9 @@ def column(difference: Difference, prop: Property) -> Iterator[str]:
         case "type" | "collation":
             wanted = thing.facts
             collate = f" collate {wanted['collation']}" if wanted.get("collation") else ""
-            # a foreign table has no rows to convert, and PostgreSQL refuses to
+            # PostgreSQL refuses USING for a foreign table, which has no rows to convert
             is_foreign = wanted.get("foreign_options") is not None
-            using = "" if is_foreign else f" using {name}::{_unlimited(wanted)}"
+            using = "" if is_foreign else f" using {name}::{_type_without_limits(wanted)}"
             yield f"{alter} type {wanted['type']}{collate}{using}"
         case "default":
             yield f"{alter} drop default" if expected is None else f"{alter} set default {expected}"
@@ -55,15 +55,17 @@ def column(difference: Difference, prop: Property) -> Iterator[str]:
         case "foreign_options":
             yield f"{alter} options ({foreign_options(prop)})"
         case "position":
-            yield impossible(difference, "its place among the columns cannot be changed")
+            yield impossible(difference, "the order of columns cannot be changed")
         case "inherited":
-            yield impossible(difference, "its table must inherit it when it is made")
+            yield impossible(difference, "its table must inherit it when it is created")
         case _:
-            yield impossible(difference, f"{prop.name.replace('_', ' ')} needs the table anew")
+            yield impossible(
+                difference, f"{prop.name.replace('_', ' ')} needs the table created again"
+            )
 
 
-def _unlimited(facts: Mapping[str, Value]) -> str:
-    """The type without its limits: a cast to these cuts values off, assigning them fails."""
+def _type_without_limits(facts: Mapping[str, Value]) -> str:
+    """Return the type without its limits, because a cast to a limited type cuts values off."""
     name = re.sub(r"\(\d+(?:,-?\d+)?\)(?=\Z|\[| with)", "", str(facts["type"]))
     bare = {"character": "bpchar", "bit": "bit varying"}
     kind, array, _ = name.partition("[]")
@@ -71,18 +73,20 @@ def _unlimited(facts: Mapping[str, Value]) -> str:
 
 
 def options(alter: str, prop: Property) -> Iterator[str]:
-    """What is set, and what is reset."""
-    wanted, found = listed(prop.expected), listed(prop.found)
+    """Yield the RESET and SET clauses of storage parameters."""
+    wanted, found = as_list(prop.expected), as_list(prop.found)
     gone = {o.partition("=")[0] for o in found} - {o.partition("=")[0] for o in wanted}
     if gone:
         yield f"{alter} reset ({', '.join(sorted(gone))})"
-    if set_anew := [o for o in wanted if o not in found]:
-        yield f"{alter} set ({', '.join(set_anew)})"
+    if changed := [o for o in wanted if o not in found]:
+        yield f"{alter} set ({', '.join(changed)})"
 
 
 def foreign_options(prop: Property) -> str:
-    """What is added, set to another value, and dropped."""
-    wanted, found = (dict(_parts(o) for o in listed(v)) for v in (prop.expected, prop.found))
+    """Return the ADD, SET and DROP options of a foreign table's column."""
+    wanted, found = (
+        dict(_split_option(o) for o in as_list(v)) for v in (prop.expected, prop.found)
+    )
     words = [f"drop {name}" for name in sorted(found.keys() - wanted.keys())]
     words += [
         f"{'set' if name in found else 'add'} {name} {literal(value)}"
@@ -92,18 +96,18 @@ def foreign_options(prop: Property) -> str:
     return ", ".join(words)
 
 
-def _parts(option: str) -> tuple[str, str]:
+def _split_option(option: str) -> tuple[str, str]:
     name, _, value = option.partition("=")
     return name, value
 
 
 def constraint(difference: Difference, prop: Property) -> Iterator[str]:
-    """A constraint is validated, or made again."""
+    """Validate a constraint; MustRecreate for any other change."""
     thing = difference.object
     if {p.name for p in difference.properties} <= {"validated", "definition"} and (
         _only_validation(difference)
     ):
-        yield f"alter table {thing.table} validate constraint {member(thing)}"
+        yield f"alter table {thing.table} validate constraint {local_name(thing)}"
     else:
         raise MustRecreate
 
@@ -116,7 +120,7 @@ def _only_validation(difference: Difference) -> bool:
 
 
 def index(difference: Difference, prop: Property) -> Iterator[str]:
-    """An index is made usable, or made again."""
+    """Rebuild or configure an index; MustRecreate if its definition differs."""
     thing, names = difference.object, {p.name for p in difference.properties}
     match prop.name:
         case _ if names - {"usable", "clustered", "statistics_targets", "replica_identity"}:
@@ -131,7 +135,7 @@ def index(difference: Difference, prop: Property) -> Iterator[str]:
 
 
 def _targets(index: str, prop: Property) -> Iterator[str]:
-    wanted, found = (dict(o.split(": ") for o in listed(v)) for v in (prop.expected, prop.found))
+    wanted, found = (dict(o.split(": ") for o in as_list(v)) for v in (prop.expected, prop.found))
     for number in sorted(wanted.keys() | found.keys()):
         if wanted.get(number) != found.get(number):
             target = wanted.get(number, "-1")
@@ -139,7 +143,7 @@ def _targets(index: str, prop: Property) -> Iterator[str]:
 
 
 def table(difference: Difference, prop: Property) -> Iterator[str]:
-    """A property of a table or partition."""
+    """Change a property of a table or partition."""
     alter, expected = f"alter table {difference.object.name}", text_of(prop.expected)
     match prop.name:
         case "row_security":
@@ -157,10 +161,10 @@ def table(difference: Difference, prop: Property) -> Iterator[str]:
         case "inherits" if difference.object.kind == "foreign_table":
             raise MustRecreate
         case "inherits":
-            for parent in sorted(set(listed(prop.found)) - set(listed(prop.expected))):
+            for parent in sorted(set(as_list(prop.found)) - set(as_list(prop.expected))):
                 yield f"{alter} no inherit {parent}"
-            for parent in listed(prop.expected):
-                if parent not in listed(prop.found):
+            for parent in as_list(prop.expected):
+                if parent not in as_list(prop.found):
                     yield f"{alter} inherit {parent}"
         case "detaching" if not prop.expected:
             parent, name = difference.object.table, difference.object.name
@@ -171,11 +175,13 @@ def table(difference: Difference, prop: Property) -> Iterator[str]:
             yield f"alter table {parent} detach partition {name}"
             yield f"alter table {parent} attach partition {name} {expected}"
         case _:
-            yield impossible(difference, f"{prop.name.replace('_', ' ')} needs it created again")
+            yield impossible(
+                difference, f"{prop.name.replace('_', ' ')} needs the table created again"
+            )
 
 
 def attachment(difference: Difference) -> str:
-    """A table becomes a partition, or a partition a table of its own."""
+    """Return the statement that attaches or detaches a partition."""
     thing, found = difference.object, difference.found
     if thing.kind == "partition":
         bound = thing.facts["bound"]
@@ -184,18 +190,18 @@ def attachment(difference: Difference) -> str:
 
 
 def storage(difference: Difference, prop: Property) -> Iterator[str]:
-    """Storage parameters and tablespace."""
+    """Change storage parameters or the tablespace."""
     alter = f"alter table {difference.object.name}"
     if prop.name == "tablespace":
         yield f"{alter} set tablespace {prop.expected or 'pg_default'}"
     else:
         prefix = "toast." if prop.name == "toast_options" else ""
-        wanted = [prefix + o for o in listed(prop.expected)]
-        yield from options(alter, Property("", wanted, [prefix + o for o in listed(prop.found)]))
+        wanted = [prefix + o for o in as_list(prop.expected)]
+        yield from options(alter, Property("", wanted, [prefix + o for o in as_list(prop.found)]))
 
 
 def statistics(difference: Difference, prop: Property) -> Iterator[str]:
-    """Extended statistics."""
+    """Change the target of extended statistics."""
     if prop.name != "target":
         raise MustRecreate
     yield f"alter statistics {difference.object.name} set statistics {prop.expected or -1}"

@@ -1,7 +1,7 @@
-"""Whether btree indexes say what their tables hold, by PostgreSQL's own check.
+"""Checks btree indexes against their tables with PostgreSQL's amcheck.
 
-An index that was sorted by another library than the server's gives wrong answers and no error
-(PostgreSQL 17, F.1 "amcheck"); no comparison of rows that scans tables would notice.
+An index sorted by another collation library returns wrong results without an error (PostgreSQL 17,
+F.1 "amcheck"). Comparisons that scan tables do not read it, so they cannot find this.
 """
 
 import random
@@ -19,13 +19,13 @@ from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding
 
 _SHOWN = 20
-# data_corrupted, index_corrupted, undefined_file: the file or what is in it is wrong
+# data_corrupted, index_corrupted, undefined_file: a missing or damaged file
 _CORRUPT = ("XX001", "XX002", "58P01")
 _EXTENSION = """
 select quote_ident(n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace
 where e.extname = 'amcheck'
 """
-_MAY = """
+_IS_ALLOWED = """
 select case when f is not null then has_function_privilege(f, 'execute') end
 from to_regprocedure(%s) f
 """
@@ -69,29 +69,30 @@ def amcheck_diff(
     sample: int | None = None,
     seed: int = 0,
 ) -> Diff:
-    """Corrupt btree indexes of some relations, quoted, and of their partitions.
+    """Return corrupt btree indexes of some relations, and of their partitions.
 
-    `heapallindexed` also looks for each row in the index, which reads the table. `sample` is how
-    many indexes are looked at; `seed` chooses them. UnreadableError says which statement makes the
-    question answerable, or names the indexes about which nothing was found out.
+    `relations` are quoted names.
+    `heapallindexed` also looks up each row in the index, which reads the table. `sample` is the
+    number of indexes to check; `seed` selects them. UnreadableError names the statement that makes
+    the check possible, or the indexes that could not be checked.
     """
-    function = _function(target)
-    found = _indexes(target, relations)
+    function = _check_function(target)
+    found = _list_indexes(target, relations)
     valid = [(oid, name) for oid, name, is_valid in found if is_valid]
-    chosen = _chosen(valid, sample, seed)
+    chosen = _choose(valid, sample, seed)
     outcome = _Outcome()
     for oid, name in chosen:
         _check(target, function, oid, name, heapallindexed, outcome)
     if outcome.undecided and not outcome.problems:
-        raise UnreadableError(_words(outcome.undecided))
+        raise UnreadableError(_describe_undecided(outcome.undecided))
     facts: dict[str, Any] = {"indexes": len(valid), "checked": len(chosen)}
     if outcome.undecided:
-        facts["warnings"] = [_words(outcome.undecided)]
+        facts["warnings"] = [_describe_undecided(outcome.undecided)]
     return Diff("*", tuple(outcome.problems), facts)
 
 
-def _function(target: Connection) -> sql.SQL:
-    """The checking function, qualified; UnreadableError where it cannot be called."""
+def _check_function(target: Connection) -> sql.SQL:
+    """Return a call of bt_index_check, qualified; UnreadableError if it cannot be called."""
     row = target.execute(_EXTENSION).fetchone()
     if row is None:
         raise UnreadableError(
@@ -99,7 +100,7 @@ def _function(target: Connection) -> sql.SQL:
             "database; its owner can make it so by: create extension amcheck"
         )
     signature = f"{row[0]}.bt_index_check(regclass, boolean)"
-    ((allowed,),) = target.execute(_MAY, [signature]).fetchall()
+    ((allowed,),) = target.execute(_IS_ALLOWED, [signature]).fetchall()
     if allowed is None:
         raise UnreadableError(
             f"indexes cannot be checked: amcheck of the target has no {signature}; "
@@ -114,7 +115,7 @@ def _function(target: Connection) -> sql.SQL:
     return sql.SQL(f"select {row[0]}.bt_index_check(%s::oid::regclass, %s)")
 
 
-def _indexes(target: Connection, relations: Sequence[str]) -> list[tuple[int, str, bool]]:
+def _list_indexes(target: Connection, relations: Sequence[str]) -> list[tuple[int, str, bool]]:
     try:
         unknown = [str(n) for (n,) in target.execute(_UNKNOWN, [list(relations)])]
         if not unknown:
@@ -124,12 +125,12 @@ def _indexes(target: Connection, relations: Sequence[str]) -> list[tuple[int, st
             f"the target's indexes cannot be listed: {describe_error(error)}"
         ) from error
     raise UnreadableError(
-        f"indexes cannot be checked: the target has no relation {_some(unknown)}; it was dropped "
-        "or renamed meanwhile, so run again"
+        f"indexes cannot be checked: the target has no relation {_join_names(unknown)}; it was "
+        "dropped or renamed meanwhile, so run again"
     )
 
 
-def _chosen(
+def _choose(
     indexes: Sequence[tuple[int, str]], sample: int | None, seed: int
 ) -> Sequence[tuple[int, str]]:
     if sample is None or sample >= len(indexes):
@@ -146,25 +147,25 @@ def _check(
     heapallindexed: bool,
     outcome: _Outcome,
 ) -> None:
-    """One index in a savepoint, so that what is wrong with one does not hide the others."""
+    """Check one index in a savepoint, so that an error does not prevent checking the others."""
     try:
         with target.transaction():
             target.execute(function, [oid, heapallindexed])
     except psycopg.Error as error:
         if target.broken or error.sqlstate is None:
             raise UnreadableError(
-                f"index {name}: the target could not be asked: {describe_error(error)}"
+                f"index {name}: the target could not be read: {describe_error(error)}"
             ) from error
         if _is_gone(target, oid):
             outcome.undecided.append(f"{name} was dropped meanwhile")
         elif error.sqlstate in _CORRUPT:
-            outcome.problems.append(_corrupt(name, error.sqlstate))
+            outcome.problems.append(_corrupt_finding(name, error.sqlstate))
         else:
             outcome.undecided.append(f"{name}: {describe_error(error)}")
 
 
-def _corrupt(name: str, sqlstate: str) -> Finding:
-    # the server's own words may quote rows, so its code must do
+def _corrupt_finding(name: str, sqlstate: str) -> Finding:
+    # the server's message may quote rows, so only its code is reported
     message = (
         f"index {name} of the target is corrupt (SQLSTATE {sqlstate}): queries that use it miss "
         f"rows or repeat them; make it anew: reindex index {name}"
@@ -173,18 +174,18 @@ def _corrupt(name: str, sqlstate: str) -> Finding:
 
 
 def _is_gone(target: Connection, oid: int) -> bool:
-    """Whether it was dropped since; asked without a lock, and not of the snapshot."""
+    """Return whether the index was dropped; reads without a lock and outside the snapshot."""
     query = "select pg_relation_filenode(%s::oid) is null"
     return target.execute(query, [oid]).fetchone() == (True,)
 
 
-def _words(undecided: Sequence[str]) -> str:
+def _describe_undecided(undecided: Sequence[str]) -> str:
     return (
-        f"{len(undecided):,} indexes could not be checked: {_some(undecided)}; "
+        f"{len(undecided):,} indexes could not be checked: {_join_names(undecided)}; "
         "remove the reason and run again"
     )
 
 
-def _some(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return "; ".join(names[:_SHOWN]) + more

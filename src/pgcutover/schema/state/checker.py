@@ -21,10 +21,10 @@ _INDEXED = ("table", "materialized_view")
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """One method a check; each opens its own read-only sessions.
+    """One method for each check; each opens its own read-only sessions.
 
-    `settle_seconds` is the time between two readings of what a mover may still change; 0 where
-    nothing can change, so that one reading decides.
+    `settle_seconds` is the time between two reads of data that a mover may still change; 0 if
+    nothing can change, so that one read is enough.
     """
 
     source_dsn: str = field(repr=False)
@@ -46,9 +46,9 @@ class SchemaState:
             return partitions_diff(target, datetime.now(UTC), self.ahead_days)
 
     def materialized_views(self) -> Diff:
-        """Check that each materialized view holds what its query gives now.
+        """Check that each materialized view holds the current result of its query.
 
-        Where rows may still change, only views whose rows did not change between two readings are
+        If rows may still change, only views whose rows did not change between two reads are
         findings; others are warnings.
         """
         reading = self._read_views(None)
@@ -71,8 +71,8 @@ class SchemaState:
     def corruption(self, extent: str) -> Diff:
         """Check btree indexes with amcheck.
 
-        All of them where `extent` is full, or where the version of a collation has changed since
-        the indexes were built; else a sample.
+        Checks all of them if `extent` is full, or if the version of a collation has changed since
+        the indexes were built; otherwise a sample.
         """
         names = [o.name for o in self.evidence.target.objects if o.kind in _INDEXED]
         is_full = extent == "full"

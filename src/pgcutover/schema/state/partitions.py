@@ -1,7 +1,7 @@
-"""Whether the partitions of the target take every row that will come.
+"""Checks that the target's partitions accept every row of the coming days.
 
-A row for which there is no partition is refused; one that only the default partition takes stands
-in the way of the partition that is made for it later.
+PostgreSQL refuses a row without a partition. A row in the default partition prevents the creation
+of its own partition later.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from pgcutover.verdict import Finding
 
 _SHOWN = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# what is being detached takes no row any more; majors before 14 have no such state
+# a partition being detached accepts no rows; majors before 14 have no such state
 _TABLES = """
 select c.oid::int8, n.nspname, c.relname, p.partstrat,
        coalesce(a.attname, pg_get_expr(p.partexprs, p.partrelid)),
@@ -49,7 +49,7 @@ where c.relpersistence <> 't'
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover')
 order by n.nspname, c.relname
 """
-# bounds as the server prints them; one without a value is open on its side
+# parses the bounds that the server prints; MINVALUE and MAXVALUE have no quoted value
 _BOUNDS = r"""
 select case when w.lower is null then '-infinity'
             else extract(epoch from w.lower::timestamptz)::float8 end,
@@ -68,12 +68,12 @@ order by 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Partitioned:
-    """A partitioned table, what it is divided by, and the bounds of its partitions as text.
+class PartitionedTable:
+    """A partitioned table, its partition key, and the bounds of its partitions as text.
 
-    `parent` and `own_bound` are those of one that is itself a partition. `default` names the
-    partition that takes what no other takes; `bounds` are the others'. `step` is the seconds
-    between neighbours where the key, or the first of a composed one, is a time.
+    `parent` and `own_bound` are set if the table is itself a partition. `default` is the default
+    partition; `bounds` are those of the others. `step` is the resolution in seconds of a first key
+    column that is a time. `composed` says that the key has more columns.
     """
 
     oid: int
@@ -89,67 +89,68 @@ class Partitioned:
     bounds: tuple[str, ...]
 
     def __str__(self) -> str:
-        """`schema.name`, as reports show it."""
+        """Return `schema.name`."""
         return f"{self.schema}.{self.name}"
 
 
 def partitions_diff(target: Connection, at: datetime, ahead_days: int) -> Diff:
-    """Partitioned tables that refuse rows, or will within some days of `at`, or misplace them.
+    """Return partitioned tables that refuse rows within some days of `at`.
 
-    A time without a zone, and a day, is taken to be of UTC.
+    Rows in a default partition are findings, too.
+    Times without a zone, and dates, are read as UTC.
     """
     start = at if at.tzinfo else at.replace(tzinfo=UTC)
     window = (start.timestamp(), (start + timedelta(days=ahead_days)).timestamp())
-    tables = _tables(target)
+    tables = _read_tables(target)
     problems: list[Finding] = []
     for table in tables.values():
-        problems += _in_default(target, table)
+        problems += _find_rows_in_default(target, table)
         if table.default is None:
-            problems += _uncovered(target, table, tables, window)
+            problems += _find_gaps(target, table, tables, window)
     return Diff("*", tuple(problems), {"partitioned tables": len(tables)})
 
 
-def _tables(target: Connection) -> dict[int, Partitioned]:
+def _read_tables(target: Connection) -> dict[int, PartitionedTable]:
     found = {}
-    for *words, schema, name, bounds in _asked(target, _TABLES, "partitions"):
+    for *words, schema, name, bounds in _fetch(target, _TABLES, "partitions"):
         default = (schema, name) if name else None
         others = tuple(b for b in bounds if b != "DEFAULT")
-        table = Partitioned(*(*words, default, others))
+        table = PartitionedTable(*(*words, default, others))
         found[table.oid] = table
     return found
 
 
-def _in_default(target: Connection, table: Partitioned) -> Iterator[Finding]:
+def _find_rows_in_default(target: Connection, table: PartitionedTable) -> Iterator[Finding]:
     if table.default is None:
         return
     name = ".".join(table.default)
     query = sql.SQL("select count(*) from {}").format(sql.Identifier(*table.default))
-    ((rows,),) = _asked(target, query, name)
+    ((rows,),) = _fetch(target, query, name)
     if rows:
         message = (
             f"default partition {name} of {table} holds {rows:,} rows that no other partition "
-            "takes: none can be made for them while they are there; move or remove them"
+            "accepts; move or delete them before a partition for them is created"
         )
         yield finding(name, "default partition holds rows", message, rows=rows)
 
 
-def _uncovered(
+def _find_gaps(
     target: Connection,
-    table: Partitioned,
-    tables: Mapping[int, Partitioned],
+    table: PartitionedTable,
+    tables: Mapping[int, PartitionedTable],
     window: tuple[float, float],
 ) -> Iterator[Finding]:
     if not table.bounds:
         message = f"{table} has no partition at all, so every row is refused"
         yield finding(table, "no partition at all", message)
     elif table.strategy == "h":
-        yield from _remainders(target, table)
+        yield from _find_missing_remainders(target, table)
     elif table.strategy == "r" and table.step:
-        yield from _days(target, table, tables, window)
+        yield from _find_missing_days(target, table, tables, window)
 
 
-def _remainders(target: Connection, table: Partitioned) -> Iterator[Finding]:
-    taken = _asked(target, _MODULI, str(table), [list(table.bounds)])
+def _find_missing_remainders(target: Connection, table: PartitionedTable) -> Iterator[Finding]:
+    taken = _fetch(target, _MODULI, str(table), [list(table.bounds)])
     modulus = lcm(*(m for m, _ in taken))
     lacking = modulus - sum(modulus // m for m, _ in taken)
     if lacking:
@@ -163,20 +164,20 @@ def _remainders(target: Connection, table: Partitioned) -> Iterator[Finding]:
         yield finding(table, "hash remainder without a partition", message, remainders=first)
 
 
-def _days(
+def _find_missing_days(
     target: Connection,
-    table: Partitioned,
-    tables: Mapping[int, Partitioned],
+    table: PartitionedTable,
+    tables: Mapping[int, PartitionedTable],
     window: tuple[float, float],
 ) -> Iterator[Finding]:
-    step, limits = table.step or 0.0, _limits(table, tables)
+    step, limits = table.step or 0.0, _parent_bounds(table, tables)
     if "DEFAULT" in limits:
-        return  # it takes only what is wrong elsewhere
+        return  # rows in a default partition are a finding already
     first, last = window
-    for lower, upper in _bounds(target, table, limits):
+    for lower, upper in _read_bounds(target, table, limits):
         first, last = max(first, lower), min(last, upper - step)
-    bounds = _bounds(target, table, table.bounds)
-    # of a composed key, rows with the upper bound's first part may still be within
+    bounds = _read_bounds(target, table, table.bounds)
+    # with several key columns, rows equal to the first part of the upper bound may be inside
     inclusive = step if table.composed else 0.0
     gap = first_gap([(lower, upper + inclusive) for lower, upper in bounds], first, last)
     if gap is None:
@@ -185,13 +186,13 @@ def _days(
     moment = moment[:10] if step > 1 else moment
     message = (
         f"{table} has no partition for {table.key} = {moment}, so rows of the coming days are "
-        "refused; make the partitions, or let what makes them run"
+        "refused; create the partitions, or start the job that creates them"
     )
     yield finding(table, "no partition for the coming days", message, first_uncovered=moment)
 
 
-def _limits(table: Partitioned, tables: Mapping[int, Partitioned]) -> list[str]:
-    """Bounds of the table's own, and of what it is a partition of, by the same key."""
+def _parent_bounds(table: PartitionedTable, tables: Mapping[int, PartitionedTable]) -> list[str]:
+    """Return the bounds of the table and of its parents that use the same key."""
     limits = []
     while table.parent is not None and table.parent in tables:
         above = tables[table.parent]
@@ -202,9 +203,9 @@ def _limits(table: Partitioned, tables: Mapping[int, Partitioned]) -> list[str]:
 
 
 def first_gap(bounds: Sequence[tuple[float, float]], first: float, last: float) -> float | None:
-    """The first moment from `first` to `last`, both included, that is within no bounds.
+    """Return the first moment from `first` to `last`, both included, that no bounds contain.
 
-    Bounds begin with their lower one and end before their upper one.
+    A lower bound is inclusive, an upper bound exclusive.
     """
     moment = first
     for lower, upper in sorted(bounds):
@@ -213,16 +214,16 @@ def first_gap(bounds: Sequence[tuple[float, float]], first: float, last: float) 
     return moment if moment <= last and moment < inf else None
 
 
-def _bounds(
-    target: Connection, table: Partitioned, bounds: Sequence[str]
+def _read_bounds(
+    target: Connection, table: PartitionedTable, bounds: Sequence[str]
 ) -> list[tuple[float, float]]:
     if not bounds:
         return []
-    found = _asked(target, _BOUNDS, str(table), [list(bounds)])
+    found = _fetch(target, _BOUNDS, str(table), [list(bounds)])
     return [(float(lower), float(upper)) for lower, upper in found]
 
 
-def _asked(
+def _fetch(
     target: Connection, query: str | sql.Composed, what: str, values: Sequence[object] | None = None
 ) -> list[tuple[Any, ...]]:
     plain = query.encode() if isinstance(query, str) else query
