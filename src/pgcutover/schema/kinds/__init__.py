@@ -1,4 +1,4 @@
-"""Every kind of object that a schema is made of; one module a family, one query a kind."""
+"""Queries for every kind of schema object: one module for each family, one query for each kind."""
 
 from pgcutover.schema.kinds import (
     builtin_changes,
@@ -31,11 +31,11 @@ KINDS: tuple[Kind, ...] = (
     *privileges.KINDS,
     *builtin_changes.KINDS,
 )
-"""What a dump carries, so that the expected schema has it too."""
+"""Kinds that pg_dump writes, so that the expected schema has them too."""
 
 CLUSTER_KINDS: tuple[Kind, ...] = (
     *roles.CLUSTER_KINDS,
     *database.CLUSTER_KINDS,
     *builtin_changes.CLUSTER_KINDS,
 )
-"""What no dump carries, so that source and target are compared directly."""
+"""Kinds that pg_dump omits, so that source and target are compared directly."""

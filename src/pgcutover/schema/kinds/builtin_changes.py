@@ -1,12 +1,11 @@
-"""What belongs to the server or to an extension, where somebody has changed it.
+"""Built-in and extension objects that were altered after creation.
 
-A dump carries the rights that were given or taken since it was made, and nothing else of it, so
-that the rest is compared with the source's.
+pg_dump writes only their changed privileges, so all other changes are compared with the source.
 """
 
 from pgcutover.schema.kinds.model import OWN_ROLES, Kind
 
-# oids below are given out by initdb
+# initdb assigns the oids below this
 _BUILT_IN = "16384"
 _WITH_RIGHTS = (
     ("pg_class", "rel", "case o.relkind when 'S' then 's' else 'r' end"),
@@ -44,10 +43,10 @@ def _grant(condition: str, ending: str) -> str:
            from unnest(g.privileges) p where {condition})"""  # noqa: S608 - constants
 
 
-def _grants(name: str, condition: str) -> Kind:
-    """Rights that are no more what they were made with; rights of the service's roles are its own.
+def _changed_grants(name: str, condition: str) -> Kind:
+    """Return the kind of privileges that differ from the initial ones, except of service roles.
 
-    `initially` is what they were made with: the definition gives the others after taking it away.
+    `initially` are the initial privileges: the definition revokes them and grants the current ones.
     """
     return Kind(
         name,
@@ -81,8 +80,8 @@ order by 1
     )
 
 
-EXTENSION_GRANTS = _grants("extension_grant", _MEMBER)
-SYSTEM_GRANTS = _grants(
+EXTENSION_GRANTS = _changed_grants("extension_grant", _MEMBER)
+SYSTEM_GRANTS = _changed_grants(
     "system_grant",
     f"""not {_MEMBER} and o.oid < {_BUILT_IN}
       and coalesce(i.schema, i.identity) not in ('public', 'information_schema')""",
@@ -90,7 +89,7 @@ SYSTEM_GRANTS = _grants(
 
 KINDS = (EXTENSION_GRANTS, SYSTEM_GRANTS)
 
-# update pg_cast is what people are told to do about "column is of type boolean but ..."
+# a common workaround for "column is of type boolean but ..." updates pg_cast directly
 SYSTEM_CASTS = Kind(
     "system_cast",
     f"""
@@ -142,7 +141,7 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
-# the bootstrap superuser has them all
+# without the bootstrap superuser (oid 10), who has all of them
 PARAMETER_GRANTS = Kind(
     "parameter_grant",
     f"""

@@ -2,9 +2,9 @@
 
 from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension
 
-_OURS = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
+_SCOPE = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
 
-# what a partition or child only inherits is its parent's; with what it adds it is listed
+# constraints that are only inherited are listed at the parent
 _CONSTRAINT = """
 select format('%I.%I.%I', n.nspname, c.relname, k.conname), format('%I.%I', n.nspname, c.relname),
        format('alter table %I.%I add constraint %I %s', n.nspname, c.relname, k.conname,
@@ -25,7 +25,7 @@ order by 1
 
 
 def _columns(numbers: str, relation: str) -> str:
-    """SQL for the names of a relation's columns, in the order of their numbers."""
+    """Return SQL for the names of some columns of a relation, in the order given."""
     return f"""(select coalesce(array_agg(a.attname::text order by u.i), '{{}}')
                from unnest({numbers}) with ordinality u (c, i)
                join pg_attribute a on a.attrelid = {relation} and a.attnum = u.c)"""  # noqa: S608
@@ -34,8 +34,8 @@ def _columns(numbers: str, relation: str) -> str:
 _CHECK = """,
            'expression', pg_get_expr(k.conbin, k.conrelid),
            'no_inherit', k.connoinherit"""
-# a key whose triggers are switched off is there, and enforces nothing; a deferrable unique
-# constraint is checked by a trigger, too
+# a foreign key with disabled triggers enforces nothing; deferrable unique constraints use a
+# trigger, too
 _FIRING = """,
            'firing', k.oid not in (
                with recursive silent (oid) as (
@@ -65,7 +65,7 @@ _REFERENCE = f"""{_FIRING},
 
 def _constraint(kind: str, contype: str, more: str = "") -> Kind:
     columns = _columns("k.conkey", "k.conrelid")
-    return Kind(kind, _CONSTRAINT.format(contype=contype, columns=columns, more=more, ours=_OURS))
+    return Kind(kind, _CONSTRAINT.format(contype=contype, columns=columns, more=more, ours=_SCOPE))
 
 
 def _index_columns(first: str, last: str) -> str:
@@ -77,10 +77,10 @@ def _index_columns(first: str, last: str) -> str:
                left join pg_attribute a on a.attrelid = c.oid and a.attnum = i.indkey[o - 1])"""  # noqa: S608
 
 
-# storage parameters are the kind `storage`'s, so they are taken out of the definition again, and so
-# is the ONLY that PostgreSQL prints for a partitioned index whether or not its partitions have it:
-# it is usable when every partition, at every level, has its valid part of it; `offset 0` keeps
-# what is dear from being made anew at every mention
+# Storage parameters are removed from the definition, because kind `storage` compares them. ONLY is
+# removed, because PostgreSQL prints it for every partitioned index. A partitioned index is usable
+# if every partition, at every level, has a valid part. `offset 0` evaluates expensive expressions
+# once.
 _INDEX = f"""
 with recursive
 partitions (root, relation) as (
@@ -135,7 +135,7 @@ cross join lateral (select coalesce(replace(whole.text, ' WITH (' || (
     cross join lateral (select split_part(text, '=', 1), substr(text, strpos(text, '=') + 1))
         s (name, value)) || ')', ''), whole.text) offset 0) d (text)
 where not exists (select from pg_inherits h where h.inhrelid = x.oid)
-  and c.relkind in ('r', 'p', 'm') and {_OURS}
+  and c.relkind in ('r', 'p', 'm') and {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 

@@ -1,5 +1,6 @@
-"""What belongs to a database as a whole: schemas, event triggers, publications; and, read apart,
-what no dump of its schema carries: encoding, locale, settings, large objects.
+"""Objects of a whole database: schemas, event triggers and publications.
+
+Properties that pg_dump omits are separate kinds: encoding, locale, settings, large objects.
 """
 
 from pgcutover.schema.kinds.model import NAMESPACES, SERVICE_ROLES, Kind, not_of_an_extension
@@ -36,7 +37,7 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
-# those of DMS and of the gate are part of moving the rows
+# publications of DMS and of pgcutover belong to the migration, not to the application
 _PUBLICATIONS = "p.pubname !~ '^(awsdms|pgcutover)'"
 
 PUBLICATIONS = Kind(
@@ -60,8 +61,8 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
-# the view gives a row filter as text, where the catalog has a tree that no old server can print;
-# it leaves out a parent with neither filter nor columns whose partitions are published instead
+# The view prints the row filter, which the catalog holds as a node tree. The view omits a parent
+# without filter and columns whose partitions are published instead.
 PUBLICATION_TABLES = Kind(
     "publication_table",
     f"""
@@ -100,7 +101,7 @@ order by 1
 
 KINDS = (SCHEMAS, EVENT_TRIGGERS, PUBLICATIONS, PUBLICATION_TABLES, PUBLICATION_SCHEMAS)
 
-# locale and provider have had other names: daticulocale in 15 and 16, and before 15 only libc
+# names by major: daticulocale in 15 and 16, datlocale since 17; before 15 only libc
 DATABASE = Kind(
     "database",
     """
@@ -152,7 +153,7 @@ order by 1
 """,
 )
 
-# large objects keep their oids when they are dumped and restored
+# pg_dump and pg_restore keep the oids of large objects
 LARGE_OBJECTS = Kind(
     "large_object",
     """
@@ -178,7 +179,7 @@ select 'all large objects', '', '', jsonb_build_object(
 """,
 )
 
-# only those that something of the application's is sorted by; the database's own are read apart
+# only collations that an object of the application uses; the database's own is another kind
 COLLATION_VERSIONS = Kind(
     "collation_version",
     f"""
@@ -218,7 +219,7 @@ where d.datname = current_database()
     since=150000,
 )
 
-# to whom a subscription connects is a secret; oids and options were no public columns once
+# without the connection string, which is a secret; older majors hide oids and options
 SUBSCRIPTIONS = Kind(
     "subscription",
     """

@@ -1,7 +1,7 @@
 """Extensions, foreign data wrappers, foreign servers and user mappings.
 
-Values of options may be secrets. Of wrappers and servers only digests of them are read, of user
-mappings nothing.
+Option values may be secrets: only digests are read for wrappers and servers, nothing for user
+mappings.
 """
 
 from pgcutover.schema.kinds.model import Kind, not_of_an_extension

@@ -1,7 +1,7 @@
-"""Who owns what, who may do what with it, and what is said of it: comments and security labels.
+"""Owners, privileges, comments and security labels.
 
-Objects of so many kinds are named as PostgreSQL itself names them: their type and their identity.
-A sequence that belongs to a column has its table's owner, so that only the table's is told.
+Objects are named by type and identity, as pg_identify_object() returns them. A sequence owned by a
+column has its table's owner, so only the table's owner is compared.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pgcutover.schema.kinds.model import NAMESPACES, SERVICE_ROLES, Kind, not_of
 
 @dataclass(frozen=True, slots=True)
 class _Catalog:
-    """A catalog of things with owners: prefix of its columns, and acldefault's letter, if any."""
+    """A catalog of objects with owners: prefix of its columns, and acldefault()'s letter, or ''."""
 
     name: str
     prefix: str
@@ -64,7 +64,7 @@ from pg_namespace n
 where {NAMESPACES} and {not_of_an_extension("pg_namespace", "n.oid")}"""  # noqa: S608 - constants
 
 
-def _of(catalog: _Catalog) -> str:
+def _select_objects(catalog: _Catalog) -> str:
     prefix, name = catalog.prefix, catalog.name
     schema = f"join pg_namespace n on n.oid = o.{prefix}namespace" if catalog.in_schema else ""
     acl = f"o.{prefix}acl" if catalog.acl else "null::aclitem[]"
@@ -78,7 +78,7 @@ where {catalog.where} and {NAMESPACES if schema else "true"}
                   and d.classid = '{name}'::regclass and d.objid = o.oid)"""  # noqa: S608 - constants
 
 
-_OBJECTS = "\nunion all".join([_RELATIONS, _SCHEMAS, *map(_of, _CATALOGS)])
+_OBJECTS = "\nunion all".join([_RELATIONS, _SCHEMAS, *map(_select_objects, _CATALOGS)])
 _RELATION_NAME = """
 left join lateral (
     select format('%I.%I', rn.nspname, r.relname) as name
@@ -106,7 +106,7 @@ _GRANTEE = """case a.grantee when 0 then 'public' when o.owner then 'its owner'
 
 
 def _grant(condition: str, ending: str) -> str:
-    """SQL for the statement that gives those of g.privileges; NULL where there are none."""
+    """Return SQL for a GRANT of the g.privileges that meet a condition; NULL if none does."""
     return f"""(
         select 'grant ' || string_agg(lower(rtrim(p, '*')) || g.columns, ', ' order by p)
                || format(' on %s %s to %s{ending}', g.word, g.on_what, g.role)
@@ -154,8 +154,8 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
-# what holds in every schema replaces the built-in defaults, so that it is told where it differs
-# from them, be it by nothing at all; what holds in one schema is added
+# global defaults replace the built-in ones, so they are listed if they differ from these, even if
+# they are empty; defaults of one schema are added to the global ones
 DEFAULT_PRIVILEGES = Kind(
     "default_privilege",
     """
@@ -203,8 +203,8 @@ order by 1
 )
 
 
-def _said(name: str, catalog: str, of: str, columns: str) -> Kind:
-    """A kind of what is said of objects of every kind, each told with its relation."""
+def _texts_kind(name: str, catalog: str, of: str, columns: str) -> Kind:
+    """Return the kind of comments or security labels, each with the relation of its object."""
     return Kind(
         name,
         f"""
@@ -253,7 +253,7 @@ _IDENTITY = """case when i.type = 'domain constraint'
                     then regexp_replace(i.identity, ' on ', ' on domain ')
                     else i.identity end"""
 
-COMMENTS = _said(
+COMMENTS = _texts_kind(
     "comment",
     "pg_description",
     "",
@@ -261,7 +261,7 @@ COMMENTS = _said(
        jsonb_build_object('text', d.description)""",
 )
 
-SECURITY_LABELS = _said(
+SECURITY_LABELS = _texts_kind(
     "security_label",
     "pg_seclabel",
     " || ' for ' || quote_ident(d.provider)",

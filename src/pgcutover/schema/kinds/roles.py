@@ -1,15 +1,16 @@
-"""Roles, and what each of them, the database and the server give a new session.
+"""Roles, and the settings of roles, the database and the server.
 
-Passwords are never read. The value of a setting with a dot in its name is the application's own
-and may be a secret, so that only a digest of it is told.
+Passwords are never read. A setting with a dot in its name is defined by the application and may be
+a secret, so only a digest of its value is read.
 """
 
 from pgcutover.schema.kinds.model import OWN_ROLES, SERVICE_ROLES, Kind
 
 _ROLES = f"r.rolname !~ {OWN_ROLES}"
 
-# who owns or may do something here, has settings for it or is connected, is a member of such a
-# role, or has one for its member; others are of other databases of the same server
+# A role is used here if it owns an object, has a privilege or settings, or is connected; so are
+# roles that are members of such a role, or that have one as a member. All others belong to other
+# databases of the same server.
 _UNUSED = """not exists (
     select from (
         select d.refobjid as oid from pg_shdepend d
@@ -23,7 +24,7 @@ _UNUSED = """not exists (
     where pg_has_role(r.oid, u.oid, 'member')
        or (not u.rolsuper and pg_has_role(u.oid, r.oid, 'member')))"""
 
-# before 16 a membership had no options of its own: it was inherited as its member inherits
+# before 16 a membership had no options: the member's INHERIT attribute applied
 ROLES = Kind(
     "role",
     f"""
@@ -68,12 +69,12 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
-# a list of names is kept quoted as SQL wants it, and would be one name inside a literal
+# lists of names are stored with SQL quotes; as a literal they would be one name
 _UNITS = """(values
     ('us', 0.001, 1), ('ms', 1, 1), ('s', 1e3, 1), ('min', 6e4, 1), ('h', 36e5, 1), ('d', 864e5, 1),
     ('B', 1, 2), ('kB', 1024, 2), ('8kB', 8192, 2), ('MB', 1048576, 2), ('GB', 1073741824, 2),
     ('TB', 1099511627776, 2)) f (unit, base, family)"""
-# 30000, 30s and 30000ms are the same, and so are off and false: all are told as SHOW has them
+# normalizes equal values, such as 30000, 30s and 30000ms, or off and false, to the form of SHOW
 _SHOWN = rf"""case
     when g.vartype = 'bool' and p.plain ~* '^(on|true|yes|1)$' then 'on'
     when g.vartype = 'bool' and p.plain ~* '^(off|false|no|0)$' then 'off'
@@ -138,7 +139,7 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
-# what changes the results of statements, or whether they run at all
+# settings that change the results of statements, or make them fail
 _NAMES = (
     "array_nulls",
     "backslash_quote",
@@ -185,17 +186,17 @@ _NAMES = (
     "xmloption",
     "zero_damaged_pages",
 )
-# what a load switches off and may leave so; the target may well be better off than the source
+# settings that are disabled for a load and may stay so; the target may have more of them enabled
 _SWITCHES = ("autovacuum", "fsync", "track_commit_timestamp")
-# what a service decides for its storage, and what plans are made of
+# settings that a managed service decides, and settings of the planner: warnings
 _TOLD = "^(enable_.*|plan_cache_mode|full_page_writes|temp_file_limit)$"
-# an older server has none of these, and does what newer ones do by default
+# older servers lack these settings and behave as newer ones do by default
 _NEWER = "('event_triggers', 'on'), ('idle_session_timeout', '0'), ('transaction_timeout', '0')"
 _NAMED, _SWITCHED = (", ".join(f"'{name}'" for name in names) for names in (_NAMES, _SWITCHES))
 
-# reset_val is what the session began with, whatever it has set since: the server's value, over it
-# the database's, over that our own role's (and PGTZ or PGOPTIONS, if the environment has them).
-# What our role alone is given says nothing about others: then no value is told.
+# reset_val is the session's initial value: the server's, overridden by the database's, then by our
+# role's (and by PGTZ or PGOPTIONS of the environment). A setting of our role says nothing about
+# other roles, so then no value is read.
 SERVER_SETTINGS = Kind(
     "server_setting",
     f"""

@@ -1,21 +1,21 @@
-"""What can be called: functions, procedures, aggregates, operators and what groups them, casts."""
+"""Functions, procedures, aggregates, operators, operator classes and families, and casts."""
 
 from pgcutover.schema.kinds.model import NAMESPACES, Kind, not_of_an_extension
 
 
-def _not_of_another(catalog: str, oid: str) -> str:
-    """A condition: it does not come and go with something else, as a range's constructors do."""
+def _is_independent(catalog: str, oid: str) -> str:
+    """Return the SQL condition that no other object creates it, as a range creates constructors."""
     return (
         "not exists (select from pg_depend i where i.deptype = 'i' "
         f"and i.classid = '{catalog}'::regclass and i.objid = {oid})"
     )
 
 
-# awsdms_* are those that DMS makes for itself
+# DMS creates awsdms_* for itself
 _ROUTINES = f"""{NAMESPACES} and {not_of_an_extension("pg_proc", "p.oid")}
-  and {_not_of_another("pg_proc", "p.oid")} and p.proname !~ '^awsdms_'"""
+  and {_is_independent("pg_proc", "p.oid")} and p.proname !~ '^awsdms_'"""
 
-# oids from 16384 on are given out after initdb: nothing that the server itself is made of
+# oids from 16384 on are assigned after initdb, so this excludes built-in objects
 _MADE_HERE = "oid >= 16384"
 
 
@@ -27,7 +27,7 @@ def _operator(oid: str) -> str:
     return f"nullif({oid}::regoperator::text, '0')"
 
 
-# "begin atomic" and "return" stand last in what makes a function, and nowhere else in the catalogs
+# the catalogs hold an SQL-standard body as a node tree; its text ends the function's definition
 _SQL_BODY = (
     r"substring(rtrim(pg_get_functiondef(p.oid), E'\n') from E'\n((?:BEGIN ATOMIC|RETURN ).*)$')"
 )
@@ -122,7 +122,7 @@ order by 1
 """,  # noqa: S608 - a constant
 )
 
-# an operator without a function is only the promise that another one's commutator made
+# an operator without a function is a placeholder for the commutator of another
 OPERATORS = Kind(
     "operator",
     f"""
@@ -210,7 +210,7 @@ select format('(%s as %s)', format_type(c.castsource, null), format_type(c.castt
                                          else 'explicit' end)
 from pg_cast c
 where c.{_MADE_HERE} and {not_of_an_extension("pg_cast", "c.oid")}
-  and {_not_of_another("pg_cast", "c.oid")}
+  and {_is_independent("pg_cast", "c.oid")}
 order by 1
 """,  # noqa: S608 - a constant
 )

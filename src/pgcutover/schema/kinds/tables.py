@@ -2,10 +2,10 @@
 
 from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension, sorted_array
 
-_OURS = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
+_SCOPE = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
 _PERSISTENCE = """case c.relpersistence when 'p' then 'permanent' when 'u' then 'unlogged'
            else 'temporary' end"""
-# an identity column brings its sequence, whose parameters may be the application's own
+# an identity column creates its sequence, which may have its own parameters
 _IDENTITY = """case when a.attidentity <> '' then (
         select format('generated %s as identity',
                       case a.attidentity when 'a' then 'always' else 'by default' end)
@@ -26,7 +26,7 @@ _COLUMN_SQL = f"""concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid,
                     case v.generated when 'v' then 'virtual' else 'stored' end) end,
     {_IDENTITY},
     case when a.attnotnull then 'not null' end)"""
-# `offset 0` keeps what is dear from being made anew at every mention
+# `offset 0` evaluates expensive expressions once
 _COLUMN_PARTS = """
 join pg_type t on t.oid = a.atttypid
 cross join lateral (select to_jsonb(a) offset 0) j (row)
@@ -84,7 +84,7 @@ select format('%I.%I', n.nspname, c.relname), '',
            'replica_identity', {_REPLICA_IDENTITY})
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 cross join lateral (select {_INHERITS}) i (names)
-where c.relkind in ('r', 'p') and not c.relispartition and {_OURS}
+where c.relkind in ('r', 'p') and not c.relispartition and {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
@@ -93,7 +93,7 @@ _OPTIONS = """(
         format('%I %L', split_part(w, '=', 1), substr(w, strpos(w, '=') + 1)), ', '))
     from unnest(f.ftoptions) w having count(*) > 0)"""
 
-# a foreign table that is a partition is made by the partition's definition
+# the definitions of kind `partition` also create foreign tables that are partitions
 _FOREIGN = f"""
 select format('%I.%I', n.nspname, c.relname), '',
        case when not c.relispartition then
@@ -105,11 +105,11 @@ select format('%I.%I', n.nspname, c.relname), '',
            'options', {sorted_array("f.ftoptions")})
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_foreign_table f on f.ftrelid = c.oid join pg_foreign_server s on s.oid = f.ftserver
-where {_OURS}
+where {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
-# what a partition's columns have that its parent's have not; the parent's are not told again
+# properties of a partition's columns that differ from the parent's; equal ones are not repeated
 _UNLIKE = f"""(
     select coalesce(array_agg(format('%I %s', a.attname, w.words) order by a.attname)
                         filter (where w.words is not null), '{{}}'),
@@ -164,7 +164,7 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_inherits h on h.inhrelid = c.oid join pg_class p on p.oid = h.inhparent
 join pg_namespace pn on pn.oid = p.relnamespace
 cross join lateral {_UNLIKE} u (words, tuning)
-where c.relispartition and c.relkind in ('r', 'p', 'f') and {_OURS}
+where c.relispartition and c.relkind in ('r', 'p', 'f') and {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
@@ -195,7 +195,7 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 {_COLUMN_PARTS}
 left join pg_constraint u on u.conrelid = c.oid and u.contype = 'n' and u.conkey[1] = a.attnum
-where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition and {_OURS}
+where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition and {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
@@ -207,7 +207,7 @@ select format('%I.%I', n.nspname, c.relname), format('%I.%I', n.nspname, c.relna
            'tablespace', (select spcname from pg_tablespace where oid = c.reltablespace))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 left join pg_class tc on tc.oid = c.reltoastrelid
-where c.relkind in ('r', 'p', 'm', 'i', 'I') and {_OURS}
+where c.relkind in ('r', 'p', 'm', 'i', 'I') and {_SCOPE}
   and (c.relkind not in ('i', 'I') or not c.relispartition)
   and (c.reloptions is not null or tc.reloptions is not null or c.reltablespace <> 0)
 order by 1
@@ -221,7 +221,7 @@ select format('%I.%I', n.nspname, s.stxname), format('%I.%I', cn.nspname, c.reln
            'target', nullif(to_jsonb(s) ->> 'stxstattarget', '-1'))
 from pg_statistic_ext s join pg_namespace n on n.oid = s.stxnamespace
 join pg_class c on c.oid = s.stxrelid join pg_namespace cn on cn.oid = c.relnamespace
-where {_OURS}
+where {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 

@@ -1,4 +1,4 @@
-"""How text is sorted and searched: collations, text search configurations and what they use."""
+"""Collations, and text search configurations, dictionaries, parsers and templates."""
 
 from pgcutover.schema.kinds.model import NAMESPACES, Kind, not_of_an_extension
 
@@ -7,7 +7,7 @@ def _function(oid: str) -> str:
     return f"nullif({oid}::regprocedure::text, '-')"
 
 
-# the locale of an ICU collation stood in collcollate up to 14, in colliculocale in 15 and 16
+# the locale of an ICU collation is in collcollate up to 14, in colliculocale in 15 and 16
 COLLATIONS = Kind(
     "collation",
     f"""

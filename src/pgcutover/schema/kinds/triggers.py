@@ -1,12 +1,12 @@
-"""What happens by itself on a table, and who may see which rows: triggers, rules, policies."""
+"""Triggers, rules and row-level security policies of tables."""
 
 from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension
 
-_OURS = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
+_SCOPE = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
 _ENABLED = """case {} when 'O' then 'yes' when 'D' then 'no' when 'R' then 'on replicas only'
            else 'always' end"""
 
-# a partition has a clone of its parent's trigger, which can be switched off alone
+# a partition has a clone of its parent's trigger, which can be disabled separately
 _TRIGGER = f"""
 with recursive
 clones (oid, parent, tgrelid, tgenabled) as (
@@ -34,7 +34,7 @@ select format('%I.%I.%I', n.nspname, c.relname, t.tgname), format('%I.%I', n.nsp
 from pg_trigger t
 join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
 left join unlike u on u.root = t.oid
-where not t.tgisinternal and coalesce(to_jsonb(t) ->> 'tgparentid', '0') = '0' and {_OURS}
+where not t.tgisinternal and coalesce(to_jsonb(t) ->> 'tgparentid', '0') = '0' and {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
@@ -46,7 +46,7 @@ select format('%I.%I.%I', n.nspname, c.relname, r.rulename), format('%I.%I', n.n
            'enabled', {_ENABLED.format("r.ev_enabled")})
 from pg_rewrite r
 join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
-where r.rulename <> '_RETURN' and {_OURS}
+where r.rulename <> '_RETURN' and {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
@@ -71,7 +71,7 @@ select format('%I.%I.%I', n.nspname, c.relname, p.polname), format('%I.%I', n.ns
            'with_check', pg_get_expr(p.polwithcheck, p.polrelid))
 from pg_policy p
 join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace
-where {_OURS}
+where {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 

@@ -1,12 +1,12 @@
-"""Types of the application's own: enums, domains, composites, ranges, base types."""
+"""User-defined types: enums, domains, composites, ranges and base types."""
 
 from pgcutover.schema.kinds.model import NAMESPACES, Kind, not_of_an_extension
 
-_OURS = f"{NAMESPACES} and {not_of_an_extension('pg_type', 't.oid')}"
+_SCOPE = f"{NAMESPACES} and {not_of_an_extension('pg_type', 't.oid')}"
 
 
 def _collation(oid: str, unless: str) -> str:
-    """SQL for a collation's qualified name; NULL where it is the one that goes without saying."""
+    """Return SQL for a collation's qualified name; NULL if it is the default of the type."""
     source = "pg_collation co join pg_namespace cn on cn.oid = co.collnamespace"
     name = f"select format('%I.%I', cn.nspname, co.collname) from {source}"  # noqa: S608 - constants
     return f"({name} where co.oid = {oid} and co.oid <> {unless})"
@@ -27,12 +27,12 @@ select format('%I.%I', n.nspname, t.typname), '',
            select coalesce(jsonb_agg(e.enumlabel order by e.enumsortorder), '[]')
            from pg_enum e where e.enumtypid = t.oid))
 from pg_type t join pg_namespace n on n.oid = t.typnamespace
-where t.typtype = 'e' and {_OURS}
+where t.typtype = 'e' and {_SCOPE}
 order by 1
 """,  # noqa: S608 - a constant
 )
 
-# NOT NULL of a domain is a constraint since PostgreSQL 17, and a property before
+# NOT NULL of a domain is a constraint since PostgreSQL 17, and was a property before
 DOMAINS = Kind(
     "domain",
     f"""
@@ -58,7 +58,7 @@ select format('%I.%I', n.nspname, t.typname), '',
                      from pg_constraint k where k.contypid = t.oid and k.contype <> 'n') c))
 from pg_type t join pg_namespace n on n.oid = t.typnamespace
 join pg_type b on b.oid = t.typbasetype
-where t.typtype = 'd' and {_OURS}
+where t.typtype = 'd' and {_SCOPE}
 order by 1
 """,  # noqa: S608 - a constant
 )
@@ -79,12 +79,12 @@ cross join lateral (
                               order by m.attnum), '{{}}') as words
     from pg_attribute m join pg_type b on b.oid = m.atttypid
     where m.attrelid = c.oid and m.attnum > 0 and not m.attisdropped) a
-where t.typtype = 'c' and {_OURS}
+where t.typtype = 'c' and {_SCOPE}
 order by 1
 """,  # noqa: S608 - a constant
 )
 
-# multiranges, since PostgreSQL 14, come with their range
+# a range type creates its multirange type (since PostgreSQL 14)
 RANGES = Kind(
     "range",
     f"""
@@ -111,7 +111,7 @@ from (
     from pg_range r join pg_type t on t.oid = r.rngtypid
     join pg_namespace n on n.oid = t.typnamespace
     join pg_type b on b.oid = r.rngsubtype
-    where {_OURS}) o
+    where {_SCOPE}) o
 order by 1
 """,  # noqa: S608 - a constant
 )
@@ -146,7 +146,7 @@ select format('%I.%I', n.nspname, t.typname), '',
            'default', t.typdefault,
            'collatable', t.typcollation <> 0)
 from pg_type t join pg_namespace n on n.oid = t.typnamespace
-where t.typtype in ('b', 'p') and {_OURS}
+where t.typtype in ('b', 'p') and {_SCOPE}
   and not exists (select from pg_type a where a.typarray = t.oid)
 order by 1
 """,  # noqa: S608 - a constant

@@ -2,9 +2,9 @@
 
 from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension
 
-_OURS = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
+_SCOPE = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
 
-# off goes without saying, and on has other spellings
+# off is the default, and on has other spellings
 _OPTIONS = """(
     select coalesce(array_agg(w.words order by w.words collate "C"), '{}')
     from unnest(c.reloptions) o
@@ -23,7 +23,7 @@ select format('%I.%I', n.nspname, c.relname), '',
            'query', pg_get_viewdef(c.oid),
            'options', {_OPTIONS})
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'v' and {_OURS}
+where c.relkind = 'v' and {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
@@ -35,14 +35,14 @@ select format('%I.%I', n.nspname, c.relname), '',
            'query', pg_get_viewdef(c.oid),
            'access_method', (select amname from pg_am where oid = c.relam))
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'm' and {_OURS}
+where c.relkind = 'm' and {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
 _OWNER = """quote_ident(tn.nspname) || '.' || quote_ident(t.relname) || '.'
                || quote_ident(a.attname)"""
 
-# an identity column's definition makes its sequence
+# the definition of an identity column creates its sequence
 _SEQUENCE = f"""
 select format('%I.%I', n.nspname, c.relname),
        coalesce(quote_ident(tn.nspname) || '.' || quote_ident(t.relname), ''),
@@ -71,7 +71,7 @@ left join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid
      and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0 and d.deptype in ('a', 'i')
 left join pg_class t on t.oid = d.refobjid left join pg_namespace tn on tn.oid = t.relnamespace
 left join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-where {_OURS}
+where {_SCOPE}
 order by 1
 """  # noqa: S608 - a constant
 
