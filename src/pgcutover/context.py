@@ -1,4 +1,4 @@
-"""The context of a run: made once by the controller, and handed to every worker."""
+"""The context of a run: created once by the controller, and sent to every worker."""
 
 import pickle
 import secrets
@@ -81,9 +81,9 @@ class RunContext:
 
 
 def describe_unset(settings: Settings, key: str) -> str:
-    """Return why a key of migration.toml switches nothing on; empty where it does.
+    """Return the reason why a key of migration.toml enables nothing; '' if it does.
 
-    PgCutoverError where migration.toml has no such key.
+    PgCutoverError if migration.toml has no such key.
     """
     value: object = settings
     for part in key.split("."):

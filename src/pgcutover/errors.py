@@ -1,8 +1,8 @@
-"""Every error a user can meet; each message says expected, found, where and what to do."""
+"""The errors that users see; each message says expected, found, where and what to do."""
 
 
 class PgCutoverError(Exception):
-    """Root of all errors raised on purpose; its text is fit to print without a traceback."""
+    """Root of all deliberate errors; its text is printed without a traceback."""
 
 
 class ConfigError(PgCutoverError):
@@ -14,7 +14,7 @@ class ServerError(PgCutoverError):
 
 
 class AnotherServerError(ServerError):
-    """An address led to another server than at first; nothing can be concluded in this run."""
+    """An address leads to another server than before; no result of this run is valid."""
 
 
 class ProvisionError(PgCutoverError):
@@ -22,7 +22,7 @@ class ProvisionError(PgCutoverError):
 
 
 class MoverError(PgCutoverError):
-    """The mover refused a call or reports a state from which it cannot go on."""
+    """The mover refused a call or reports a state from which it cannot continue."""
 
 
 class MissingExtraError(PgCutoverError):
@@ -30,12 +30,12 @@ class MissingExtraError(PgCutoverError):
 
 
 class UnreadableError(PgCutoverError):
-    """Something that must be compared cannot be read; the answer is UNKNOWN, never equal."""
+    """Data to compare cannot be read; the result is UNKNOWN, never equal."""
 
 
 def describe_crash(error: Exception) -> str:
-    """Return one sentence without secrets for whatever ended a command."""
-    if isinstance(error, ImportError):  # perhaps the import below fails for the same reason
+    """Return one sentence, without secrets, for an error that ended a command."""
+    if isinstance(error, ImportError):  # the import below may fail for the same reason
         return f"{error}; reinstall pgcutover"
     from pgcutover.public_errors import public_error
 

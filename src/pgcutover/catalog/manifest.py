@@ -1,4 +1,4 @@
-"""The manifest: both catalogs and the mapping between them, taken once by the controller."""
+"""The manifest: both catalogs and the mapping between them, read once by the controller."""
 
 import functools
 from collections import Counter
@@ -63,9 +63,9 @@ class ExpectedNames:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Both sides as they were when the run began.
+    """Both catalogs at the start of the run, and the mapping between them.
 
-    `expected` is None where there is no expected schema. Without slots, so that lookups are cached.
+    `expected` is None if there is no expected schema. Without slots, so that lookups are cached.
     """
 
     source: ServerFacts
@@ -79,7 +79,7 @@ class Manifest:
     left_out: tuple[LeftOut, ...] = ()
 
     def kinds(self) -> dict[str, tuple[Any, ...]]:
-        """Return what checks are parametrized over: the kind, as they name it, and its objects."""
+        """Return the objects that checks are parametrized over, by kind, as checks name it."""
         recent = dict(self.recent_columns)
         return {
             "table": self.tables,
@@ -156,7 +156,7 @@ def read_manifest(
     *,
     recent_columns: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """Read both catalogs; ConfigError where the rules select no table."""
+    """Read both catalogs; ConfigError if the rules select no table."""
     of_source, of_target = fetch_both(
         lambda: read_side(source, "source"), lambda: read_side(target, "target"), (source, target)
     )
@@ -179,12 +179,12 @@ def read_manifest(
 
 
 def mapped_tables(rules: MappingRules, source: Connection) -> tuple[MappedTable, ...]:
-    """Return the tables of a source that the rules select; ConfigError where there is none."""
+    """Return the tables of a source that the rules select; ConfigError if there are none."""
     return _resolve(rules, read_side(source, "source"), source)
 
 
 def is_movers_own(name: RelationName) -> bool:
-    """Return whether a table is DMS's own: a control table, or captured DDL."""
+    """Return whether DMS created the table for itself: a control table, or captured DDL."""
     return name.name.startswith("awsdms_")
 
 
@@ -212,7 +212,7 @@ def _refuse_unknown_tables(
 
 
 def _refuse_twins(tables: Sequence[MappedTable], target: SideCatalog) -> None:
-    """Raise ConfigError where dots make two names the same: `a.b`.`c` and `a`.`b.c`."""
+    """Raise ConfigError if dots make two names equal: `a.b`.`c` and `a`.`b.c`."""
     of_tables = [t.target for t in tables] + [r.name for r in target.relations]
     kinds: dict[str, list[tuple[str, ...]]] = {
         "tables": [(n.schema, n.name) for n in of_tables],

@@ -1,6 +1,6 @@
 """Relations, columns, indexes and foreign keys as read from one side; plain and frozen.
 
-They hold what comparing rows needs; the schema itself is compared by `pgcutover.schema`.
+They hold only what the comparison of rows needs; `pgcutover.schema` compares schemas.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Relation:
     filtered: bool = False
 
     def column(self, name: str) -> Column | None:
-        """Return the column of that name, if there is one."""
+        """Return the column of that name; None if there is none."""
         return next((c for c in self.columns if c.name == name), None)
 
 

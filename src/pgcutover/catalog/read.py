@@ -1,4 +1,4 @@
-"""The catalog of one side, one query a kind, in the caller's one snapshot."""
+"""Reads the catalog of one side, with one query for each kind, in the caller's snapshot."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from pgcutover.errors import UnreadableError
 from pgcutover.mapping import RelationName
 from pgcutover.redact import describe_error
 
-# temporary and system schemas do not migrate
+# temporary and system schemas are not migrated
 TABLE_SCHEMAS = (
     "n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and n.nspname <> 'pgcutover'"
 )
@@ -31,8 +31,8 @@ where c.relkind in ('r', 'p') and not c.relispartition and {TABLE_SCHEMAS}
 order by n.nspname, c.relname, a.attnum
 """  # noqa: S608 - a constant
 
-# a partitioned index counts as usable when every partition, at every level, has its part of it
-# and each part is valid: an index made with ON ONLY, or a part that failed to build, is not
+# A partitioned index is usable if every partition, at every level, has a valid part of it. An index
+# created with ON ONLY, or with a part that failed to build, is not usable.
 _INDEXES = f"""
 with recursive
 partitions (root, relation) as (
@@ -90,8 +90,8 @@ where k.contype = 'f' and k.conparentid = 0 and {TABLE_SCHEMAS}
 order by 2, 3, 1
 """  # noqa: S608 - a constant
 
-# with session_replication_role = replica no foreign key and no ordinary trigger fires; a mover may
-# set it for its own role, but not for every role
+# with session_replication_role = replica foreign keys and ordinary triggers do not fire; a mover
+# may set it for its own role, but not for every role
 _SWITCHED_OFF = """
 select case when s.setdatabase = 0 then 'every database' else 'this database' end
 from pg_db_role_setting s cross join unnest(s.setconfig) c (setting)
@@ -104,12 +104,12 @@ where name = 'session_replication_role' and reset_val <> 'origin'
   and source in ('configuration file', 'command line')
 order by 1
 """
-_FIRST_COLUMN = 5  # of what _RELATIONS selects
+_FIRST_COLUMN = 5  # of the relations that _RELATIONS selects
 
 
 @dataclass(frozen=True)
 class SideCatalog:
-    """The catalog of one side; `triggers_off` names where a setting disables all triggers.
+    """The catalog of one side; `triggers_off` is the place of a setting that disables all triggers.
 
     Without slots, so that lookups are cached.
     """
@@ -120,11 +120,11 @@ class SideCatalog:
     triggers_off: tuple[str, ...] = ()
 
     def relation(self, name: RelationName) -> Relation | None:
-        """Return the table of that name, if there is one."""
+        """Return the table of that name; None if there is none."""
         return self._relations.get(name)
 
     def foreign_key(self, name: str) -> ForeignKey | None:
-        """Return the foreign key `schema.table.constraint`, if there is one."""
+        """Return the foreign key `schema.table.constraint`; None if there is none."""
         return self._foreign_keys.get(name)
 
     def indexes_of(self, table: RelationName) -> list[Index]:
@@ -148,7 +148,7 @@ class SideCatalog:
 
 
 def read_side(connection: Connection, side: str) -> SideCatalog:
-    """Read the catalog of `side`; UnreadableError where the server refuses or does not answer."""
+    """Read the catalog of `side`; UnreadableError if a query fails."""
     try:
         return SideCatalog(
             tuple(_relations(connection)),

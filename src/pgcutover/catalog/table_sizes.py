@@ -17,8 +17,8 @@ class TableSize(NamedTuple):
     bytes: int
 
 
-# without statistics 60 rows a page are assumed, so that progress has a total; a partitioned table
-# is as large as its leaf partitions, and pg_partition_tree() does not exist before 12
+# Without statistics, 60 rows per page are assumed, so that progress has a total. The size of a
+# partitioned table is that of its leaf partitions; pg_partition_tree() exists since 12.
 _SIZES = """
 with recursive part (root, oid, relkind) as (
   select c.oid, c.oid, c.relkind
@@ -45,9 +45,9 @@ select n.nspname, r.relname,
 
 
 def read_table_sizes(source_dsn: str, tables: Sequence[MappedTable]) -> dict[str, TableSize]:
-    """Return sizes by the table's name on the target; nothing where they cannot be read.
+    """Return sizes by the table's name on the target; none if they cannot be read.
 
-    They decide the order of the checks and what progress shows, and never a result.
+    They determine the order of the checks and the progress shown, never a result.
     """
     names = [(t.source.schema, t.source.name) for t in tables]
     wanted = [[schema for schema, _ in names], [name for _, name in names]]

@@ -1,7 +1,6 @@
-"""The journal on the target: what provisioning has applied, when, and with which checksum.
+"""The journal of applied provisioning steps, a table in schema `pgcutover` of the target.
 
-Schema `pgcutover` of the target holds it. A step and its entry are one transaction, so the journal
-never says more, or less, than what is there.
+A step and its entry are committed in one transaction, so the journal always matches the database.
 """
 
 import time
@@ -22,7 +21,7 @@ from pgcutover.redact import describe_error
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A step that is done: phase and script name it, sha256 is of its text, if it has one."""
+    """An applied step, identified by phase and script; sha256 is of its text, if it has one."""
 
     phase: str
     script: str
@@ -34,7 +33,7 @@ class Applied:
 
     @property
     def name(self) -> str:
-        """`phase/script`, as messages show it."""
+        """Return `phase/script`, as messages show it."""
         return f"{self.phase}/{self.script}"
 
 
@@ -51,12 +50,12 @@ create table if not exists pgcutover.journal (
 )
 """
 _COLUMNS = "phase, script, sha256, applied_at, duration_seconds, xid, applied_by"
-# any number will do; it must be the same for every run against one database
+# an arbitrary number, the same for every run against one database
 _LOCK = 7_204_611_335_170_042
 
 
 def journal(conn: Connection) -> list[Applied]:
-    """Every applied step in the order it ran; none where there is no journal yet."""
+    """Return every applied step in the order of application; none if there is no journal yet."""
     found = conn.execute("select to_regclass('pgcutover.journal')").fetchone()
     if not found or found[0] is None:
         return []
@@ -66,7 +65,7 @@ def journal(conn: Connection) -> list[Applied]:
 
 
 def entry(conn: Connection, phase: str, script: str) -> Applied | None:
-    """The journal's entry of one step, if it is done."""
+    """Return the journal's entry of one step; None if it is not applied."""
     return next((a for a in journal(conn) if (a.phase, a.script) == (phase, script)), None)
 
 
@@ -79,10 +78,10 @@ def run_once(
     *,
     started: float | None = None,
 ) -> Applied | None:
-    """Runs a step and journals it, in one transaction; None where it is already done.
+    """Run a step and record it, in one transaction; return None if it is already applied.
 
-    Two runs at once take turns. ProvisionError where the step was applied with another checksum.
-    `started` (monotonic) says when the step began, where that was before this call.
+    A lock makes concurrent runs wait. ProvisionError if the step was applied with another checksum.
+    `started` (monotonic) is the start of the step if it began before this call.
     """
     with _errors_at_commit(f"{phase}/{script}"), one_transaction(conn):
         _prepare(conn)
@@ -91,13 +90,13 @@ def run_once(
             return None
         started = time.monotonic() if started is None else started
         act()
-        conn.execute("reset role")  # the journal belongs to whoever connected
+        conn.execute("reset role")  # so that the connecting role owns the journal
         return _record(conn, phase, script, sha256, time.monotonic() - started)
 
 
 @contextmanager
 def _errors_at_commit(name: str) -> Iterator[None]:
-    """Deferred constraints and lost connections speak up when no statement is running."""
+    """Raise ProvisionError for errors at commit: deferred constraints and lost connections."""
     try:
         yield
     except psycopg.Error as error:
@@ -107,7 +106,7 @@ def _errors_at_commit(name: str) -> Iterator[None]:
 
 
 def refuse_changed(done: Applied, sha256: str) -> None:
-    """ProvisionError naming both checksums unless they are the same."""
+    """Raise ProvisionError with both checksums if they differ."""
     if done.sha256 != sha256:
         raise ProvisionError(
             f"{done.name} was applied on {done.applied_at:%Y-%m-%d %H:%M:%S %Z} with sha256 "

@@ -49,7 +49,7 @@ def run_batches(
 ) -> list[ProvisionError]:
     """Run many statements with few round trips, one transaction for each batch.
 
-    For a database that is thrown away after an error. A batch that fails is run again one by one,
+    Only for a database that is dropped after an error. A batch that fails is run again one by one,
     so that the error names the statement. Errors with a tolerated SQLSTATE are returned.
     """
     refused: list[ProvisionError] = []

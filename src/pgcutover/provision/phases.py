@@ -20,7 +20,7 @@ def prepare_target(
     Create the source's schema, run the pre-load scripts, drop secondary objects. A second run finds
     everything done. `conn` is to the target and in autocommit mode; the source is only read.
     """
-    plan(conn, scripts, PRE_LOAD)  # refuses a wrong folder before anything is written
+    plan(conn, scripts, PRE_LOAD)  # raises for an invalid folder before anything is written
     done = [apply_section(conn, s, progress) for s in extract(source_dsn, evidence, progress)]
     done += apply(conn, scripts, PRE_LOAD, progress)
     done += [drop_for_load(conn, progress)]

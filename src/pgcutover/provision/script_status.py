@@ -14,25 +14,25 @@ from pgcutover.verdict import Finding
 
 @dataclass(frozen=True, slots=True)
 class ScriptsDiff:
-    """Scripts of one phase which the target does not have; truthy when there are any."""
+    """Scripts of one phase that are not applied on the target; truthy if there are any."""
 
     phase: str
     pending: tuple[str, ...]
     trouble: str = ""
 
     def __bool__(self) -> bool:
-        """Whether something is not as the folder says."""
+        """Return whether the target differs from the folder."""
         return bool(self.pending or self.trouble)
 
     def report(self) -> str:
-        """One sentence."""
+        """Return one sentence."""
         if self.trouble:
             return self.trouble
         names = ", ".join(self.pending) or "nothing"
         return f"{self.phase}: not applied on the target: {names}; run with --provision"
 
     def findings(self) -> tuple[Finding, ...]:
-        """One finding a script, or one for the folder."""
+        """Return one finding for each script, or one for the folder."""
         if self.trouble:
             return (Finding(self.phase, "script changed", self.trouble),)
         return tuple(
@@ -49,7 +49,7 @@ class ScriptsState:
     folder: Path
 
     def applied(self, phase: str) -> ScriptsDiff:
-        """What of a phase is not applied, or is not what was applied."""
+        """Return the scripts of a phase that are not applied, or that changed since."""
         try:
             pending = plan(self.conn, self.folder, phase)
         except psycopg.Error as error:

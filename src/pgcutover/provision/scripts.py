@@ -1,4 +1,4 @@
-"""Numbered scripts `NN_*.sql`: applied once each, in order, one transaction each, journalled."""
+"""Applies numbered scripts `NN_*.sql` once each, in order, and records each in its transaction."""
 
 import hashlib
 import re
@@ -17,7 +17,7 @@ _NAME = re.compile(r"([0-9]+)_\w[\w.-]*\.sql")
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A numbered script of a phase, as its file holds it."""
+    """A numbered script of a phase."""
 
     phase: str
     number: int
@@ -28,7 +28,7 @@ class Script:
 
 PHASES = ("pre-load", "post-load")
 Pending = Script
-"""A script that the journal does not know yet."""
+"""A script that is not in the journal yet."""
 
 
 def require_phases(folder: Path) -> None:
@@ -42,7 +42,7 @@ def require_phases(folder: Path) -> None:
 
 
 def read_scripts(folder: Path, phase: str) -> list[Script]:
-    """The scripts of `folder/phase` by number; ProvisionError where a name does not fit."""
+    """Return the scripts of `folder/phase` by number; ProvisionError if a name is invalid."""
     if not (folder / phase).is_dir():
         raise ProvisionError(f"{folder / phase}: no such folder; expected scripts NN_*.sql in it")
     files = (p for p in (folder / phase).iterdir() if not p.name.startswith("."))
@@ -57,9 +57,10 @@ def read_scripts(folder: Path, phase: str) -> list[Script]:
 
 
 def plan(conn: Connection, folder: Path, phase: str) -> list[Pending]:
-    """What `apply` would run; writes nothing.
+    """Return the scripts that `apply` would run; writes nothing.
 
-    ProvisionError where an applied script has changed, is gone, or would be overtaken.
+    ProvisionError if an applied script has changed or is missing, or if a new script has a lower
+    number than an applied one.
     """
     scripts = read_scripts(folder, phase)
     applied = [done for done in journal(conn) if done.phase == phase]
@@ -74,9 +75,9 @@ def plan(conn: Connection, folder: Path, phase: str) -> list[Pending]:
 
 
 def apply(conn: Connection, folder: Path, phase: str, progress: Progress) -> list[Applied]:
-    """Runs what is pending and returns what this call applied; nothing the second time.
+    """Run the pending scripts; return the steps that this call applied.
 
-    A script that fails names file, line and SQLSTATE and leaves the target as it was before it.
+    ProvisionError names file, line and SQLSTATE of a failed script, which is rolled back.
     """
     return list(_apply(conn, plan(conn, folder, phase), progress))
 
