@@ -1,4 +1,4 @@
-"""Reads everything that the schema stage needs of both sides, once."""
+"""Reads both schemas once, and builds the expected one."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _OF_THE_SOURCE = {kind.name for kind in (*CLUSTER_KINDS, EXTENSIONS)}
 
 @dataclass(frozen=True, slots=True)
 class TakenSchema:
-    """The evidence of the schema checks, the names that they are about, and whole snapshots."""
+    """The evidence of the schema checks, the expected names, and complete snapshots."""
 
     evidence: SchemaEvidence
     names: ExpectedNames | None
@@ -66,7 +66,7 @@ def take_schema(
 ) -> TakenSchema:
     """Read both schemas and build the expected one.
 
-    Where it cannot be built, the evidence says why, and the checks are UNKNOWN.
+    If it cannot be built, the evidence says why, and the checks are UNKNOWN.
     """
     if scripts is not None:
         require_phases(scripts)
@@ -112,7 +112,7 @@ def recipe_of(
     scripts: Path | None,
     scratch_dsn: str | None,
 ) -> Recipe:
-    """Return what the expected schema of a migration is built from."""
+    """Return the inputs of a migration's expected schema."""
     return Recipe(
         source_dsn,
         target_dsn,
@@ -126,7 +126,7 @@ def recipe_of(
 
 
 def whole_expectation(made: Snapshot, source: Snapshot, target: Snapshot) -> Snapshot:
-    """Return the expected schema with what no dump carries, as scripts or the source set it.
+    """Return the expected schema, with the kinds that pg_dump omits from scripts or the source.
 
     Versions of extensions are the source's, because the scratch server may offer others.
     """

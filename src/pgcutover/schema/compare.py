@@ -1,4 +1,4 @@
-"""Differences between two schemas that were read by the same queries. Pure."""
+"""Compares two schemas that were read by the same queries. Pure."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -11,9 +11,9 @@ from pgcutover.schema.severity import Severity, rule_of
 
 MISSING, EXTRA, CHANGED = "missing", "extra", "changed"
 _HOLDERS = ("table", "partition", "foreign_table", "view", "materialized_view")
-# the name of such an object holds its relation's name, so `table` is not compared again
+# the names of these objects include the relation's name, so `table` is not compared again
 _NAMED_AFTER_TABLE = ("owner", "grant", "comment", "security_label", "storage")
-# properties without which an object is there and does nothing, and the command that helps
+# properties without which an existing object has no effect, and the command that fixes them
 _NOT_IN_FORCE: Mapping[tuple[str, str], str] = {
     ("index", "usable"): (
         "is INVALID on the target (not valid, ready and live on every partition); reindex it, or "
@@ -40,7 +40,7 @@ Objects = Mapping[str, SchemaObject]
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A property that differs; None where a side does not have it."""
+    """A property that differs; None if a side does not have it."""
 
     name: str
     expected: Value
@@ -58,7 +58,7 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One object that is not as expected.
+    """The difference between an object and the expected one.
 
     `held` counts the objects that are missing or extra with it; `note` is added to its sentence.
     """
@@ -73,13 +73,13 @@ class Difference:
 
     @property
     def object(self) -> SchemaObject:
-        """The object, as expected or else as found."""
+        """Return the expected object; if it is not expected, the found one."""
         known = self.expected or self.found
-        assert known is not None  # noqa: S101 - one of the two there always is
+        assert known is not None  # noqa: S101 - one of the two always exists
         return known
 
     def about(self, only: Collection[str], but: Collection[str]) -> "Difference | None":
-        """Return the difference in only some properties; None where nothing of it is left."""
+        """Return the difference in some properties only; None if none of them differs."""
         if self.change != CHANGED:
             return None if only else self
         kept = tuple(
@@ -109,12 +109,12 @@ class Difference:
 
 
 def not_in_force(kind: str, prop: Property) -> str:
-    """Return what is wrong where the target's object is there but does nothing; else ''."""
+    """Return the reason why the target's object has no effect; '' if it has."""
     return _NOT_IN_FORCE.get((kind, prop.name), "") if prop.found in _OFF else ""
 
 
 def out_of_force(thing: SchemaObject) -> tuple[Property, ...]:
-    """Return the properties by which an object is there but does nothing, whatever is expected."""
+    """Return the properties by which an object has no effect, regardless of what is expected."""
     return tuple(
         Property(name, expected=True, found=False)
         for kind, name in _NOT_IN_FORCE
@@ -123,15 +123,15 @@ def out_of_force(thing: SchemaObject) -> tuple[Property, ...]:
 
 
 class Comparison:
-    """Differences of a found schema from an expected one, computed once for each kind."""
+    """The differences of a schema from the expected one, computed once for each kind."""
 
     def __init__(self, expected: Snapshot, found: Snapshot) -> None:
-        """Keep both; nothing is compared yet."""
+        """Keep both schemas; compare nothing yet."""
         self.expected, self.found = expected, found
         self._known: dict[str, tuple[Difference, ...]] = {}
 
     def of(self, kind: str) -> tuple[Difference, ...]:
-        """Return the differences in objects of a kind; UnreadableError where a side is unread."""
+        """Return the differences in objects of a kind; UnreadableError if a side is unread."""
         if kind not in self._known:
             self._refuse_unread(kind)
             one, other = self.objects_of(kind)
@@ -184,7 +184,7 @@ _GRANTS = (
 def concerns_role(difference: Difference, roles: Collection[str]) -> bool:
     """Return whether a difference is a role itself, its settings, or grants to it.
 
-    The gate's own roles, and what they need, are no part of the application.
+    The roles of pgcutover, and their grants, are not part of the application.
     """
     kind, name = difference.object.kind, difference.object.name
     for role in roles:
@@ -208,10 +208,9 @@ def differences(
 
 @dataclass(frozen=True, slots=True)
 class _Absent:
-    """Relations of one side that the other lacks, which explain all that belongs to them.
+    """Relations that only one side has, which explain the absence of their objects.
 
-    `subjects` are what grants are about, as these name it: every object has an owner. `held`
-    counts the objects of each relation.
+    `subjects` are their names in grants and owners. `held` counts the objects of each relation.
     """
 
     relations: Collection[str]
@@ -246,7 +245,7 @@ def _alone(
     known: Collection[str],
     absent: _Absent,
 ) -> Iterator[Difference]:
-    """Yield the objects of one side, except those whose relation is one-sided, too."""
+    """Yield the objects that only one side has, except those whose relation is one-sided, too."""
     for name, each in objects.items():
         severity = rule_of(each.kind).alone(each, missing=change == MISSING)
         if name in known or severity is None or absent.explains(each):
@@ -299,7 +298,7 @@ def _value_after_verb(value: Value) -> str:
 
 
 def shown_value(value: Value) -> str:
-    """Return a property's value in words."""
+    """Return a property's value as shown in reports."""
     if value is None or value == []:
         return "none"
     if isinstance(value, bool):

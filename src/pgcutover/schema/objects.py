@@ -1,4 +1,4 @@
-"""A database's schema as objects, each with its properties in PostgreSQL's words."""
+"""A database's schema as objects, each with its properties as PostgreSQL names them."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -23,16 +23,17 @@ class SchemaObject:
 
     @property
     def identity(self) -> tuple[str, str]:
-        """Kind and name, by which the object is found on the other side."""
+        """Return kind and name, which identify the object on both sides."""
         return (self.kind, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A database's schema at one moment; `unread` says which kinds could not be read, and why.
+    """A database's schema at one moment.
 
-    `kinds` are those that were read; it says nothing of others. `own_role` is the role that read
-    it, quoted: it is the gate's, and no part of the application.
+    `unread` has the reason for each kind that could not be read.
+    `kinds` are the kinds that were queried. `own_role` is the role that read them, quoted: it is
+    pgcutover's, not the application's.
     """
 
     database: str
@@ -79,6 +80,6 @@ class Snapshot:
     @classmethod
     def from_json(cls, text: str) -> "Snapshot":
         """Return the snapshot that `to_json` wrote."""
-        told = json.loads(text)
-        objects = tuple(SchemaObject(**each) for each in told.pop("objects"))
-        return cls(objects=objects, **{**told, "kinds": tuple(told["kinds"])})
+        content = json.loads(text)
+        objects = tuple(SchemaObject(**each) for each in content.pop("objects"))
+        return cls(objects=objects, **{**content, "kinds": tuple(content["kinds"])})

@@ -1,4 +1,4 @@
-"""The severity of each kind of difference: what the application would notice blocks.
+"""The severity of each kind of difference: it blocks if the application may notice it.
 
 A property that is not listed blocks in both directions: a missing one loses protection, an extra
 one may reject rows that the source accepts. The exceptions are listed: they change performance and
@@ -14,7 +14,7 @@ from pgcutover.schema.objects import SchemaObject, Value
 
 
 class Severity(enum.Enum):
-    """A difference closes the gate, or is a warning."""
+    """The severities: a difference that blocks the cutover, or a warning."""
 
     BLOCK = "block"
     WARN = "warn"
@@ -27,11 +27,11 @@ BLOCK, WARN = Severity.BLOCK, Severity.WARN
 class Rule:
     """The severities of a kind; `words` is the name of its objects in a sentence.
 
-    None: one side alone has such objects for a reason that is not the migration's, as newer
-    servers do. `cosmetic` properties are warnings, and so is a `harmless` change from one value to
-    another. An object of one side is a warning where its fact `warn_where` is true; that fact is
-    not compared. Objects with a name in `gates_own` are the gate's, not the application's: the
-    target may have them alone. An older version of a `versioned` property blocks, a newer one is a
+    None: one side has such objects for a reason other than the migration, as newer servers do.
+    `cosmetic` properties are warnings, and so is a `harmless` change from one value to another. An
+    object of one side is a warning if its fact `warn_where` is true; that fact is not compared.
+    Objects named in `gates_own` are pgcutover's, not the application's: only the target may have
+    them. An older version of a `versioned` property blocks, a newer one is a
     warning.
     """
 
@@ -69,7 +69,7 @@ _LESS = (True, False)
 """A right that the target does not give."""
 _MORE = (False, True)
 """A promise that the target keeps and the source does not."""
-# logical replication of a table without a key needs FULL; movers set it on their source
+# logical replication of a table without a key needs FULL; movers set it on the source
 _IDENTITY_OF_A_MOVER = {"replica_identity": ("full", "default")}
 
 RULES: Mapping[str, Rule] = {
@@ -85,41 +85,41 @@ RULES: Mapping[str, Rule] = {
     "index": Rule(
         "index", cosmetic=("clustered", "statistics_targets"), harmless={"usable": _MORE}
     ),
-    # new rows are checked whether or not the older ones were
+    # NOT VALID constraints check new rows, too
     "foreign_key": Rule("foreign key", harmless={"validated": _MORE}),
     "check": Rule("check", harmless={"validated": _MORE}),
     "storage": Rule(
         "storage parameters of", WARN, WARN, ("options", "toast_options", "tablespace")
     ),
-    # plans of the source rely on them; more of them on the target do no harm
+    # query plans rely on them; additional ones on the target are harmless
     "statistics": Rule("extended statistics", extra=WARN, cosmetic=("target",)),
     "comment": Rule("comment on", WARN, WARN, ("text", "comment")),
-    # managed services have their own roles, and give no role all rights
+    # managed services have their own roles, and no superuser
     "role": Rule(
         "role",
         extra=WARN,
-        cosmetic=("replication",),  # a mover's, on the one side or the other
+        cosmetic=("replication",),  # a mover's role needs it on the source
         harmless={n: _LESS for n in ("superuser", "createdb")},
-        warn_where="unused_here",  # it may be another application's, of another database
+        warn_where="unused_here",  # may belong to another application in another database
     ),
     "tablespace": Rule("tablespace", WARN, WARN, ("options",)),
     "database": Rule("database", cosmetic=("owner", "connection_limit", "is_template")),
     "server_setting": Rule("server setting", None, None, ("told",), {"switch": ("off", "on")}),
-    # managed services grant and revoke rights on system objects
+    # managed services grant and revoke privileges on system objects
     "system_grant": Rule("grant on system object", extra=WARN),
     "extension_grant": Rule("grant on extension's object"),
     "system_cast": Rule("built-in cast", None, None),
     "system_text_search_configuration": Rule("built-in text search configuration", None, None),
     "system_text_search_dictionary": Rule("built-in text search dictionary", None, None),
     "system_routine": Rule("routine in pg_catalog", extra=WARN),
-    "parameter_grant": Rule("right to", extra=WARN),  # a mover's, as a rule
+    "parameter_grant": Rule("right to", extra=WARN),  # usually granted to a mover
     "subscription": Rule("subscription", WARN, WARN, ("enabled", "publications")),
-    # another build sorts by another library; amcheck finds indexes sorted by the wrong one
+    # builds may use other collation libraries; amcheck finds indexes sorted by another one
     "collation_version": Rule("collation version", WARN, WARN, ("recorded", "actual")),
     "database_collation_version": Rule("collation version of", WARN, WARN, ("recorded", "actual")),
 }
 
 
 def rule_of(kind: str) -> Rule:
-    """Return the rule for a kind; where there is none, everything blocks."""
+    """Return the rule for a kind; without one, every difference blocks."""
     return RULES.get(kind) or Rule(kind.replace("_", " "))

@@ -1,4 +1,4 @@
-"""Takes a database's schema in one transaction, one query a kind."""
+"""Reads a database's schema in one transaction, with one query for each kind."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from pgcutover.schema.objects import SchemaObject, Snapshot
 
 
 def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
-    """The schema as the session's one snapshot sees it; kinds that may not be read are named.
+    """Return the schema in the session's snapshot, and the kinds that the role may not read.
 
     `connection` is pinned and inside a repeatable-read transaction (`connect.open_session`).
     """
@@ -28,19 +28,19 @@ def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
         except psycopg.errors.InsufficientPrivilege as error:
             unread[kind.name] = describe_error(error)
     taken_at = datetime.now(UTC).isoformat(timespec="seconds")
-    asked = tuple(kind.name for kind in readable)
+    queried = tuple(kind.name for kind in readable)
     database, role = connection.info.dbname, own_role(connection)
-    return Snapshot(database, version, taken_at, tuple(objects), unread, asked, role)
+    return Snapshot(database, version, taken_at, tuple(objects), unread, queried, role)
 
 
 def own_role(connection: Connection) -> str:
-    """The role that the session acts as, quoted as SQL wants it."""
+    """Return the session's current role, quoted for SQL."""
     row = connection.execute("select quote_ident(current_user)").fetchone()
     return str(row[0]) if row else ""
 
 
 def quoted(connection: Connection, names: Collection[RelationName]) -> tuple[str, ...]:
-    """Names of relations as SQL wants them, which is how objects are called."""
+    """Return relation names quoted for SQL, as names of objects are."""
     rows = connection.execute(
         "select format('%%I.%%I', s, r) from unnest(%s::text[], %s::text[]) n (s, r)",
         [[n.schema for n in names], [n.name for n in names]],
@@ -50,7 +50,7 @@ def quoted(connection: Connection, names: Collection[RelationName]) -> tuple[str
 
 def _read(connection: Connection, kind: Kind) -> list[SchemaObject]:
     try:
-        with connection.transaction():  # a savepoint: one refusal does not end the others
+        with connection.transaction():  # a savepoint, so that later queries still run
             return [
                 SchemaObject(kind.name, *row) for row in connection.execute(kind.query.encode())
             ]

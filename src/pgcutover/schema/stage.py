@@ -1,4 +1,4 @@
-"""The schema checks: the target against the expected schema, and against the source."""
+"""Compares the target's schema with the expected schema and with the source."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ from pgcutover.schema.unexplained import UnexplainedDifferences
 from pgcutover.verdict import Finding
 
 RUN_WIDE = "*"
-# properties that checks of their own are about, for tables of every kind
+# properties that other checks compare, for all kinds of tables
 OF_DEFAULTS = (
     "default", "options", "foreign_options", "position", "storage", "compression",
     "statistics_target",
@@ -42,10 +42,10 @@ _CONSTRAINTS = ("primary_key", "unique", "exclusion")
 
 
 class SchemaStage:
-    """One method for each question of a check; it returns a Diff or raises UnreadableError."""
+    """One method for each comparison of a check; returns a Diff or raises UnreadableError."""
 
     def __init__(self, evidence: SchemaEvidence) -> None:
-        """Keep the evidence; schemas are compared when a check needs it."""
+        """Keep the evidence; schemas are compared when a check needs the result."""
         self.evidence = evidence
         self._known = UnexplainedDifferences(evidence)
 
@@ -69,15 +69,15 @@ class SchemaStage:
         return self._diff(RUN_WIDE, [*found, *self._held_by(held_by)])
 
     def as_on_the_source(self, *kinds: str, but: Collection[str] = ()) -> Diff:
-        """Compare what no dump carries with the source and with what scripts set.
+        """Compare the kinds that pg_dump omits with the source and with the scripts.
 
-        A fault of the source is a warning, and the target is expected to be without it.
+        A fault of the source is a warning, and the target is expected to be free of it.
         """
         found = self._known.about(kinds, (), but)
         return self._diff(RUN_WIDE, found, list(source_warnings(self.evidence.source, kinds)))
 
     def tables(self) -> Diff:
-        """Find tables that no mapping rule is about, and unexpected tables of the target."""
+        """Find tables that no mapping rule decides, and unexpected tables of the target."""
         wrong, warnings = [], []
         for name in self.evidence.undecided:
             message = f"table {name} of the source is neither included nor excluded by any rule"
@@ -98,7 +98,7 @@ class SchemaStage:
         return Diff(RUN_WIDE, (*wrong, *diff.differences), facts)
 
     def table_properties(self) -> Diff:
-        """Compare what tables are besides their columns, of mapped and other tables."""
+        """Compare properties of mapped and other tables, except their columns."""
         found = [
             kept
             for d in self._known.of("table")
@@ -175,7 +175,7 @@ class SchemaStage:
         return Diff(RUN_WIDE, wrong, facts)
 
     def expected_names(self, tables: Collection[MappedTable]) -> ExpectedNames | None:
-        """Return expected and declared names; None where there is no expected schema."""
+        """Return expected and declared names; None if there is no expected schema."""
         if self.evidence.expected is None:
             return None
         return ExpectedNames(
@@ -203,7 +203,7 @@ class SchemaStage:
                 yield from (n for _, c in table.columns if (n := f"{table}.{c}") not in known)
 
     def everything(self) -> tuple[list[Difference], list[str]]:
-        """Return every difference that is not declared, and why some kinds were not compared."""
+        """Return all undeclared differences, and the reasons why some kinds were not compared."""
         found: list[Difference] = []
         troubles: list[str] = []
         for kind in (*KINDS, *CLUSTER_KINDS):
@@ -229,7 +229,7 @@ class SchemaStage:
     def _one(
         self, kind: str, expected: SchemaObject | None, found: SchemaObject | None
     ) -> list[Difference]:
-        """Return what differs in one object, also where its whole table is missing."""
+        """Return the difference of one object, also if its whole table is missing."""
         if expected is not None and found is None:
             lost = alone(MISSING, expected, Severity.BLOCK)
             return [replace(lost, note=self._called_otherwise(expected))]
