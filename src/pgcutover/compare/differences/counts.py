@@ -85,7 +85,7 @@ class DifferenceCounts:
 
     @property
     def total(self) -> int:
-        """The number of differing rows."""
+        """Return the number of differing rows."""
         return self.missing + self.extra + self.changed
 
     @property
@@ -123,7 +123,7 @@ class RowHashes:
 
     @property
     def changed_keys(self) -> list[int]:
-        """Keys with different rows on the two sides."""
+        """Return the keys whose rows differ between the sides."""
         lost, added = _minus(self.source, self.target), _minus(self.target, self.source)
         return sorted({key for key, _ in lost} & {key for key, _ in added})
 

@@ -1,6 +1,6 @@
-"""Names what happened to a column, from a few of its values on both sides.
+"""Diagnoses the cause of a column's differences from sampled values of both sides.
 
-The values never leave this process; only the name of the cause does.
+Only the name of the cause is reported, never a value.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pgcutover.compare.differences.causes import Pair, columns, numbers, structures, texts, times
 
-SHOWN_CHARACTERS = 4000  # of a value, to diagnose by; longer ones are told apart by their digest
+SHOWN_CHARACTERS = 4000  # of a value, for the diagnosis; longer ones are compared by their digest
 UNNAMED = "values differ"
 
 Texts = Sequence[tuple[str, str]]
@@ -66,7 +66,7 @@ class ValueSample:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the beginning is all there is."""
+        """Return whether the text is the whole value."""
         return self.characters <= SHOWN_CHARACTERS
 
 
@@ -119,7 +119,7 @@ def _is_cut(a: ValueSample, b: ValueSample) -> bool:
 
 
 def _is_fraction(a: ValueSample, b: ValueSample) -> bool:
-    """Whether both are numbers, times or addresses, whose cut end has better names."""
+    """Return whether both are numbers, times or addresses, which have more specific causes."""
     both = (a.text or "", b.text or "")
     parsed = (
         all(parse(text) is not None for text in both) for parse in (numbers.number, times.stamp)

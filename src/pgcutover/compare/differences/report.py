@@ -27,7 +27,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Samples of the differing rows, what happened to their columns, and their distribution."""
+    """Samples of the differing rows, causes of the differing columns, and distributions."""
 
     samples: Sides[RowSample] = _NO_SAMPLES
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -57,9 +57,9 @@ def fetch_evidence(result: ScanResult) -> Evidence:
 
 
 def _fetch_samples(comparison: TableComparison, keys: list[SuspectKey]) -> Sides[RowSample]:
-    """Return the rows of some keys; none where a value is not valid text.
+    """Return the rows of some keys; none if a value is not valid text.
 
-    That the rows differ is known without them.
+    The rows are reported as different without them.
     """
     if not keys:
         return _NO_SAMPLES
@@ -91,7 +91,7 @@ def count_diff(result: ScanResult, evidence: Evidence, key_hash: KeyHash) -> Dif
 
 
 def refuse_moving(result: ScanResult, evidence: Evidence, key_hash: KeyHash) -> None:
-    """UnreadableError where rows changed at every recheck, so that nothing is proven."""
+    """Raise UnreadableError if rows changed at every recheck, so that nothing is proven."""
     if not result.moving:
         return
     keys = evidence.key_hashes(list(result.moving[:SAMPLE_LIMIT]), key_hash)
@@ -132,7 +132,7 @@ def _findings(
 
 
 def _state(notes: Mapping[str, object]) -> str:
-    """Return the results of the rechecks; '' where there were none."""
+    """Return the results of the rechecks; '' if there were none."""
     if "fence" not in notes:
         return ""
     unproven = (

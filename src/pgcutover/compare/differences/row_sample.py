@@ -1,4 +1,4 @@
-"""Samples rows that differ, and names the columns and what happened to them."""
+"""Samples rows that differ, and diagnoses the differing columns."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -21,12 +21,12 @@ class ScanResult:
 
     @property
     def rows_target(self) -> int:
-        """The target's rows, including those that arrived during rechecks."""
+        """Return the number of the target's rows, including those that arrived during rechecks."""
         return self.rows_source + self.counts.surplus
 
     @property
     def facts(self) -> dict[str, object]:
-        """Facts that are reported even when nothing differs."""
+        """Return the facts that are reported even if nothing differs."""
         comparison = self.comparison
         facts: dict[str, object] = {
             "rows_source": self.rows_source,

@@ -1,4 +1,4 @@
-"""Fences: ways to know that what the source committed has reached the target."""
+"""Fences: proofs that commits of the source have been applied on the target."""
 
 import uuid
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class Fence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WaitingFence:
-    """Gives a lagging mover time, where nothing may be written on the source."""
+    """Waits for a lagging mover if nothing may be written on the source."""
 
     seconds: float
 

@@ -6,12 +6,12 @@ that is read, so the target shows the source as it was at some moment between th
 
 - The target equals either reading of the source: the row was in flight, and has arrived.
 - The source's row versions (`xmin`) are the same in both readings, so it had that value at every
-  moment between, and the target does not have it: one confirmation. Values alone would not do, as
-  one may change and change back.
+  moment between, and the target does not have it: one confirmation. Equal values alone prove
+  nothing, because a value may change and change back.
 - The source has no such row, and the target's row versions are those of the round before: the
   mover has not modified it since before the source was read, though the deletion has passed the
   fence: one confirmation.
-- Anything else is still moving, and is rechecked.
+- Any other row is still changing, and is rechecked.
 
 A difference is CONFIRMED by two rounds. Where the fence cannot show that changes have passed,
 nothing is confirmed, and a mover is only given time: WAITS rounds. A row that has been the same on
@@ -53,7 +53,7 @@ class RecheckSettings:
 
     @property
     def patience_seconds(self) -> float | None:
-        """The time that a mover is given for a row; None where a fence shows its progress."""
+        """Return the time that a mover is given for a row; None if a fence shows its progress."""
         return self.fence.seconds * WAITS if isinstance(self.fence, WaitingFence) else None
 
 
@@ -73,7 +73,7 @@ class RecheckResult:
 
     @property
     def has_proof(self) -> bool:
-        """Return whether at least one key differs that was not in flight."""
+        """Return whether at least one key differs and was not in flight."""
         return bool(self.confirmed or self.unproven)
 
 
@@ -114,9 +114,9 @@ def recheck_scan(
         checked = recheck(result.comparison, result.counts.suspects, settings)
         waits += checked.waits
         if not result.counts.has_more_suspects:
-            return _settle(result, checked, first, waits, settings.fence)
+            return _recheck_all(result, checked, first, waits, settings.fence)
         if checked.has_proof and not (checked.equal and scans_left):
-            return _settle_partly(result, checked, first, waits, settings.fence)
+            return _recheck_some(result, checked, first, waits, settings.fence)
         if scans_left:
             result = rescan()
     raise UnreadableError(
@@ -127,7 +127,7 @@ def recheck_scan(
     )
 
 
-def _settle(
+def _recheck_all(
     result: ScanResult, checked: RecheckResult, first: int, waits: int, fence: Fence
 ) -> ScanResult:
     """Return the scan with the differences that the recheck of all keys has left."""
@@ -140,7 +140,7 @@ def _settle(
     )
 
 
-def _settle_partly(
+def _recheck_some(
     result: ScanResult, checked: RecheckResult, first: int, waits: int, fence: Fence
 ) -> ScanResult:
     """Return the scan as it is, and the results of the keys that were rechecked."""
@@ -168,7 +168,7 @@ def recheck(
 
 
 class _Recheck:
-    """The state of a recheck: which keys still wait, and what is known of them."""
+    """The state of a recheck: the waiting keys, and the results so far."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class _Recheck:
     def run(self) -> RecheckResult:
         if self._settings.patience_seconds is not None:
             self._finish_round(self._run_round(None))
-        while self._waiting and not self._is_vain:
+        while self._waiting and not self._should_stop:
             self._result.waits += 1
             self._finish_round(self._run_round(self._settings.fence))
         if self._last is not None and self._waiting:
@@ -196,7 +196,7 @@ class _Recheck:
         return self._result
 
     @property
-    def _is_vain(self) -> bool:
+    def _should_stop(self) -> bool:
         """Return whether to stop: after all tries, or where no fence passes and nothing changes."""
         waits, last = self._result.waits, self._last
         waited = last is not None and not last.passed and waits >= WAITS
@@ -214,10 +214,10 @@ class _Recheck:
         confirmed = {k for k in self._waiting if self._confirmations[k] >= CONFIRMATIONS}
         result.confirmed += len(confirmed)
         self._count(confirmed, this)
-        self._count_unproven({k for k in self._waiting if self._has_had_its_time(k, this)}, this)
+        self._count_unproven({k for k in self._waiting if self._was_unmodified(k, this)}, this)
 
-    def _has_had_its_time(self, key: int, this: _Round) -> bool:
-        """Return whether both sides are the same for as long as a mover is given time."""
+    def _was_unmodified(self, key: int, this: _Round) -> bool:
+        """Return whether both sides were unmodified for the time that a mover is given."""
         seconds = self._settings.patience_seconds
         if seconds is None:
             return False
@@ -228,7 +228,7 @@ class _Recheck:
         return source.is_unmodified(on_source, seconds) if on_source else source.is_quiet(seconds)
 
     def _run_round(self, fence: Fence | None) -> _Round:
-        """Read the waiting keys around a fence; without a fence, once on each side."""
+        """Read the waiting keys before and after a fence; without a fence, once on each side."""
         before = None if fence is None else self._reread("source")
         passed = fence is not None and fence.passes()
         target, after = self._reread("target"), self._reread("source")
@@ -255,7 +255,7 @@ class _Recheck:
         self._count(keys, this)
 
     def _count(self, keys: set[int], this: _Round) -> None:
-        """Count keys as differing; they wait no longer."""
+        """Count keys as differing, and remove them from the waiting ones."""
         for key_range, found in group_by_range(self._waiting[k] for k in keys).items():
             rows = RowHashes(_pairs(this.after, found), _pairs(this.target, found))
             count_beyond_tolerance(self._comparison, self._result.counts, rows, key_range)

@@ -33,7 +33,7 @@ class Observation:
 
     @property
     def oldest_xid(self) -> int:
-        """The transaction id before which every transaction had ended."""
+        """Return the transaction id before which every transaction had ended."""
         return int(self.snapshot.split(":")[0])
 
     @property
@@ -47,7 +47,7 @@ class WriteHistory:
     """Observations of one side; the last one belongs to the snapshot that is being read."""
 
     def __init__(self, snapshot: str, read_at: float) -> None:
-        """Start with what the manifest recorded of this side."""
+        """Start with the snapshot that the manifest recorded for this side."""
         self._observations = [Observation(snapshot, read_at)] if snapshot else []
         self._is_standby = self._has_writer = True
 
@@ -71,7 +71,7 @@ class WriteHistory:
         return now.snapshot == earlier.snapshot and now.is_idle
 
     def _earlier(self, seconds: float) -> Observation | None:
-        """Return the last observation that is at least so old, and forget those before it."""
+        """Return the last observation that is at least so old, and drop those before it."""
         if self._is_standby or not self._observations:
             return None
         until = self._observations[-1].read_at - seconds
@@ -83,5 +83,5 @@ class WriteHistory:
 
 
 def _precedes(xid: int, limit: int) -> bool:
-    """Return whether a row's 32-bit transaction id is before a 64-bit one; false where unsure."""
+    """Return whether a row's 32-bit transaction id is before a 64-bit one; false if unsure."""
     return xid < _FIRST_NORMAL_XID or 0 < (limit - xid) % _XIDS < _XIDS // 2

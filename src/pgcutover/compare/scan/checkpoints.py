@@ -52,7 +52,7 @@ class Checkpoints:
 
     @property
     def kept(self) -> int:
-        """The number of tables that have checkpoints."""
+        """Return the number of tables that have checkpoints."""
         return len(self._files("*.sqlite"))
 
     def open(
@@ -73,7 +73,7 @@ class Checkpoints:
     def clear(self) -> None:
         """Remove the checkpoints that no other process has open."""
         for path in self._files("*.lock"):
-            with suppress(OSError):  # in use or not ours: a later run replaces it
+            with suppress(OSError):  # in use or owned by another user: a later run replaces it
                 lock = _lock(path, None)
                 try:
                     _remove(path.with_suffix(".sqlite"))
@@ -93,7 +93,7 @@ class TableCheckpoints:
     """
 
     def __init__(self, table: str, path: Path | None, lock: int | None, *, resume: bool) -> None:
-        """Take over the lock; nothing is read before `begin`."""
+        """Keep the lock that the caller holds; `begin` reads the file."""
         self._table, self._path, self._lock, self._resume = table, path, lock, resume
         self._database: sqlite3.Connection | None = None
         self._mutex, self._synced = threading.Lock(), time.monotonic()
@@ -110,7 +110,7 @@ class TableCheckpoints:
                 self._start_anew(self._path, fingerprint)
 
     def record(self, chunk: str, payload: Mapping[str, Any]) -> None:
-        """Record a finished chunk; it survives the end of this process from here on."""
+        """Record a finished chunk durably, so that it survives the end of this process."""
         with self._mutex, self._ending_on_error():
             if self._database is None:
                 return
@@ -120,7 +120,7 @@ class TableCheckpoints:
                 self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Close the file and release the table; what was recorded stays."""
+        """Close the file and release the table; recorded chunks are kept."""
         with self._mutex:
             self._release()
 
@@ -148,7 +148,7 @@ class TableCheckpoints:
             self.end(error)
 
     def _read_valid(self, path: Path, fingerprint: str) -> bool:
-        """Read the chunks before the first bad entry; False where none of them can be used."""
+        """Read the chunks before the first bad entry; False if none can be used."""
         try:
             self._database = _connect(path)
             entries = _read_entries(self._database)
@@ -225,7 +225,7 @@ def _chain_checksum(last: str, text: str) -> str:
 
 
 def _staleness(header: Mapping[str, Any], fingerprint: str) -> str:
-    """Return why an earlier run's chunks cannot be used; '' where they can."""
+    """Return the reason why an earlier run's chunks cannot be used; '' if they can."""
     if header.get("format") != FORMAT:
         return "its checkpoints have the format of another version"
     if header["fingerprint"] != fingerprint:

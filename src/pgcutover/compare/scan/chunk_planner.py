@@ -22,12 +22,12 @@ class Chunk:
 
     @property
     def first(self) -> int | None:
-        """Its first ordinal."""
+        """Return its first ordinal."""
         return self.ranges[0].first
 
     @property
     def last(self) -> int | None:
-        """Its last ordinal."""
+        """Return its last ordinal."""
         return self.ranges[-1].last
 
     def halves(self) -> "tuple[Chunk, ...]":
@@ -73,7 +73,7 @@ class ChunkPlanner:
 
     @property
     def cursor(self) -> int | None:
-        """The first ordinal of the next chunk."""
+        """Return the first ordinal of the next chunk."""
         return self._cursor
 
     def set_target_seconds(self, target_seconds: float) -> None:

@@ -41,13 +41,13 @@ class ChunkResult:
 
     @property
     def suspects(self) -> list[int]:
-        """The numbers of the ranges that differ."""
+        """Return the numbers of the ranges that differ."""
         pairs = zip(*self.rows, strict=True)
         return [n for n, (source, target) in enumerate(pairs) if source[1:3] != target[1:3]]
 
     @property
     def differing(self) -> list[KeyRange]:
-        """The ranges that differ."""
+        """Return the ranges that differ."""
         return [self.chunk.ranges[n] for n in self.suspects]
 
     def size(self, n: int) -> int:
@@ -56,7 +56,7 @@ class ChunkResult:
 
     @property
     def counts(self) -> Sides[int]:
-        """The rows of each side."""
+        """Return the number of rows of each side."""
         return self.rows.map(lambda rows: sum(row[1] for row in rows))
 
 
@@ -70,7 +70,7 @@ class RangeScan:
         planner: ChunkPlanner,
         snapshot_seconds: float,
     ) -> None:
-        """Snapshots that become older than `snapshot_seconds` are renewed between chunks."""
+        """Read nothing yet; snapshots older than `snapshot_seconds` are renewed between chunks."""
         self._snapshot_seconds = snapshot_seconds
         self.snapshots = 1
         self._is_fresh = True  # a snapshot serves for one chunk at least
@@ -219,7 +219,7 @@ _ORDERS = (sql.SQL("asc"), sql.SQL("desc"))
 
 
 def require_index_scan(comparison: TableComparison, domain: KeyDomain) -> None:
-    """UnreadableError where a side would sort, or scan a whole large table for each range."""
+    """Raise UnreadableError if a side would sort, or scan a whole large table for each range."""
     ranges = [KeyRange(0, 255)] if domain.lowest <= 0 else [KeyRange(1, 2)]
 
     def plan(side: TableSide) -> list[str]:

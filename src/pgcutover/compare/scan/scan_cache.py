@@ -57,7 +57,7 @@ class ScanCache(Generic[T]):
 
     @property
     def result(self) -> T | None:
-        """The table's result, if its scan has finished."""
+        """Return the table's result; None before its scan has finished."""
         return self._result
 
     def fetch_result(self, scan: Callable[[], T]) -> T:

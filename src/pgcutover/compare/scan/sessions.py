@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from queue import LifoQueue
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -16,10 +16,8 @@ from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.redact import describe_error
 from pgcutover.sides import cancel
 
-Answer = TypeVar("Answer")
-
-SHORTER = 0.1  # of the usual time of a question, while others are at work
-# ranges are read through their index, aggregates over many cells stay in memory
+SHORTER = 0.1  # of the usual time of a query, while other sessions are active
+# ranges are read by index scans; aggregates over many ranges stay in memory
 _PLANNER = {
     "jit": "off",
     "work_mem": "64MB",
@@ -30,9 +28,9 @@ _PLANNER = {
 
 @dataclass(slots=True)
 class SideSession:
-    """One side's sessions; each `snapshot` is a new one, on a connection known to live.
+    """One side's sessions; `snapshot` starts a new snapshot on a working connection.
 
-    After `share_snapshot` up to `connections` sessions read the same snapshot at a time.
+    After `share_snapshot` up to `connections` sessions read the same snapshot.
     """
 
     side: str
@@ -46,7 +44,7 @@ class SideSession:
     _taken_at: float = 0.0
 
     def snapshot(self) -> Connection:
-        """A connection at the start of a new snapshot; a lost one is replaced once.
+        """Return a connection at the start of a new snapshot; a lost one is replaced once.
 
         Before it, sleeps off accumulated throttle time while no snapshot is open.
         """
@@ -57,11 +55,11 @@ class SideSession:
         self._taken_at = monotonic()
         if self._connection is not None:
             with suppress(psycopg.Error):
-                return self._ready(_begun(self._connection))
+                return self._use(_begin_transaction(self._connection))
             self._connection.close()
         try:
-            self._connection = self._opened()
-            return self._ready(_begun(self._connection))
+            self._connection = self._connect()
+            return self._use(_begin_transaction(self._connection))
         except psycopg.Error as error:
             raise ServerError(f"{self.side}: cannot connect: {describe_error(error)}") from error
 
@@ -88,18 +86,18 @@ class SideSession:
 
     @property
     def open(self) -> tuple[Connection, ...]:
-        """Every connection that may be reading."""
+        """Return every connection that may be reading."""
         return (*([self._connection] if self._connection else ()), *self._others)
 
     def share_snapshot(self) -> None:
-        """Let more connections read the current snapshot."""
+        """Open more connections that read the current snapshot."""
         if self._connection is None or self.connections < 2:
             return
         with unreadable_on_error(self.side, "snapshot"):
             row = self._connection.execute("select pg_export_snapshot()").fetchone()
             alive = [c for c in self._others if not c.closed]
             while len(alive) < self.connections - 1:
-                alive.append(self._opened())
+                alive.append(self._connect())
             self._others = alive
             for other in alive:
                 other.rollback()
@@ -114,7 +112,7 @@ class SideSession:
     def fetch(
         self, query: sql.Composed, timeout_seconds: float = 0.0, *, by_index: bool = False
     ) -> tuple[list[tuple[Any, ...]], float]:
-        """The rows and the seconds taken; psycopg.Error leaves the snapshot as it was."""
+        """Return the rows and the seconds taken; psycopg.Error keeps the snapshot usable."""
         with self.governor.throttled() if self.governor else nullcontext():
             return self._fetch(query, timeout_seconds, by_index=by_index)
 
@@ -127,18 +125,18 @@ class SideSession:
             with connection.transaction(), connection.cursor(binary=True) as cursor:
                 if timeout_seconds or by_index:
                     limit = timeout_seconds or self.statement_timeout_seconds
-                    cursor.execute(_tuned(limit, by_index=by_index))
+                    cursor.execute(_planner_query(limit, by_index=by_index))
                 rows = cursor.execute(query).fetchall()
                 if timeout_seconds or by_index:
-                    # what is local to a savepoint would stay for the whole transaction
-                    cursor.execute(_tuned(self.statement_timeout_seconds, by_index=False))
+                    # a released savepoint keeps its local settings until the transaction ends
+                    cursor.execute(_planner_query(self.statement_timeout_seconds, by_index=False))
             busy = monotonic() - start
         finally:
             self._idle.put(connection)
         return rows, busy
 
     def cancel(self) -> None:
-        """Stop whatever is being read, or waits to be."""
+        """Cancel running queries and wake sleeping threads."""
         if self.governor:
             self.governor.interrupt()
         cancel(self.open)
@@ -150,20 +148,20 @@ class SideSession:
         for connection in self.open:
             connection.close()
 
-    def _opened(self) -> Connection:
+    def _connect(self) -> Connection:
         return open_session(
             self.dsn,
             statement_timeout_seconds=self.statement_timeout_seconds,
             settings=_PLANNER,
         )
 
-    def _ready(self, connection: Connection) -> Connection:
+    def _use(self, connection: Connection) -> Connection:
         self._idle = LifoQueue()
         self._idle.put(connection)
         return connection
 
 
-def _tuned(timeout_seconds: float, *, by_index: bool) -> sql.Composed:
+def _planner_query(timeout_seconds: float, *, by_index: bool) -> sql.Composed:
     return sql.SQL(
         "select set_config('statement_timeout', {}, true), set_config('enable_seqscan', {}, true)"
     ).format(
@@ -171,7 +169,7 @@ def _tuned(timeout_seconds: float, *, by_index: bool) -> sql.Composed:
     )
 
 
-def _begun(connection: Connection) -> Connection:
+def _begin_transaction(connection: Connection) -> Connection:
     connection.rollback()
     verify_pinned(connection)  # the first query of the transaction takes its snapshot
     return connection
@@ -179,12 +177,12 @@ def _begun(connection: Connection) -> Connection:
 
 @contextmanager
 def unreadable_on_error(side: str, what: str) -> Iterator[None]:
-    """Turn a database error into UNKNOWN: which side, what was read, what would help."""
+    """Raise UnreadableError for a database error, with the side, the object and a remedy."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
         raise UnreadableError(
-            f"{what}: the {side} refuses to let this role read it; grant select on the table, "
+            f"{what}: the role may not read it on the {side}; grant select on the table, "
             "usage on its schema, and bypassrls where row-level security applies"
         ) from error
     except psycopg.errors.QueryCanceled as error:

@@ -1,1 +1,1 @@
-"""Keeping the load on a server within its budget."""
+"""Keeps the load on a server within its budget."""

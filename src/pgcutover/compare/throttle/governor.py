@@ -23,9 +23,9 @@ from pgcutover.redact import describe_error
 
 SAMPLE_SECONDS = 1.0
 _FIRST_SAMPLES = 15
-_BETWEEN = 0.1  # of SAMPLE_SECONDS, the first looks
+_BETWEEN = 0.1  # of SAMPLE_SECONDS, between the first samples
 BUSY_TRANSACTIONS_PER_SECOND = 5.0
-_QUIET_SAMPLES = 3  # in a row, before a busy server is taken for an idle one
+_QUIET_SAMPLES = 3  # in a row, before a busy server counts as idle
 PAUSE_SECONDS = 2.0
 
 

@@ -9,8 +9,8 @@ import psycopg
 
 from pgcutover.connect import Connection
 
-# pg_stat_activity hides what others do from a role without pg_read_all_stats, and replay lag from
-# one without pg_monitor: hidden is NULL here, never 0 (PostgreSQL 17, 27.2 "Statistics System")
+# without pg_read_all_stats a role does not see the queries of others, and without pg_monitor no
+# replay lag: hidden values are NULL here, never 0 (PostgreSQL 17, 27.2 "Statistics System")
 _SAMPLE = """
 with others as materialized (
     select state, query = '<insufficient privilege>' as hidden,
