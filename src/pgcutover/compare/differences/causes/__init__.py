@@ -1,6 +1,6 @@
 """Causes that turn one value into another, each a test of two texts as PostgreSQL prints them.
 
-A cause is named when it explains every sampled pair of a column. More special causes come first.
+A cause is reported if it explains every sampled pair of a column. Special causes come first.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Causes seen only in several values of a column together."""
+"""Causes that only several values of a column show."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -7,19 +7,19 @@ _LEAST = 3
 
 
 def swapped_between_rows(pairs: Sequence[tuple[str, str]]) -> str | None:
-    """Return that the rows hold each other's values; None where they do not."""
+    """Return the cause if the rows hold each other's values; else None."""
     same = Counter(a for a, _ in pairs) == Counter(b for _, b in pairs)
     return "values swapped between rows" if len(pairs) > 1 and same else None
 
 
 def one_value(pairs: Sequence[tuple[str, str]]) -> str | None:
-    """Return that different values all became one; None where several are left."""
+    """Return the cause if different values all became one; else None."""
     several = len({a for a, _ in pairs}) >= _LEAST
     return "all became the same value" if several and len({b for _, b in pairs}) == 1 else None
 
 
 def of_other_rows(pairs: Sequence[tuple[str, str]]) -> str | None:
-    """Return that most values belong to other rows of the sample; None where they do not."""
+    """Return the cause if most values belong to other rows of the sample; else None."""
     own = {a for a, _ in pairs}
     if len(own) < max(_LEAST, len(pairs) * 3 // 4):
         return None
@@ -28,7 +28,7 @@ def of_other_rows(pairs: Sequence[tuple[str, str]]) -> str | None:
 
 
 def renamed(pairs: Sequence[tuple[str, str]]) -> str | None:
-    """Return that each value always became the same other one, some of them several times."""
+    """Return the cause if each value always became the same other one; else None."""
     became = defaultdict(set)
     for a, b in pairs:
         became[a].add(b)

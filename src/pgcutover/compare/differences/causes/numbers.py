@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from pgcutover.compare.differences.causes import Pair
 
-_DIGITS = 131_072  # before the decimal point, as numeric allows; a text may claim more
+_DIGITS = 131_072  # before the decimal point, the limit of numeric; a text may have more
 _DMS_SCALE = 6  # DMS converts a numeric without precision to numeric(28,6)
 _WIDTHS = (8, 16, 32, 64)
 _LIMITS = {Decimal(limit) for n in _WIDTHS for limit in (2 ** (n - 1) - 1, -(2 ** (n - 1)))}
@@ -20,7 +20,7 @@ _FACTORS = {
 
 
 def number(text: str) -> Decimal | None:
-    """Return the number a text stands for; None for NaN and for what no column can hold."""
+    """Return the number that a text represents; None for NaN and for numbers out of range."""
     try:
         parsed = Decimal(text)
     except InvalidOperation:
@@ -29,7 +29,7 @@ def number(text: str) -> Decimal | None:
 
 
 def is_same_number(a: str, b: str) -> bool:
-    """Whether both texts are the same number."""
+    """Return whether both texts are the same number."""
     one, other = number(a), number(b)
     return one is not None and one == other
 
@@ -44,7 +44,7 @@ def _finite(a: str, b: str) -> tuple[Decimal, Decimal] | None:
 
 
 def _lost_zeros(a: str, b: str) -> bool:
-    """Whether an identifier such as 007 was read as a number."""
+    """Return whether an identifier such as 007 was read as a number."""
     return a != b and a.isdecimal() and a.lstrip("0") == b.lstrip("0") and len(b) < len(a)
 
 
@@ -64,12 +64,12 @@ def _clamped(a: str, b: str) -> bool:
 
 
 def _is_reprinted(a: str, b: str, least_digits: int, printed: Callable[[float], list[str]]) -> bool:
-    """Whether the target shows what is left of the source's digits after a conversion."""
+    """Return whether a conversion of the source's digits results in the target's."""
     both = _finite(a, b)
     if both is None or both[0] == both[1] or len(both[0].as_tuple().digits) <= least_digits:
         return False
     if both[1].as_tuple().exponent == -_DMS_SCALE:
-        return False  # rounding to that scale is the likelier cause
+        return False  # rounding to that scale is the more likely cause
     with suppress(OverflowError, struct.error):
         return both[1] in map(Decimal, printed(float(both[0])))
     return False
@@ -116,7 +116,7 @@ FIRST: tuple[tuple[str, Pair], ...] = (
 
 
 def rounded(pairs: Sequence[tuple[str, str]]) -> str | None:
-    """Return how far all numbers were rounded; None where one was not."""
+    """Return the scale to which all numbers were rounded; None if one was not."""
     places = set()
     for a, b in pairs:
         both = _finite(a, b)
@@ -131,7 +131,7 @@ def rounded(pairs: Sequence[tuple[str, str]]) -> str | None:
 
 
 def constant_change(pairs: Sequence[tuple[str, str]]) -> str | None:
-    """Return the one factor, or the one difference, between all numbers; None where it varies."""
+    """Return the common factor or difference between all numbers; None if there is none."""
     if len(pairs) < 2:
         return None
     numbers = [_finite(a, b) for a, b in pairs]

@@ -21,7 +21,7 @@ _LEAST_HEX = 12  # a macaddr
 
 
 def _json(text: str, number: type = Decimal) -> Any:
-    """Return the parsed document; None, which no document here is, where it is none."""
+    """Return the parsed document; None for any other text."""
     if text[:1] not in ("{", "["):
         return None
     with suppress(ValueError, RecursionError):
@@ -109,7 +109,7 @@ def _host_bits(a: str, b: str) -> bool:
 
 
 def has_other_netmask(a: str, b: str) -> bool:
-    """Whether both are one address with different netmasks."""
+    """Return whether both are one address with different netmasks."""
     with suppress(ValueError):
         one, other = ipaddress.ip_interface(a), ipaddress.ip_interface(b)
         return "/" in a + b and one.ip == other.ip
@@ -148,7 +148,7 @@ def _same_xml(a: str, b: str) -> bool:
 
 
 def _srid(a: str, b: str) -> bool:
-    """Whether two geometries in PostGIS's extended WKB differ in their SRID alone."""
+    """Return whether two geometries in PostGIS's extended WKB differ only in their SRID."""
     with suppress(ValueError):
         one, other = _without_srid(bytes.fromhex(a)), _without_srid(bytes.fromhex(b))
         return one is not None and one == other

@@ -59,7 +59,7 @@ def _quoted(a: str, b: str) -> bool:
 
 
 def _either(*decoders: Callable[[str], str | None]) -> Pair:
-    """Return the test whether one text is the other, encoded."""
+    """Return a test that one text is the encoded form of the other."""
 
     def explains(a: str, b: str) -> bool:
         return any(decode(b) == a or decode(a) == b for decode in decoders)
@@ -108,7 +108,7 @@ def _zero_bytes(a: str, b: str) -> bool:
 
 
 def _reread(a: str, b: str) -> bool:
-    """Whether the bytes of one text were read in an encoding that is not theirs, once or twice."""
+    """Return whether the bytes of one text were read in a wrong encoding, once or twice."""
     return _is_reread(a, b) or _is_reread(b, a)
 
 
@@ -130,7 +130,7 @@ def _replaced(a: str, b: str) -> bool:
 
 
 def _masked(a: str, b: str) -> bool:
-    """Whether characters were replaced by a mask; the rest stands where it stood."""
+    """Return whether characters were replaced by a mask, and the others kept their positions."""
     if b and set(b) <= set("*#•"):
         return True
     differ = {y for x, y in zip(a, b, strict=False) if x != y}
@@ -153,7 +153,7 @@ def _ellipsis(a: str, b: str) -> bool:
     return any(b.endswith(end) and a.startswith(b[: -len(end)]) for end in ("...", "\u2026"))
 
 
-# from the special to the general: the first that explains every pair is named
+# from special to general: the first cause that explains every pair is reported
 FIRST: tuple[tuple[str, Pair], ...] = (
     ("a value became ''", lambda a, b: b == ""),
     ("'' became a value", lambda a, b: a == ""),
@@ -192,7 +192,7 @@ THEN: tuple[tuple[str, Pair], ...] = (
 
 
 def same_addition(pairs: Sequence[tuple[str, str]]) -> str | None:
-    """Return that the same text was put before or after every value; None where it was not."""
+    """Return the cause if the same text was added before or after every value; else None."""
     if len(pairs) < 2:
         return None
     if all(a and b.startswith(a) for a, b in pairs) and len({b[len(a) :] for a, b in pairs}) == 1:

@@ -17,7 +17,7 @@ _CLOCKS_APART = timedelta(seconds=5)
 
 
 def stamp(text: str) -> datetime | None:
-    """Return the date or time a text stands for, without its offset; None for other texts."""
+    """Return the date or time that a text represents, without its offset; None for other texts."""
     match = _STAMP.match(text)
     if match is None:
         return None
@@ -118,7 +118,7 @@ FIRST: tuple[tuple[str, Pair], ...] = (
 
 
 def shift(pairs: Sequence[tuple[str, str]]) -> str | None:
-    """Return the shift that all times share, in seconds, or the kind of shift; None without one."""
+    """Return the shift of all times in seconds, or its kind; None if there is none."""
     shifts = set()
     for a, b in pairs:
         both = _stamps(a, b)
@@ -140,7 +140,7 @@ def shift(pairs: Sequence[tuple[str, str]]) -> str | None:
 
 
 def _is_zone(shifts: set[timedelta]) -> bool:
-    """Whether two shifts are the summer and winter offset of one zone (Lord Howe: half an hour)."""
+    """Return whether two shifts are one zone's summer and winter offsets (Lord Howe: 30 min)."""
     if len(shifts) != 2 or any(each % _QUARTER_HOUR for each in shifts):
         return False
     apart = max(shifts) - min(shifts)
