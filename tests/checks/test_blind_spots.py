@@ -6,7 +6,7 @@ from faultlist.page import PAGE, page
 
 from pgcutover.generated_docs import packaged_checks
 
-ELSEWHERE = {"READY-TLS", "READY-DISTINCT", "SCHEMA-DECLARED"}
+ELSEWHERE = {"READY-TLS", "READY-DISTINCT", "READY-ENCRYPTED", "SCHEMA-DECLARED"}
 """Checks of the lab that no difference between the databases turns red."""
 
 

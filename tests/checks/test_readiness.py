@@ -12,7 +12,7 @@ from support.servers import Pair
 
 EVERY = (
     "do $$ declare s name; begin for s in select nspname from pg_namespace where nspname"
-    " in ('app', 'core', 'sales', 'lib') loop execute format('{}', s); end loop; end $$"
+    " in ('app', 'core', 'sales', 'lib', 'outside') loop execute format('{}', s); end loop; end $$"
 )
 
 
@@ -21,6 +21,7 @@ def reader(pair: Pair, lab: Lab, side: str) -> Iterator[str]:
     """A role of the gate's own that may read everything, in place of the superuser."""
     role = f"reader_{uuid4().hex[:8]}"
     dsn, password = getattr(lab, side), "throw-away"
+    lab.scratch = lab.scratch or conninfo.make_conninfo(lab.target, dbname="postgres")
     run(dsn, f"create role {role} login password '{password}'")
     run(dsn, EVERY.format(f"grant usage on schema %I to {role}"))
     run(dsn, EVERY.format(f"grant select on all tables in schema %I to {role}"))
@@ -67,7 +68,8 @@ def test_a_table_that_cannot_be_read_whole_is_unknown_and_the_rest_is_judged(
     admin = getattr(own_lab, side)
     with reader(pair, own_lab, side) as role:
         run(admin, denial.format(role=role))
-        judged = own_lab.judge()
+        # pg_dump of the expected schema needs select on the source's tables too
+        judged = own_lab.judge("readiness", "load")
     orphans = {"DATA-ORPHANS[core.ledger.ledger_account_id_fkey]"} if side == "target" else set()
     if "(id, account_id" in denial:  # the key's own columns can be read
         orphans = set()
@@ -98,7 +100,7 @@ def test_a_table_that_neither_side_lets_us_read_is_not_equal(pair: Pair, own_lab
     with reader(pair, own_lab, "source") as one, reader(pair, own_lab, "target") as other:
         run(source, f"revoke select on app.nothing_yet from {one}")
         run(target, f"revoke select on core.nothing_yet from {other}")
-        judged = own_lab.judge()
+        judged = own_lab.judge("readiness", "load")
     assert set(judged.unknown) == undecided("core.nothing_yet")
 
 

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from pgcutover.config.budgets import Budgets
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.config.mover import Mover
+from pgcutover.config.policy import Policy
 from pgcutover.config.section import (
     SECTION,
     AtLeastZero,
@@ -123,6 +124,7 @@ class MigrationFile:
     tables: Mapping[str, TableSettings] = field(default_factory=dict)
     differences: tuple[DeclaredDifference, ...] = ()
     budgets: Budgets = Budgets()
+    policy: Policy = Policy()
     checks: Checks = Checks()
     rehearsal: Rehearsal = Rehearsal()
     report: Report = Report()

@@ -4,13 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pgcutover.catalog import Manifest
+from pgcutover.config.differences import DeclaredDifference
+from pgcutover.config.policy import Policy
 from pgcutover.connect import open_side
 from pgcutover.diff import Diff, finding
 from pgcutover.mapping import MappedTable
+from pgcutover.readiness.encryption import accepts_unencrypted, rules_without_encryption
 from pgcutover.readiness.readable import refuse_unreadable
+from pgcutover.readiness.takeover import (
+    downgrade_warnings,
+    read_only_problems,
+    subscription_problems,
+    swapped_problems,
+)
 from pgcutover.readiness.tls import tls_problems
 from pgcutover.readiness.triggers_off import triggers_diff
-from pgcutover.verdict import Finding
+from pgcutover.verdict import POLICY_NOT_MET, Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,8 @@ class ReadinessChecker:
     target_dsn: str = field(repr=False)
     manifest: Manifest
     excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    declared: Sequence[DeclaredDifference] = ()
 
     def distinct(self) -> Diff:
         """Check that the DSNs do not lead to one database."""
@@ -40,7 +51,48 @@ class ReadinessChecker:
         for side, dsn in (("source", self.source_dsn), ("target", self.target_dsn)):
             with open_side(side, dsn) as connection:
                 problems += tls_problems(side, connection)
-        return Diff("*", tuple(problems))
+        return self._unless_accepted(problems, self.policy.unverified_tls)
+
+    def encrypted(self) -> Diff:
+        """Check that the target refuses connections without encryption."""
+        with open_side("target", self.target_dsn) as target:
+            rules = rules_without_encryption(target)
+        if not rules and not accepts_unencrypted(self.target_dsn):
+            return Diff("*")
+        where = f", by its pg_hba.conf: {'; '.join(rules)}" if rules else ""
+        message = (
+            f"the target accepts connections without encryption{where}; expected a refusal; use "
+            "hostssl rules, or rds.force_ssl = 1 on RDS"
+        )
+        problems = [finding("*", POLICY_NOT_MET, message)]
+        return self._unless_accepted(problems, self.policy.unencrypted_connections)
+
+    def writable(self) -> Diff:
+        """Check that new sessions of the target can write."""
+        with open_side("target", self.target_dsn) as target:
+            return Diff("*", tuple(read_only_problems(self.manifest.target, target)))
+
+    def subscriptions(self) -> Diff:
+        """Check that no subscription but a declared one writes to the target."""
+        declared = {d.object for d in self.declared if d.kind == "subscription"}
+        with open_side("target", self.target_dsn) as target:
+            return Diff("*", tuple(subscription_problems(target, declared)))
+
+    def direction(self) -> Diff:
+        """Check that source and target are not swapped; an older target is a warning."""
+        warnings = downgrade_warnings(self.manifest)
+        with (
+            open_side("source", self.source_dsn) as source,
+            open_side("target", self.target_dsn) as target,
+        ):
+            problems = tuple(swapped_problems(source, target))
+        return Diff("*", problems, {"warnings": warnings} if warnings else {})
+
+    def _unless_accepted(self, problems: Sequence[Finding], reason: str) -> Diff:
+        """Return the problems, or warnings where migration.toml accepts them for a reason."""
+        if not problems or not reason:
+            return Diff("*", tuple(problems))
+        return Diff("*", (), {"warnings": [f"{p.message} (accepted: {reason})" for p in problems]})
 
     def triggers(self) -> Diff:
         """Check that no setting of the target disables triggers and foreign keys."""

@@ -15,7 +15,8 @@ def tls_problems(side: str, connection: Connection) -> Iterator[Finding]:
             side,
             POLICY_NOT_MET,
             f"{side}: TLS {tls}, sslmode {mode}; expected verify-full with sslrootcert, since only "
-            "that checks the server's name",
+            "that checks the server's name; to accept it, give the reason in "
+            "[policy] unverified_tls of migration.toml",
         )
 
 

@@ -1,0 +1,15 @@
+"""The section `[policy]`: rules for connections that this migration does not follow, and why."""
+
+from pydantic.dataclasses import dataclass
+
+from pgcutover.config.section import SECTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
+class Policy:
+    """Rules for connections that this migration does not follow, each with the reason."""
+
+    unverified_tls: str = ""
+    """Reason why the gate may connect with an sslmode below verify-full."""
+    unencrypted_connections: str = ""
+    """Reason why the target may accept connections without encryption."""

@@ -1,0 +1,156 @@
+"""A target that cannot take over is red, for its own reason."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from compare.lab import Lab, run
+from psycopg import sql
+from support.servers import Pair
+
+from pgcutover.config.differences import DeclaredDifference
+from pgcutover.config.policy import Policy
+from pgcutover.connect import open_session
+from pgcutover.readiness.checker import ReadinessChecker
+from pgcutover.readiness.encryption import rules_without_encryption
+
+SUBSCRIPTION = (
+    "create subscription writer connection 'host=localhost' publication p"
+    " with (connect = false, slot_name = none, enabled = false)",
+    # enabled without a slot, so that no worker starts
+    "update pg_subscription set subenabled = true",
+)
+JOURNAL = ("create schema pgcutover", "create table pgcutover.journal (phase text)")
+
+
+def checker(lab: Lab, **options: object) -> ReadinessChecker:
+    return ReadinessChecker(lab.source, lab.target, lab.manifest(), **options)
+
+
+def test_a_target_whose_sessions_are_read_only_is_red(lab: Lab) -> None:
+    with psycopg.connect(lab.target, autocommit=True) as connection:
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(
+            sql.SQL("alter database {} set default_transaction_read_only to true").format(database)
+        )
+    judged = lab.judge("readiness")
+    assert judged.red.keys() == {"READY-WRITABLE[*]"}
+    assert "reset default_transaction_read_only" in judged.text
+
+
+def test_a_server_whose_sessions_are_read_only_is_red(pair: Pair, lab: Lab) -> None:
+    run(pair.target.dsn(), "alter system set default_transaction_read_only to on", autocommit=True)
+    try:
+        run(pair.target.dsn(), "select pg_reload_conf()")
+        red = lab.judge("readiness").red
+    finally:
+        with psycopg.connect(pair.target.dsn(), autocommit=True) as connection:
+            connection.execute("set transaction_read_only to off")
+            connection.execute("alter system reset default_transaction_read_only")
+            connection.execute("select pg_reload_conf()")
+    assert red.keys() == {"READY-WRITABLE[*]"}
+    assert "alter system reset" in red["READY-WRITABLE[*]"]
+
+
+def test_a_target_in_recovery_is_red(lab: Lab) -> None:
+    ready = checker(lab)
+    standby = replace(ready.manifest.target, in_recovery=True)
+    ready = replace(ready, manifest=replace(ready.manifest, target=standby))
+    assert "the target is in recovery" in ready.writable().report()
+
+
+def test_an_unknown_subscription_is_red_and_a_declared_one_is_not(lab: Lab) -> None:
+    try:
+        run(lab.target, *SUBSCRIPTION, autocommit=True)
+        judged = lab.judge("readiness")
+        mover = DeclaredDifference("subscription", "writer", "added", "it is our mover")
+        declared = checker(lab, declared=(mover,)).subscriptions()
+    finally:
+        run(lab.target, "alter subscription writer disable", "drop subscription writer")
+    assert judged.red.keys() == {"READY-SUBSCRIPTIONS[*]"}
+    assert "alter subscription writer disable" in judged.text
+    assert not declared
+
+
+def test_a_disabled_subscription_is_green(lab: Lab) -> None:
+    run(lab.target, SUBSCRIPTION[0], autocommit=True)
+    judged = lab.judge("readiness")
+    run(lab.target, "drop subscription writer")
+    assert judged.red == {}
+
+
+def test_swapped_sides_are_red(own_lab: Lab) -> None:
+    run(own_lab.source, *JOURNAL)
+    judged = own_lab.judge("readiness")
+    assert judged.red.keys() == {"READY-DIRECTION[*]"}
+    run(own_lab.target, *JOURNAL)
+    assert own_lab.judge("readiness").red == {}
+
+
+def test_a_source_newer_than_its_target_is_a_warning(lab: Lab) -> None:
+    ready = checker(lab)
+    assert "warnings" not in ready.direction().facts
+    swapped = replace(ready.manifest, source=ready.manifest.target, target=ready.manifest.source)
+    diff = replace(ready, manifest=swapped).direction()
+    assert not diff
+    assert "the source is PostgreSQL 17, newer than the target, which is 15" in str(diff.facts)
+
+
+@contextmanager
+def rules_before_others(dsn: str, *rules: str) -> Iterator[None]:
+    """The server's pg_hba.conf with more rules in front."""
+    with psycopg.connect(dsn) as connection:
+        ((name,),) = connection.execute("show hba_file").fetchall()
+    path = Path(name)
+    kept = path.read_text()
+    try:
+        path.write_text("\n".join([*rules, kept]))
+        run(dsn, "select pg_reload_conf()")
+        yield
+    finally:
+        path.write_text(kept)
+        run(dsn, "select pg_reload_conf()")
+
+
+def test_a_target_that_accepts_unencrypted_connections_is_red(pair: Pair, lab: Lab) -> None:
+    with rules_before_others(pair.target.dsn(), "host all all 127.0.0.1/32 scram-sha-256"):
+        judged = lab.judge("readiness")
+        accepted = checker(lab, policy=Policy(unencrypted_connections="a private network"))
+        diff = accepted.encrypted()
+    assert judged.red.keys() == {"READY-ENCRYPTED[*]"}
+    assert {f.kind for f in judged.findings} == {"policy not met"}
+    assert not diff
+    assert "accepted: a private network" in str(diff.facts)
+
+
+@pytest.mark.parametrize(
+    ("rules", "found"),
+    [
+        (("host all all 10.0.0.0/8 md5",), ("line 1 (host all all 10.0.0.0)",)),
+        (("hostnossl app all ::/0 md5",), ("line 1 (hostnossl app all ::)",)),
+        (("hostnossl all all all reject", "host all all 10.0.0.0/8 md5"), ()),
+        (("hostnossl all all 0.0.0.0/0 reject", "host all all 10.0.0.0/8 md5"), ()),
+        (("hostnossl all all ::/0 reject", "host all all 10.0.0.0/8 md5"), ("line 2",)),
+        (("hostnossl all bob all reject", "host all all 10.0.0.0/8 md5"), ("line 2",)),
+        (("hostssl all all 10.0.0.0/8 md5", "host all all ::1/128 md5", "local all all md5"), ()),
+    ],
+)
+def test_rules_for_other_addresses_are_read(pair: Pair, rules, found) -> None:
+    dsn = pair.target.dsn()
+    with rules_before_others(dsn, *rules), open_session(dsn) as target:
+        accepting = rules_without_encryption(target)
+    assert len(accepting) == len(found)
+    assert all(said.startswith(expected) for said, expected in zip(accepting, found, strict=True))
+
+
+def test_a_weak_sslmode_is_a_policy_that_can_be_accepted(lab: Lab) -> None:
+    lab.target = lab.target.replace("sslmode=verify-full", "sslmode=require")
+    judged = lab.judge("readiness")
+    assert judged.red.keys() == {"READY-TLS[*]"}
+    assert "[policy] unverified_tls" in judged.text
+    accepted = checker(lab, policy=Policy(unverified_tls="a tunnel")).tls()
+    assert not accepted
+    assert "accepted: a tunnel" in str(accepted.facts)
