@@ -295,7 +295,7 @@ def test_what_may_not_be_read_is_named_and_nothing_is_called_equal(
     ended = schema("diff", "one.json", "OTHER")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err.endswith("no difference in what could be compared\n")
-    assert "not compared: policy objects of what is expected: Insuff" in ended.err
+    assert "not compared: policy objects of the expected schema: Insuff" in ended.err
 
 
 @pytest.fixture
