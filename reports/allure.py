@@ -15,8 +15,8 @@ from pgcutover.embedded.tools import npm_install
 from pgcutover.errors import PgCutoverError
 from pgcutover.reports.allure_results import write_results
 from pgcutover.reports.summary import summarise
-from pgcutover.verdict_document import Document
-from pgcutover.verdict_file import write_text_atomically
+from pgcutover.verdict_json.document import Document
+from pgcutover.verdict_json.file import write_text_atomically
 
 Progress = Callable[[str], None]
 

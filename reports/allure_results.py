@@ -13,7 +13,7 @@ from pgcutover.redact import without_passwords
 from pgcutover.reports.findings import MAX_FINDINGS_A_RESULT, evidence_lines
 from pgcutover.reports.summary import summarise
 from pgcutover.reports.words import claim, known, visible
-from pgcutover.verdict_document import CheckInfo, Document, Hole, ResultEntry
+from pgcutover.verdict_json.document import CheckInfo, Document, Hole, ResultEntry
 
 STATUS = {"PASS": "passed", "FAIL": "failed", "UNKNOWN": "unknown"}
 WITHHELD = "[withheld: it contained a secret]"

@@ -5,11 +5,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pgcutover.coverage import RUN_WIDE
+from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.reports.matrix import RANK
 from pgcutover.reports.words import label
 from pgcutover.verdict import POLICY_NOT_MET
-from pgcutover.verdict_document import Document, FindingEntry, RemedyEntry, ResultEntry
+from pgcutover.verdict_json.document import Document, FindingEntry, RemedyEntry, ResultEntry
 
 MAX_RESULTS = 60
 MAX_FINDINGS = 240

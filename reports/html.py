@@ -8,11 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pgcutover.coverage import RUN_WIDE
+from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.reports import findings, matrix, words
 from pgcutover.reports.summary import figures, summarise
-from pgcutover.verdict_document import Document, ResultEntry
-from pgcutover.verdict_file import verdict_bytes, write_text_atomically
+from pgcutover.verdict_json.document import Document, ResultEntry
+from pgcutover.verdict_json.file import verdict_bytes, write_text_atomically
 
 TEMPLATES = Path(__file__).parent
 MAX_RESULTS_LISTED = 300

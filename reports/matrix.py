@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from pgcutover.check_registry import STAGES
-from pgcutover.coverage import RUN_WIDE
-from pgcutover.verdict_document import CheckInfo, Document, TableEntry
+from pgcutover.checking.coverage import RUN_WIDE
+from pgcutover.checking.registry import STAGES
+from pgcutover.verdict_json.document import CheckInfo, Document, TableEntry
 
 # A4 upright has space for six columns beside the table's name and its row counts
 COLUMNS_A_MATRIX = 6

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pgcutover.coverage import RUN_WIDE
+from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.reports.findings import is_policy
 from pgcutover.reports.matrix import worst
 from pgcutover.reports.words import moment, plural
-from pgcutover.verdict_document import Document
+from pgcutover.verdict_json.document import Document
 
 MAX_REASONS = 3
 

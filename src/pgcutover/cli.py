@@ -53,7 +53,7 @@ def _run_checks(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from pgcutover import generated_docs
+    from pgcutover.checking import docs_pages
     from pgcutover.embedded import command
     from pgcutover.reveal import command as reveal_command
     from pgcutover.schema import cli as schema_command
@@ -74,18 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     reveal.set_defaults(run=reveal_command.run)
     pages = commands.add_parser("pages", help="print a generated page of docs/, or write all")
     chosen = pages.add_mutually_exclusive_group(required=True)
-    chosen.add_argument("page", nargs="?", choices=sorted(generated_docs.FILES))
+    chosen.add_argument("page", nargs="?", choices=sorted(docs_pages.FILES))
     chosen.add_argument("--write", action="store_true", help="write all, in a checkout")
     pages.set_defaults(run=_make_pages)
     return parser
 
 
 def _make_pages(arguments: argparse.Namespace) -> int:
-    from pgcutover import generated_docs
+    from pgcutover.checking import docs_pages
 
     if not arguments.write:
-        sys.stdout.write(generated_docs.page(arguments.page))
+        sys.stdout.write(docs_pages.page(arguments.page))
         return 0
-    for path in generated_docs.write_pages(Path.cwd()):
+    for path in docs_pages.write_pages(Path.cwd()):
         sys.stdout.write(f"wrote {path}\n")
     return 0

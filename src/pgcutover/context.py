@@ -9,7 +9,7 @@ from pgcutover.catalog import Manifest
 from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.config import Settings
 from pgcutover.errors import PgCutoverError
-from pgcutover.key_hashes import KeyHashes
+from pgcutover.key_hash.hashing import KeyHashes
 from pgcutover.schema.evidence import SchemaEvidence
 
 NO_OBJECTS = {

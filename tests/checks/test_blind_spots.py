@@ -4,7 +4,7 @@ from compare.lab import CHECKS
 from faultlist.everything import SEEN
 from faultlist.page import PAGE, page
 
-from pgcutover.generated_docs import packaged_checks
+from pgcutover.checking.docs_pages import packaged_checks
 
 ELSEWHERE = {"READY-TLS", "READY-DISTINCT", "READY-ENCRYPTED", "SCHEMA-DECLARED"}
 """Checks of the lab that no difference between the databases turns red."""

@@ -5,7 +5,7 @@ from compare.lab import Lab, run
 from faultlist.model import Fault, of
 from support import contributing
 
-from pgcutover.check_registry import find_checks
+from pgcutover.checking.registry import find_checks
 
 
 def test_the_fault_turns_the_check_red(own_lab: Lab, tmp_path, monkeypatch) -> None:

@@ -12,16 +12,16 @@ from support.servers import Pair, create_database, drop_database
 
 import pgcutover.checks
 from pgcutover.catalog import Manifest, read_manifest
-from pgcutover.check_registry import STAGES, Check, find_checks
+from pgcutover.checking.coverage import RUN_WIDE
+from pgcutover.checking.queries import QueryRunner
+from pgcutover.checking.registry import STAGES, Check, find_checks
 from pgcutover.compare import CompareOptions, Comparer, TableOptions
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import open_session
-from pgcutover.coverage import RUN_WIDE
 from pgcutover.diff import Diff
 from pgcutover.errors import PgCutoverError
-from pgcutover.key_hashes import KeyHashes
+from pgcutover.key_hash.hashing import KeyHashes
 from pgcutover.mapping import MappingRules, parse_rules
-from pgcutover.queries import QueryRunner
 from pgcutover.readiness.checker import ReadinessChecker
 from pgcutover.schema.collect import TakenSchema, read_schemas, recipe_of
 from pgcutover.schema.expected.build import Expected, Recipe, expected_schema

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pgcutover.check_registry import HEADINGS, STAGES, find_checks
+from pgcutover.checking.docs_pages import FILES, packaged_checks, page, write_pages
+from pgcutover.checking.registry import HEADINGS, STAGES, find_checks
 from pgcutover.errors import PgCutoverError
-from pgcutover.generated_docs import FILES, packaged_checks, page, write_pages
 
 CHECK = '''"""Rows match.
 

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pgcutover.check_registry import Check
-from pgcutover.coverage import RUN_WIDE, Expectation, NotAsked, judge, plan_results
+from pgcutover.checking.coverage import RUN_WIDE, Expectation, NotAsked, judge, plan_results
+from pgcutover.checking.registry import Check
 from pgcutover.verdict import Result, Verdict, worst
 
 ROWS = Check("DATA-ROWS", "load", "", ("table", "comparer"), "", "", "", "")

@@ -13,8 +13,8 @@ from pgcutover.movers.dms import with_lob_limit
 from pgcutover.movers.dms.aws_errors import as_mover_error, public_text
 from pgcutover.movers.dms.load import LoadMeter
 from pgcutover.movers.dms.poll import wait_for
-from pgcutover.movers.dms.specs import certificate, endpoint, pem_blocks, subnet_group
-from pgcutover.movers.dms.task_settings import lob_mode, settings_differences
+from pgcutover.movers.dms.resources.specs import certificate, endpoint, pem_blocks, subnet_group
+from pgcutover.movers.dms.settings.task_settings import lob_mode, settings_differences
 from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus
 
 json_values = st.recursive(

@@ -8,7 +8,7 @@ from pgcutover.connect import open_session
 from pgcutover.errors import MoverError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.movers.dms import largest_lob, lob_limit_kb
-from pgcutover.movers.dms import lob_size as lob_module
+from pgcutover.movers.dms.settings import lob_size as lob_module
 
 KB = 1024
 

@@ -9,9 +9,9 @@ from movers.test_task_checks import RUNNING
 from pgcutover.mapping import RelationName
 from pgcutover.movers.dms import LobColumn
 from pgcutover.movers.dms.open_transactions import OpenTransaction
-from pgcutover.movers.dms.setting_risks import RISKS
+from pgcutover.movers.dms.settings.setting_risks import RISKS
+from pgcutover.movers.dms.settings.workload import Workload
 from pgcutover.movers.dms.task_checks import TaskContext, judge_task
-from pgcutover.movers.dms.workload import Workload
 
 SAFE = {
     "TargetMetadata": {"BatchApplyEnabled": False, "FullLobMode": False, "LobMaxSize": 64},

@@ -4,9 +4,9 @@ import psycopg
 
 from pgcutover.connect import open_session
 from pgcutover.mapping import MappedTable, RelationName
-from pgcutover.movers.dms.lob_size import LobColumn
 from pgcutover.movers.dms.open_transactions import read_open_transactions
-from pgcutover.movers.dms.workload import Workload, read_workload
+from pgcutover.movers.dms.settings.lob_size import LobColumn
+from pgcutover.movers.dms.settings.workload import Workload, read_workload
 
 CODES = MappedTable(
     RelationName("public", "codes"), RelationName("public", "codes"), (("code", "code"),)

@@ -195,12 +195,12 @@ def test_an_earlier_pass_does_not_outlive_a_run_that_cannot_start(migration):
 
 
 FULL_DISK = """
-import errno, pgcutover.verdict_file
+import errno, pgcutover.verdict_json.file
 
 def write_verdict(document, path):
     raise OSError(errno.ENOSPC, "No space left on device")
 
-pgcutover.verdict_file.write_verdict = write_verdict
+pgcutover.verdict_json.file.write_verdict = write_verdict
 """
 
 

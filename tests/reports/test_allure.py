@@ -12,7 +12,7 @@ import pytest
 from pgcutover.embedded.npm import node
 from pgcutover.errors import PgCutoverError
 from pgcutover.reports import allure
-from pgcutover.verdict_document import validate
+from pgcutover.verdict_json.document import validate
 
 PAGE = '<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{}</body></html>'
 GTAG = (

@@ -7,7 +7,7 @@ import pytest
 
 from pgcutover.errors import PgCutoverError
 from pgcutover.reports.allure_results import labels, write_results
-from pgcutover.verdict_document import validate
+from pgcutover.verdict_json.document import validate
 
 PASSWORD = 'pa$$ w/o"rd\\'
 

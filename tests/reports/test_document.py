@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pgcutover.errors import PgCutoverError
-from pgcutover.verdict_document import validate
-from pgcutover.verdict_file import read_verdict, write_verdict
+from pgcutover.verdict_json.document import validate
+from pgcutover.verdict_json.file import read_verdict, write_verdict
 
 
 @pytest.mark.parametrize("kind", ["pass", "fail", "unknown"])

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from pgcutover.generated_docs import packaged_checks
-from pgcutover.remedies import Remedy, remedy_for
+from pgcutover.checking.docs_pages import packaged_checks
+from pgcutover.checking.remedies import Remedy, remedy_for
 from pgcutover.reports import html
 from pgcutover.reports.allure_results import write_results
 from pgcutover.reports.summary import summarise
 from pgcutover.verdict import POLICY_NOT_MET, Finding
-from pgcutover.verdict_document import validate
+from pgcutover.verdict_json.document import validate
 
 REMEDY = {"action": "reload the table", "command": "pgcutover reveal out/run 00ff00ff00ff00ff"}
 

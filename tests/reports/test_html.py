@@ -10,8 +10,8 @@ import pytest
 
 from pgcutover.errors import PgCutoverError
 from pgcutover.reports import html
-from pgcutover.verdict_document import validate
-from pgcutover.verdict_file import write_verdict
+from pgcutover.verdict_json.document import validate
+from pgcutover.verdict_json.file import write_verdict
 
 DASH = "\N{EN DASH}"
 VOID = {"meta", "br", "col", "use", "path", "circle", "wbr"}

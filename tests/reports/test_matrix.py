@@ -4,7 +4,7 @@ import pytest
 
 from pgcutover.reports import matrix
 from pgcutover.reports.findings import gather
-from pgcutover.verdict_document import validate
+from pgcutover.verdict_json.document import validate
 
 
 def rows_of(document):

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from pgcutover.errors import ConfigError
-from pgcutover.key_hashes import KeyHashes, KeySecret
-from pgcutover.key_secret import VARIABLE, find_secret
+from pgcutover.key_hash.hashing import KeyHashes, KeySecret
+from pgcutover.key_hash.secret import VARIABLE, find_secret
 
 DIGEST = b"\x01" * 32
 

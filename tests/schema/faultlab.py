@@ -11,7 +11,7 @@ from support.servers import Pair, create_database, drop_database
 
 import pgcutover.checks
 from pgcutover.catalog import Manifest, read_manifest
-from pgcutover.check_registry import Check, find_checks
+from pgcutover.checking.registry import Check, find_checks
 from pgcutover.connect import open_session
 from pgcutover.errors import PgCutoverError
 from pgcutover.provision.pg_dump import SECTIONS, dump_section

@@ -27,7 +27,7 @@ from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.connect import open_watch
 from pgcutover.diff import Diff
 from pgcutover.errors import UnreadableError
-from pgcutover.key_hashes import KeyHash
+from pgcutover.key_hash.hashing import KeyHash
 from pgcutover.mapping import MappedTable
 from pgcutover.progress import State
 from pgcutover.sides import Sides

@@ -10,7 +10,7 @@ from pgcutover.compare.scan.chunk_log import no_progress
 from pgcutover.compare.scan.heap_segments import ScanLimits
 from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.config.tables import Tolerance
-from pgcutover.key_hashes import KeyHashes
+from pgcutover.key_hash.hashing import KeyHashes
 from pgcutover.progress import Progress
 
 __all__ = ["CompareOptions", "LoadLimits", "ScanLimits", "TableOptions", "Tolerance"]

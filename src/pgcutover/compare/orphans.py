@@ -15,7 +15,7 @@ from pgcutover.compare.scan.sessions import unreadable_on_error
 from pgcutover.connect import Connection
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
-from pgcutover.key_hashes import KeyHash
+from pgcutover.key_hash.hashing import KeyHash
 from pgcutover.mapping import MappedTable
 
 _SAMPLE_LIMIT = 20

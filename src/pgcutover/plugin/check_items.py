@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pgcutover.catalog.table_sizes import TableSize
-from pgcutover.check_registry import STAGES
+from pgcutover.checking.coverage import RUN_WIDE
+from pgcutover.checking.registry import STAGES
 from pgcutover.context import RunContext
-from pgcutover.coverage import RUN_WIDE
 from pgcutover.errors import AnotherServerError
 from pgcutover.plugin.scheduling import parameter_id, table_of
 from pgcutover.public_errors import public_error

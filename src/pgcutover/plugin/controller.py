@@ -10,14 +10,15 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
-from pgcutover.check_registry import Check, find_checks
+from pgcutover.checking.coverage import Judgement, Plan, judge, plan_results
+from pgcutover.checking.registry import Check, find_checks
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings
 from pgcutover.connect import remember_server
 from pgcutover.context import NO_OBJECTS, RunContext
-from pgcutover.coverage import Judgement, Plan, judge, plan_results
 from pgcutover.errors import PgCutoverError
-from pgcutover.plugin import check_items, evidence, run_start, terminal_summary
+from pgcutover.plugin import check_items, evidence, terminal_summary
+from pgcutover.plugin.preparation import run_start
 from pgcutover.plugin.progress_display import start_progress
 from pgcutover.plugin.progress_files import RUN_FOLDERS, RunFolders
 from pgcutover.plugin.run_lock import run_lock

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from psycopg.conninfo import conninfo_to_dict
 
 from pgcutover import __version__
+from pgcutover.checking.coverage import Judgement
 from pgcutover.context import RunContext
-from pgcutover.coverage import Judgement
 from pgcutover.errors import ConfigError, PgCutoverError
 from pgcutover.plugin.not_proven import list_not_proven, to_plain
 from pgcutover.plugin.retention import RUN_FILES, remove_old_runs
@@ -19,7 +19,7 @@ from pgcutover.verdict import Result, Verdict
 
 if TYPE_CHECKING:
     from pgcutover.plugin.controller import Gate
-    from pgcutover.verdict_document import Document
+    from pgcutover.verdict_json.document import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
 
     A page that cannot be made is a note on the terminal and changes no verdict.
     """
-    from pgcutover.verdict_document import validate
-    from pgcutover.verdict_file import write_verdict
+    from pgcutover.verdict_json.document import validate
+    from pgcutover.verdict_json.file import write_verdict
 
     out = gate.options.out
     manifest = out / "manifest.json"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pgcutover.checking.docs_pages import checks_folder
 from pgcutover.config import Settings, load_rules, load_settings
 from pgcutover.errors import ConfigError
-from pgcutover.generated_docs import checks_folder
-from pgcutover.key_hashes import KeySecret
-from pgcutover.key_secret import find_secret
-from pgcutover.plugin import dsn_variables
+from pgcutover.key_hash.hashing import KeySecret
+from pgcutover.key_hash.secret import find_secret
+from pgcutover.plugin.preparation import dsn_variables
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pgcutover.coverage import Judgement, NotAsked
+from pgcutover.checking.coverage import Judgement, NotAsked
+from pgcutover.checking.remedies import Remedy
 from pgcutover.plugin.evidence import Written
 from pgcutover.plugin.not_proven import list_not_proven, terminal_lines
 from pgcutover.plugin.user_commands import shown_path
-from pgcutover.remedies import Remedy
 from pgcutover.verdict import Verdict
 
 if TYPE_CHECKING:

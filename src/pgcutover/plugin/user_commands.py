@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pgcutover.key_hashes import KeySecret
-from pgcutover.remedies import Remedy, remedy_for
+from pgcutover.checking.remedies import Remedy, remedy_for
+from pgcutover.key_hash.hashing import KeySecret
 from pgcutover.verdict import Finding, Result
 
 

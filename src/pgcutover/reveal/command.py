@@ -15,11 +15,11 @@ from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.config import Settings, load_rules, load_settings
 from pgcutover.connect import open_side, open_watch
 from pgcutover.errors import ConfigError
-from pgcutover.key_hashes import KeyHashes
-from pgcutover.key_secret import VARIABLE, find_secret
+from pgcutover.key_hash.hashing import KeyHashes
+from pgcutover.key_hash.secret import VARIABLE, find_secret
 from pgcutover.reveal.finding import Lookup, find_result, lookups, read_run
 from pgcutover.reveal.search import Row, Value, find_rows
-from pgcutover.verdict_document import Document, ResultEntry
+from pgcutover.verdict_json.document import Document, ResultEntry
 
 FOUND, NOT_FOUND = 0, 1
 

@@ -10,8 +10,8 @@ from pgcutover.compare.hashing.row_text import ComparedTable, digest_of, key_dig
 from pgcutover.compare.orphans import mapped_key
 from pgcutover.compare.plan.spec import TableOptions, resolve_tables
 from pgcutover.errors import ConfigError, PgCutoverError
-from pgcutover.verdict_document import Document, ResultEntry
-from pgcutover.verdict_file import read_verdict
+from pgcutover.verdict_json.document import Document, ResultEntry
+from pgcutover.verdict_json.file import read_verdict
 
 
 @dataclass(frozen=True, slots=True)

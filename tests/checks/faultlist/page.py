@@ -14,8 +14,8 @@ from schema.restfaults import REST, SERVER
 from schema.schemafaults import CLUSTER, SchemaFault
 from schema.schemafaults import FAULTS as OF_THE_SCHEMA
 
-from pgcutover.check_registry import Check
-from pgcutover.generated_docs import packaged_checks
+from pgcutover.checking.docs_pages import packaged_checks
+from pgcutover.checking.registry import Check
 
 PAGE = Path(__file__).parents[3] / "docs" / "blind-spots.md"
 HEAD = """# Blind spots

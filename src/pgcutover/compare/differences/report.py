@@ -12,7 +12,7 @@ from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.plan.model import TableComparison
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
-from pgcutover.key_hashes import KeyHash
+from pgcutover.key_hash.hashing import KeyHash
 from pgcutover.sides import Sides
 from pgcutover.verdict import Finding
 from pgcutover.words import count_noun

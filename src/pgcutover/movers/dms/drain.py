@@ -10,7 +10,7 @@ from pgcutover.errors import MoverError
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.load import refuse_failed
 from pgcutover.movers.dms.poll import wait_for
-from pgcutover.movers.dms.task_settings import is_enabled
+from pgcutover.movers.dms.settings.task_settings import is_enabled
 from pgcutover.movers.dms.task_status import read_tables, read_task
 
 _WINDOW = timedelta(minutes=15)

@@ -9,25 +9,26 @@ import psycopg
 from pgcutover.config import DmsSettings
 from pgcutover.errors import MoverError
 from pgcutover.mapping import MappedTable
-from pgcutover.movers.dms import checks, drain, load, provision, teardown
+from pgcutover.movers.dms import checks, drain, load
 from pgcutover.movers.dms.checks import MoverDiff
 from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.drain import DrainResult, Lag
 from pgcutover.movers.dms.load import LoadSummary
-from pgcutover.movers.dms.lob_size import lob_columns
 from pgcutover.movers.dms.open_transactions import read_open_transactions
-from pgcutover.movers.dms.provision import SIDES, Blueprint, PlannedStep
-from pgcutover.movers.dms.resource_kinds import ENDPOINT, INSTANCE, find
-from pgcutover.movers.dms.specs import endpoint_settings, secret_id
+from pgcutover.movers.dms.resources import provision, teardown
+from pgcutover.movers.dms.resources.provision import SIDES, Blueprint, PlannedStep
+from pgcutover.movers.dms.resources.resource_kinds import ENDPOINT, INSTANCE, find
+from pgcutover.movers.dms.resources.specs import endpoint_settings, secret_id
+from pgcutover.movers.dms.resources.teardown import TeardownResult
+from pgcutover.movers.dms.settings.lob_size import lob_columns
+from pgcutover.movers.dms.settings.workload import read_workload
 from pgcutover.movers.dms.task_checks import TaskContext, judge_task
 from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus, read_tables, read_task
-from pgcutover.movers.dms.teardown import TeardownResult
 from pgcutover.movers.dms.wait_for_validation import (
     WaitPolicy,
     judge_table_when_final,
     make_row_counter,
 )
-from pgcutover.movers.dms.workload import read_workload
 
 if TYPE_CHECKING:
     from pgcutover.context import AwsAccess

@@ -6,13 +6,13 @@ from typing import Any
 
 from pgcutover.errors import UnreadableError
 from pgcutover.movers.dms.checks import MoverDiff
-from pgcutover.movers.dms.lob_size import LobColumn
 from pgcutover.movers.dms.open_transactions import OpenTransaction, judge_open_transactions
-from pgcutover.movers.dms.setting_risks import find_risks
-from pgcutover.movers.dms.table_lob_modes import truncated_columns
-from pgcutover.movers.dms.task_settings import lob_mode
+from pgcutover.movers.dms.settings.lob_size import LobColumn
+from pgcutover.movers.dms.settings.setting_risks import find_risks
+from pgcutover.movers.dms.settings.table_lob_modes import truncated_columns
+from pgcutover.movers.dms.settings.task_settings import lob_mode
+from pgcutover.movers.dms.settings.workload import Workload
 from pgcutover.movers.dms.task_status import LOADED_REASONS, TaskStatus
-from pgcutover.movers.dms.workload import Workload
 from pgcutover.verdict import Finding
 
 _STOPPED_ON_PURPOSE = LOADED_REASONS | {"NORMAL"}

@@ -9,8 +9,8 @@ from pgcutover.errors import MoverError
 from pgcutover.mapping import RelationName
 from pgcutover.movers.dms.aws_text import public_text
 from pgcutover.movers.dms.client import Api
-from pgcutover.movers.dms.resource_kinds import TASK, find
-from pgcutover.movers.dms.task_settings import parse_document, stops_after_load
+from pgcutover.movers.dms.resources.resource_kinds import TASK, find
+from pgcutover.movers.dms.settings.task_settings import parse_document, stops_after_load
 
 LOADED_REASONS = frozenset({"STOPPED_AFTER_CACHED_EVENTS", "FULL_LOAD_ONLY_FINISHED"})
 COMPLETED = "Table completed"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pgcutover.mapping import RelationName
-from pgcutover.movers.dms.lob_size import LobColumn
-from pgcutover.movers.dms.task_settings import LobMode, lob_mode
+from pgcutover.movers.dms.settings.lob_size import LobColumn
+from pgcutover.movers.dms.settings.task_settings import LobMode, lob_mode
 
 
 def truncated_columns(

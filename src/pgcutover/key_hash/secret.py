@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pgcutover.errors import ConfigError
-from pgcutover.key_hashes import KeySecret
+from pgcutover.key_hash.hashing import KeySecret
 from pgcutover.local_folder import NAME, make_local_folder
 
 VARIABLE = "PGCUTOVER_KEY_SECRET"

@@ -14,10 +14,10 @@ from pgcutover.config import Settings, load_rules
 from pgcutover.connect import open_side
 from pgcutover.context import RunContext
 from pgcutover.errors import ConfigError
-from pgcutover.key_hashes import KeyHashes
+from pgcutover.key_hash.hashing import KeyHashes
 from pgcutover.mapping import MappedTable
-from pgcutover.plugin import dsn_variables
-from pgcutover.plugin.endpoints import Endpoints
+from pgcutover.plugin.preparation import dsn_variables
+from pgcutover.plugin.preparation.endpoints import Endpoints
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
 from pgcutover.schema.collect import TakenSchema, take_schema
@@ -55,10 +55,10 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
 def _open_sides(options: Options, journal: RunJournal, stack: ExitStack) -> Endpoints:
     """Return the databases: a rehearsal's, which end with the stack, or the user's."""
     if not options.rehearsal:
-        from pgcutover.plugin.provisioning import real_sides
+        from pgcutover.plugin.preparation.provisioning import real_sides
 
         return real_sides(options, journal)
-    from pgcutover.plugin.rehearsal import rehearse
+    from pgcutover.plugin.preparation.rehearsal import rehearse
 
     for variable in dsn_variables.list_set_variables(options.settings):
         journal.say(f"rehearsal: {variable} is set and not used")

@@ -9,7 +9,7 @@ errors it leaves a line in the task's log only.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pgcutover.movers.dms.workload import Workload
+from pgcutover.movers.dms.settings.workload import Workload
 
 SOURCE, TARGET = "source endpoint", "target endpoint"
 Values = Mapping[str, object]

@@ -19,8 +19,8 @@ from pgcutover.embedded.server import RunningServer, ServerSpec, servers
 from pgcutover.errors import ConfigError
 from pgcutover.extras import require_extra
 from pgcutover.mapping import RelationName
-from pgcutover.plugin.endpoints import Endpoints
-from pgcutover.plugin.provisioning import Site, provision
+from pgcutover.plugin.preparation.endpoints import Endpoints
+from pgcutover.plugin.preparation.provisioning import Site, provision
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.setup.demo import generate, sabotage
 from pgcutover.setup.demo.workload import Workload

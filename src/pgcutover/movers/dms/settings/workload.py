@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from pgcutover.mapping import MappedTable, RelationName
-from pgcutover.movers.dms.lob_size import LobColumn
+from pgcutover.movers.dms.settings.lob_size import LobColumn
 
 Connection = psycopg.Connection[Any]
 

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from pgcutover.errors import PgCutoverError
-from pgcutover.verdict_document import Document, validate
+from pgcutover.verdict_json.document import Document, validate
 
 
 def read_verdict(path: Path) -> Document:

@@ -8,9 +8,9 @@ from typing import Any
 
 from pgcutover.config import DmsSettings
 from pgcutover.errors import MoverError
-from pgcutover.movers.dms import resource_kinds
-from pgcutover.movers.dms.resource_kinds import Kind
-from pgcutover.movers.dms.task_settings import parse_document, settings_differences
+from pgcutover.movers.dms.resources import resource_kinds
+from pgcutover.movers.dms.resources.resource_kinds import Kind
+from pgcutover.movers.dms.settings.task_settings import parse_document, settings_differences
 
 Found = Mapping[str, Any]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from pgcutover.config import DmsSettings
 from pgcutover.errors import MoverError
-from pgcutover.movers.dms import specs
 from pgcutover.movers.dms.aws_text import public_text
 from pgcutover.movers.dms.client import Api, ResourceExistsError
 from pgcutover.movers.dms.poll import wait_for
-from pgcutover.movers.dms.resource_kinds import INSTANCE, TASK, find
-from pgcutover.movers.dms.specs import Difference, ObjectSpec
+from pgcutover.movers.dms.resources import specs
+from pgcutover.movers.dms.resources.resource_kinds import INSTANCE, TASK, find
+from pgcutover.movers.dms.resources.specs import Difference, ObjectSpec
 
 _INSTANCE_SECONDS = 3_600
 _CONNECTION_SECONDS = 600

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pgcutover.check_registry import Check
+from pgcutover.checking.registry import Check
 from pgcutover.verdict import Result, Verdict, worst
 
 RUN_WIDE = "*"

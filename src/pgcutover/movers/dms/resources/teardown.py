@@ -8,9 +8,9 @@ from pgcutover.errors import MoverError
 from pgcutover.movers.dms.client import Api, ResourceGoneError
 from pgcutover.movers.dms.load import stop
 from pgcutover.movers.dms.poll import wait_for
-from pgcutover.movers.dms.provision import Blueprint, spec_builders
-from pgcutover.movers.dms.resource_kinds import INSTANCE, TASK, find
-from pgcutover.movers.dms.specs import ObjectSpec
+from pgcutover.movers.dms.resources.provision import Blueprint, spec_builders
+from pgcutover.movers.dms.resources.resource_kinds import INSTANCE, TASK, find
+from pgcutover.movers.dms.resources.specs import ObjectSpec
 
 _DELETE_SECONDS = 1_800
 _COSTS = {

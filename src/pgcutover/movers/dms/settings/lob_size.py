@@ -9,7 +9,7 @@ from psycopg import sql
 
 from pgcutover.errors import MoverError
 from pgcutover.mapping import MappedTable, RelationName
-from pgcutover.movers.dms.task_settings import LOB_HEADROOM, MAX_LIMITED_LOB_KB
+from pgcutover.movers.dms.settings.task_settings import LOB_HEADROOM, MAX_LIMITED_LOB_KB
 
 _STEP_KB = 64  # so that a few more bytes do not need another limit
 _WSTRING = 8000  # a varchar with a longer limit is a LOB to DMS

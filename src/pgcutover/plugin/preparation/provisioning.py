@@ -10,8 +10,8 @@ from pgcutover.connect import open_owner, open_side, require_own_session, server
 from pgcutover.context import AwsAccess
 from pgcutover.errors import ConfigError, ServerError
 from pgcutover.extras import require_extra
-from pgcutover.plugin import dsn_variables
-from pgcutover.plugin.endpoints import Endpoints
+from pgcutover.plugin.preparation import dsn_variables
+from pgcutover.plugin.preparation.endpoints import Endpoints
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.provision.applied_steps import Applied
 from pgcutover.provision.phases import finish_target, prepare_target

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pgcutover.verdict_document import Document
+from pgcutover.verdict_json.document import Document
 
 _TYPES = {
     "string": "text",
@@ -17,8 +17,8 @@ _TYPES = {
 _HEAD = """\
 # verdict.json
 
-Written by `pgcutover pages verdict` from `pgcutover.verdict_document`; the JSON Schema of the file
-is [verdict.schema.json](verdict.schema.json). A newer version may add keys to a format.
+Written by `pgcutover pages verdict` from `pgcutover.verdict_json.document`; the JSON Schema
+of the file is [verdict.schema.json](verdict.schema.json). A newer version may add keys to a format.
 
 The identity of a result is `check_id[object]`, for example `DATA-ROWS[health.health_metrics]`. It
 is the same in a checkout, under `--pyargs` and on any machine. [Key hashes](key-hashes.md) stand

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pgcutover.check_registry import Check, find_checks
+from pgcutover.checking.registry import Check, find_checks
 from pgcutover.errors import PgCutoverError
 
 _PLAIN = {
@@ -35,7 +35,7 @@ _BLIND_SPOTS = Path("tests") / "checks" / "faultlist" / "page.py"
 
 def page(name: str) -> str:
     """Return the text of a generated file in docs/."""
-    from pgcutover import verdict_page
+    from pgcutover.verdict_json import docs_page
 
     makers = {
         "checks": lambda: checks_page(packaged_checks()),
@@ -43,8 +43,8 @@ def page(name: str) -> str:
         "keys": keys_page,
         "manifest-schema": manifest_schema,
         "options": options_page,
-        "verdict": verdict_page.page,
-        "verdict-schema": verdict_page.schema_text,
+        "verdict": docs_page.page,
+        "verdict-schema": docs_page.schema_text,
     }
     return makers[name]()
 

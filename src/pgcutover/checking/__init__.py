@@ -1,0 +1,1 @@
+"""The checks of a run: registry, expected results, advice, and generated pages."""

@@ -1,0 +1,1 @@
+"""The AWS resources of a DMS migration: finding, creating and deleting them."""

@@ -1,0 +1,1 @@
+"""Task settings of DMS, and the risks of each."""

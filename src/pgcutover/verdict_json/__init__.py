@@ -1,0 +1,1 @@
+"""verdict.json: its model, reading and writing, and its documentation."""
