@@ -60,7 +60,9 @@ def test_a_stalled_mover_confirms_nothing(own_lab: Lab) -> None:
         with own_lab.comparer(fence=marker(own_lab, 0.5)) as comparer:
             (first, *_) = comparer.rows(own_lab.table("core.live")).findings()
     assert "CONFIRMED" not in first.message
-    assert re.search("still differ after [35] rechecks, marker through core.marker", first.message)
+    assert re.search(
+        "still different after [35] rechecks, marker through core.marker", first.message
+    )
 
 
 @pytest.mark.parametrize("side", ["source", "target"])

@@ -136,9 +136,9 @@ def _state(notes: Mapping[str, object]) -> str:
     if "fence" not in notes:
         return ""
     unproven = (
-        f"still differ after {count_noun(int(str(notes['waits'])), 'recheck')}, {notes['fence']}"
+        f"still different after {count_noun(int(str(notes['waits'])), 'recheck')}, {notes['fence']}"
         if notes["waits"]
-        else "differ and had not been modified for the time that a mover is given"
+        else "different, and not modified for the time that a mover is given"
     )
     keys = {
         f"CONFIRMED for {{}} behind {notes['fence']}": notes["confirmed_keys"],
