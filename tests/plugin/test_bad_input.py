@@ -166,9 +166,9 @@ def test_server_that_is_not_there(migration):
 def test_the_same_database_twice(migration):
     migration.environment["PGCUTOVER_TARGET_DSN"] = migration.environment["PGCUTOVER_SOURCE_DSN"]
     outcome = migration.gate()
-    assert outcome.code == 1
-    assert outcome.verdicts("READY-DISTINCT") == {"*": "FAIL"}
-    assert "same database" in outcome.text
+    assert outcome.code == 3
+    assert "source and target are the same database of the same server" in outcome.text
+    assert not outcome.document
 
 
 def test_rehearsal_options_are_refused_on_real_databases(migration):
