@@ -1,6 +1,6 @@
 """The last lines of the terminal: results that are not PASS, the verdict, and the files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pgcutover.checking.coverage import Judgement, NotAsked
@@ -8,24 +8,17 @@ from pgcutover.checking.remedies import Remedy
 from pgcutover.plugin.evidence import Written
 from pgcutover.plugin.not_proven import list_not_proven, terminal_lines
 from pgcutover.plugin.user_commands import shown_path
-from pgcutover.verdict import Verdict
+from pgcutover.verdict import Result, Verdict
 
 if TYPE_CHECKING:
     from pgcutover.plugin.controller import Gate
 
-_SHOWN = 12  # results named on the terminal; the files have all
+_SHOWN = 12  # messages shown on the terminal; the files have all
 
 
 def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iterator[str]:
     """Return the last lines of the terminal."""
-    wrong = sorted(
-        (r for r in judgement.results if r.verdict is not Verdict.PASS), key=lambda r: -r.verdict
-    )
-    for result in wrong[:_SHOWN]:
-        yield f"{result.verdict.name:8}{result.identity}: {result.message}"
-        yield from advice(gate.commands.remedies(result))
-    if len(wrong) > _SHOWN:
-        yield f"... and {len(wrong) - _SHOWN} more on the sign-off page"
+    yield from result_lines(judgement.results, gate.commands.remedies)
     yield ""
     of = " of a REHEARSAL" if gate.options.rehearsal else ""
     of += " (interrupted)" if gate.interrupted else ""
@@ -41,6 +34,28 @@ def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iter
     yield f"time      {gate.journal.elapsed_seconds:.1f} s"
     if gate.options.rehearsal:
         yield "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
+
+
+def result_lines(
+    results: Iterable[Result], remedies_of: Callable[[Result], Iterable[Remedy]]
+) -> Iterator[str]:
+    """Return the results that are not PASS, the worst first; UNKNOWNs with one cause share it."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        if result.verdict is not Verdict.PASS:
+            cause = result.message if result.verdict is Verdict.UNKNOWN else result.identity
+            groups.setdefault(cause, []).append(result)
+    ordered = sorted(groups.values(), key=lambda group: -group[0].verdict)
+    for first, *others in ordered[:_SHOWN]:
+        more = f" and {_more_results(len(others))}" if others else ""
+        yield f"{first.verdict.name:8}{first.identity}{more}: {first.message}"
+        yield from advice(remedies_of(first))
+    if hidden := sum(map(len, ordered[_SHOWN:])):
+        yield f"... and {_more_results(hidden)} on the sign-off page"
+
+
+def _more_results(count: int) -> str:
+    return f"{count} more result{'' if count == 1 else 's'}"
 
 
 def _warnings(judgement: Judgement) -> Iterator[str]:
