@@ -4,7 +4,7 @@ Fails when: a privilege on a table, column, sequence, schema, function or type i
   unexplained, be it an extension's or the server's own, or default privileges differ. Rights to
   the server's own objects that the target alone has are only told.
 Cannot see: rights that come from being superuser or from membership; SCHEMA-ROLES compares these.
-Needs: what is public of the catalogs; a scratch server of the target's major.
+Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -4,7 +4,7 @@ Fails when: a publication of the source is missing on the target, so that whoeve
   nothing after the cutover, or covers other tables, operations, rows or columns.
 Cannot see: subscriptions and slots of consumers. Publications of movers (awsdms*, pgcutover*) are
   left out.
-Needs: what is public of the catalogs; a scratch server of the target's major.
+Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -4,7 +4,7 @@ Fails when: a type is missing or unexplained, an enum has other labels or anothe
   another base, constraint or default, a composite other attributes.
 Cannot see: values that a lost constraint would have refused; DATA-ROWS compares them with the
   source.
-Needs: what is public of the catalogs; a scratch server of the target's major.
+Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 
