@@ -1,6 +1,6 @@
 """Every CHECK and exclusion constraint is on the target, validated and enforced.
 
-Fails when: a CHECK or exclusion constraint is missing, unexplained, of another definition, NOT
+Fails when: a CHECK or exclusion constraint is missing, unexpected, of another definition, NOT
   VALID or NOT ENFORCED where the source's is not; a NOT NULL is NOT VALID or NO INHERIT on one side
   only.
 Cannot see: rows that violate it; a validated constraint has none.

@@ -1,6 +1,6 @@
 """Every comment and security label is as expected.
 
-Fails when: a security label is missing or unexplained. Comments that differ are only told.
+Fails when: a security label is missing or unexpected. Differing comments are warnings.
 Cannot see: comments on databases and roles.
 Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.

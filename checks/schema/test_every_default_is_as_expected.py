@@ -2,7 +2,7 @@
 
 Fails when: the default of a column is missing, extra or another expression than source and scripts
   give it, or a foreign table's column has other options. Another position, storage, compression,
-  statistics target or n_distinct is only told.
+  statistics target or n_distinct is a warning.
 Cannot see: type, NOT NULL and identity; SCHEMA-COLUMNS does. Values that the old default has
   written.
 Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.

@@ -1,6 +1,6 @@
 """Every extension is installed, in the expected schema.
 
-Fails when: an extension of the source is missing on the target, unexplained, or in another schema;
+Fails when: an extension of the source is missing on the target, unexpected, or in another schema;
   a foreign data wrapper, foreign server or user mapping is missing. Versions are compared with the
   source's.
 Cannot see: whether what an extension offers behaves alike in another version.

@@ -1,8 +1,8 @@
 """Every role has the expected rights on every object.
 
 Fails when: a privilege on a table, column, sequence, schema, function or type is missing or
-  unexplained, be it an extension's or the server's own, or default privileges differ. Rights to
-  the server's own objects that the target alone has are only told.
+  unexpected, also on objects of extensions and of the server; default privileges differ. Rights to
+  objects of the server that only the target grants are warnings.
 Cannot see: rights that come from being superuser or from membership; SCHEMA-ROLES compares these.
 Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.

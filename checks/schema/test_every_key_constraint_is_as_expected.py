@@ -1,6 +1,6 @@
 """Every primary key and unique constraint is a constraint on the target too.
 
-Fails when: a primary key or unique constraint is missing, unexplained, or differs in columns, name,
+Fails when: a primary key or unique constraint is missing, unexpected, or differs in columns, name,
   deferrability or NULLS NOT DISTINCT; ON CONFLICT and foreign keys need the constraint, not just an
   index.
 Cannot see: an index that is no constraint; SCHEMA-INDEXES does.

@@ -1,9 +1,10 @@
 """Every publication of the application is on the target.
 
-Fails when: a publication of the source is missing on the target, so that whoever subscribes gets
-  nothing after the cutover, or covers other tables, operations, rows or columns.
-Cannot see: subscriptions and slots of consumers. Publications of movers (awsdms*, pgcutover*) are
+Fails when: a publication of the source is missing on the target, so that its subscribers get
+  nothing after the cutover, or covers other tables, operations, rows or columns. One that the
+  target itself subscribes to, or that a known mover made, is a warning; awsdms* and pgcutover* are
   left out.
+Cannot see: subscriptions and slots of consumers.
 Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """

@@ -2,7 +2,7 @@
 
 Fails when: a role of the source is missing on the target, or differs in attributes, memberships or
   settings such as search_path and statement_timeout, except that the target may give no superuser,
-  replication or createdb. Roles of the target alone are only told.
+  replication or createdb. Roles of the target alone are warnings.
 Cannot see: passwords, which no check reads: try a login of each.
 Needs: what is public of the catalogs.
 Costs: nothing; both schemas are read once a run.

@@ -1,6 +1,6 @@
 """Every function, procedure, aggregate, operator and cast is as expected.
 
-Fails when: a routine is missing, unexplained, or differs in body, arguments, result, language,
+Fails when: a routine is missing, unexpected, or differs in body, arguments, result, language,
   volatility, parallel safety, strictness, security definer or settings; likewise operators, casts
   and languages.
 Cannot see: a body that names a table which has moved, unless a script of setup/schema replaces it;

@@ -1,6 +1,6 @@
 """Every sequence is on the target with the same options and owner column.
 
-Fails when: a sequence is missing, unexplained, or differs in type, increment, bounds, start, cycle,
+Fails when: a sequence is missing, unexpected, or differs in type, increment, bounds, start, cycle,
   cache, persistence, or the column it belongs to.
 Cannot see: the sequence's position; SCHEMA-SEQUENCES-USABLE does.
 Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.

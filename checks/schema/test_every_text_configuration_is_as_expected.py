@@ -1,7 +1,7 @@
 """Every collation and text search configuration is as expected.
 
 Fails when: a collation, text search configuration, dictionary, parser or template is missing,
-  unexplained or defined otherwise.
+  unexpected or defined otherwise.
 Cannot see: collations of the database itself; SCHEMA-DATABASE does.
 Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.

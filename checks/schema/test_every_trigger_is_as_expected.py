@@ -1,6 +1,6 @@
 """Every trigger and event trigger is as expected, and enabled as expected.
 
-Fails when: a trigger or event trigger is missing, unexplained, of another definition, or disabled,
+Fails when: a trigger or event trigger is missing, unexpected, of another definition, or disabled,
   enabled or enabled on replicas only where the source's is not.
 Cannot see: settings that switch all triggers off; SCHEMA-TRIGGERS does.
 Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.

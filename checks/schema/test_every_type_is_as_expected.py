@@ -1,6 +1,6 @@
 """Every enum, domain, composite, range and base type is as expected.
 
-Fails when: a type is missing or unexplained, an enum has other labels or another order, a domain
+Fails when: a type is missing or unexpected, an enum has other labels or another order, a domain
   another base, constraint or default, a composite other attributes.
 Cannot see: values that a lost constraint would have refused; DATA-ROWS compares them with the
   source.

@@ -33,7 +33,7 @@ TABLES = [
     fault("SCH-110", "a table became UNLOGGED", "alter table app.kv set unlogged", "COLUMNS"),
     fault("logged", "an UNLOGGED table became permanent", "alter table app.session_cache set logged", "COLUMNS"),
     fault("SCH-118", "a stale copy of a table in another schema", "create table public.kv as table app.kv", "TABLES"),
-    fault("META-11", "a table that nothing explains", "create table app.extra (id int)", "TABLES"),
+    fault("META-11", "a table that is unexpected", "create table app.extra (id int)", "TABLES"),
     fault("table-missing", "a table is missing, with all that it held", "drop table app.nothing_yet", "COLUMNS", "INDEXES"),
     fault("SCH-109", "an inheritance link is lost", "alter table app.dogs no inherit app.animals", "COLUMNS"),
     fault("rls-off", "row-level security is off", "alter table app.customers disable row level security", "TABLE-PROPERTIES"),
@@ -83,7 +83,7 @@ TYPES = [
     fault("enum-label", "an enum with another label", "alter type lib.order_status rename value 'sent' to 'shipped'", "TYPES"),
     fault("enum-missing", "an enum is missing", "drop type lib.order_status cascade", "COLUMNS", "INDEXES", "TABLE-PROPERTIES", "TYPES"),
     fault("range-missing", "a range type is missing", "drop type lib.span", "TYPES"),
-    fault("type-extra", "a type that nothing explains", "create type app.mood as enum ('ok')", "TYPES"),
+    fault("type-extra", "a type that is unexpected", "create type app.mood as enum ('ok')", "TYPES"),
 ]
 VIEWS = [
     fault("SCH-66", "a view is missing", "drop view app.v_orders", "VIEWS"),
@@ -94,7 +94,7 @@ VIEWS = [
     fault("SCH-70", "a view follows the table that was renamed away", "alter table app.customers rename to customers_old; create table app.customers (like app.customers_old including all)", "FKS", "GRANTS", "INDEXES", "INDEXES-EXTRA", "KEYS", "POLICIES", "PUBLICATIONS", "SEQUENCES", "TABLE-PROPERTIES", "TABLE-TRIGGERS", "TABLES", "VIEWS"),
     fault("matview-missing", "a materialized view is missing", "drop materialized view app.mv_sales", "VIEWS"),
     fault("matview-query", "a materialized view with another query", "drop materialized view app.mv_sales; create materialized view app.mv_sales as select customer_id, max(total) as total from app.orders group by 1; create unique index mv_sales_uq on app.mv_sales (customer_id)", "VIEWS"),
-    fault("view-extra", "a view that nothing explains", "create view app.v_new as select 1 as one", "VIEWS"),
+    fault("view-extra", "a view that is unexpected", "create view app.v_new as select 1 as one", "VIEWS"),
     fault("rule-missing", "a rule is missing", "drop rule kv_keep on app.kv", "VIEWS"),
     fault("rule-disabled", "a rule is disabled", "alter table app.kv disable rule kv_keep", "VIEWS"),
     fault("SCH-69", "a view of another owner", "alter view app.v_active owner to postgres", "OWNERS"),
@@ -108,14 +108,14 @@ ROUTINES = [
     fault("function-settings", "a function without its search_path", "alter function app.audit() reset search_path", "ROUTINES"),
     fault("SCH-63", "a trigger's function names another table", "create or replace function app.audit() returns trigger language plpgsql security definer set search_path = app, pg_temp as $$begin insert into public.audit_log values (now(), current_user, tg_op, null); return null; end$$", "ROUTINES"),
     fault("function-missing", "a function is missing", "drop function lib.area(real, real)", "ROUTINES"),
-    fault("function-extra", "an overloaded function that nothing explains", "create function lib.tax(int) returns numeric language sql immutable return 0", "ROUTINES"),
+    fault("function-extra", "an overloaded function that is unexpected", "create function lib.tax(int) returns numeric language sql immutable return 0", "ROUTINES"),
     fault("function-cost", "a function of another cost", "alter function lib.area(real, real) cost 100", "ROUTINES"),
     fault("function-leakproof", "a function that is leakproof now", "alter function lib.area(real, real) leakproof", "ROUTINES"),
     fault("procedure-body", "a procedure with another body", "create or replace procedure app.tidy(n int) language plpgsql as $$begin perform 1; end$$", "ROUTINES"),
     fault("aggregate-missing", "an aggregate is missing", "drop aggregate app.total(int)", "ROUTINES"),
     fault("aggregate-initial", "an aggregate that begins elsewhere", "create or replace aggregate app.total(int) (sfunc = app.plus, stype = int, initcond = '1')", "ROUTINES"),
     fault("SCH-65", "an operator and a cast are missing", "drop operator app.=~= (text, text); drop cast (lib.address as text)", "ROUTINES"),
-    fault("SCH-120", "an untrusted language that nothing explains", "create function app.handler() returns language_handler language c as '$libdir/plpgsql', 'plpgsql_call_handler'; create language bogus_u handler app.handler", "ROUTINES"),
+    fault("SCH-120", "an untrusted language that is unexpected", "create function app.handler() returns language_handler language c as '$libdir/plpgsql', 'plpgsql_call_handler'; create language bogus_u handler app.handler", "ROUTINES"),
 ]
 TRIGGERS = [
     fault("SCH-53", "a trigger is missing", "drop trigger customers_touch on app.customers", "TABLE-TRIGGERS"),
@@ -124,7 +124,7 @@ TRIGGERS = [
     fault("trigger-replica", "a trigger that fires for the mover too", "alter table app.customers enable always trigger customers_touch", "TABLE-TRIGGERS"),
     fault("trigger-events", "a trigger that fires at other events", "drop trigger orders_audit on app.orders; create trigger orders_audit after insert on app.orders for each statement execute function app.audit(); alter table app.orders disable trigger orders_audit", "TABLE-TRIGGERS"),
     fault("trigger-when", "a trigger that fires under a condition", "drop trigger customers_touch on app.customers; create trigger customers_touch before update on app.customers for each row when (old.note is null) execute function app.touch()", "TABLE-TRIGGERS"),
-    fault("trigger-extra", "a trigger that nothing explains", "create trigger again before update on app.orders for each row execute function app.touch()", "TABLE-TRIGGERS"),
+    fault("trigger-extra", "a trigger that is unexpected", "create trigger again before update on app.orders for each row execute function app.touch()", "TABLE-TRIGGERS"),
     fault("SCH-57", "an event trigger is disabled", "alter event trigger fault_ddl disable", "TABLE-TRIGGERS"),
     fault("event-trigger-missing", "an event trigger is missing", "drop event trigger fault_ddl", "TABLE-TRIGGERS"),
 ]
@@ -133,7 +133,7 @@ PARTITIONS = [
     fault("SCH-105", "a partition is detached", "alter table app.events detach partition app.events_2025q1", "KEYS", "PARTITIONS", "TABLE-PROPERTIES", "TABLES"),
     fault("SCH-106", "bounds of a partition are shifted", "alter table app.events detach partition app.events_2025q2; delete from app.events_2025q2 where at >= '2025-06-30 19:00+00'; alter table app.events attach partition app.events_2025q2 for values from ('2025-04-01 00:00+00') to ('2025-06-30 19:00+00')", "PARTITIONS"),
     fault("SCH-108", "the default partition is missing", "alter table app.event_notes drop constraint event_notes_event_fk; drop table app.events_default", "FKS", "PARTITIONS"),
-    fault("partition-extra", "a partition that nothing explains", "create table app.events_2024 partition of app.events for values from ('2024-01-01+00') to ('2024-02-01+00')", "PARTITIONS"),
+    fault("partition-extra", "a partition that is unexpected", "create table app.events_2024 partition of app.events for values from ('2024-01-01+00') to ('2024-02-01+00')", "PARTITIONS"),
     fault("partition-unlogged", "a partition is UNLOGGED", "alter table app.event_notes drop constraint event_notes_event_fk; alter table app.events_2025q1 set unlogged", "FKS", "PARTITIONS"),
 ]
 RIGHTS = [
@@ -155,13 +155,13 @@ RIGHTS = [
     fault("policy-permissive", "a restrictive policy became permissive", "drop policy readers on app.customers; create policy readers on app.customers for select to public using (active)", "POLICIES"),
     fault("policy-roles", "a policy for other roles", "alter policy tenant_isolation on app.customers to public", "POLICIES"),
     fault("policy-check", "a policy that checks nothing that is written", "alter policy tenant_isolation on app.customers with check (true)", "POLICIES"),
-    fault("policy-extra", "a policy that nothing explains", "create policy more on app.customers for select to fault_app using (true)", "POLICIES"),
+    fault("policy-extra", "a policy that is unexpected", "create policy more on app.customers for select to fault_app using (true)", "POLICIES"),
 ]
 OTHERS = [
     fault("SCH-75", "an extension is missing", "drop extension citext cascade", "COLUMNS", "EXTENSIONS", "FKS", "INDEXES", "KEYS"),
     fault("SCH-77", "an extension in another schema", "create schema ext; alter extension citext set schema ext", "COLUMNS", "EXTENSIONS", "SCHEMAS"),
     fault("SCH-76", "an extension of an older version", "update pg_extension set extversion = '1.2' where extname = 'citext'", "EXTENSIONS", says="alter extension citext update"),
-    fault("SCH-121", "an extension that nothing explains", "create extension file_fdw", "EXTENSIONS"),
+    fault("SCH-121", "an extension that is unexpected", "create extension file_fdw", "EXTENSIONS"),
     fault("server-missing", "a foreign server is missing", "drop server elsewhere cascade", "EXTENSIONS", "TABLE-PROPERTIES"),
     fault("SCH-82", "a text search configuration with another mapping", "alter text search configuration lib.simple_en alter mapping for asciiword with simple", "TEXT"),
     fault("dictionary", "a text search dictionary without stop words", "alter text search dictionary lib.plain (stopwords)", "TEXT"),
@@ -173,7 +173,7 @@ OTHERS = [
     fault("publication-operations", "a publication of other operations", "alter publication consumers set (publish = 'insert')", "PUBLICATIONS"),
     fault("publication-filter", "a publication that leaves rows out", "alter publication consumers set table app.orders where (total > 5), app.customers", "PUBLICATIONS"),
     fault("schema-missing", "a schema is missing", "drop schema spare", "SCHEMAS"),
-    fault("schema-extra", "a schema that nothing explains", "create schema left_over", "SCHEMAS"),
+    fault("schema-extra", "a schema that is unexpected", "create schema left_over", "SCHEMAS"),
     fault("comment", "a comment is missing", "comment on table app.orders is null"),
     fault("comment-column", "a comment says something else", "comment on column app.orders.total is 'with tax'"),
 ]
