@@ -38,6 +38,15 @@ _BY_CHECK = {
     "READY-TLS": Remedy("set sslmode=verify-full and sslrootcert in the DSN of that side"),
     "READY-READABLE": Remedy("grant the privilege to the role of the DSN, then run again"),
     "READY-DISTINCT": Remedy("correct one of the two DSNs"),
+    "READY-WRITABLE": Remedy(
+        "promote the target, or reset default_transaction_read_only where the finding names it"
+    ),
+    "READY-ENCRYPTED": Remedy(
+        "set rds.force_ssl = 1, or use hostssl alone in pg_hba.conf, or set "
+        "policy.unencrypted_connections to a reason"
+    ),
+    "READY-SUBSCRIPTIONS": Remedy("disable or drop the subscription on the target, " + _DECLARE),
+    "READY-DIRECTION": Remedy("exchange the DSNs of source and target"),
     "SCHEMA-DECLARED": Remedy("remove or correct the declaration in migration.toml"),
     "SCHEMA-TABLES": Remedy(
         "include or exclude the table with a selection rule; drop an extra table on the target, "
@@ -73,6 +82,8 @@ _BY_CHECK = {
     "DMS-TABLES": Remedy("reload the table in DMS and wait for its validation"),
     "DMS-TASK": Remedy("correct the task or its settings in DMS, then resume it"),
 }
+# no SQL corrects a declaration or a table mapping
+_WITHOUT_COMMAND = ("SCHEMA-DECLARED", "SCHEMA-TABLES")
 _BY_KIND = {
     "rows extra": Remedy(
         "find the writer on the target and stop it, delete these rows there, then run again"
@@ -86,8 +97,8 @@ def remedy_for(check_id: str, finding: Finding, commands: Mapping[str, str]) -> 
     found = _BY_KIND.get(finding.kind.replace("_", " "))
     if found is None and names:
         found = _BY_CHECK[max(names, key=len)]
-    if found is None:
-        return None
+    if found is None or check_id in _WITHOUT_COMMAND:
+        return found
     keys = finding.evidence.get("key_hashes")
     known = {**commands, "key": keys[0]} if isinstance(keys, list | tuple) and keys else commands
     command = _FIX if check_id.startswith("SCHEMA-") else _REVEAL
