@@ -4,7 +4,7 @@ Fails when: a CHECK or exclusion constraint is missing, unexpected, of another d
   VALID or NOT ENFORCED where the source's is not; a NOT NULL is NOT VALID or NO INHERIT on one side
   only.
 Cannot see: rows that violate it; a validated constraint has none.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -5,7 +5,7 @@ Fails when: a table or a column is missing; a column is on the target alone; a c
   only or has other parents. Expected is the source under the mapping, after the scripts.
 Cannot see: defaults and storage; SCHEMA-DEFAULTS does. NOT NULL that is not validated;
   SCHEMA-CHECKS does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

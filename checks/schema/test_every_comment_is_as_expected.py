@@ -2,7 +2,7 @@
 
 Fails when: a security label is missing or unexpected. Differing comments are warnings.
 Cannot see: comments on databases and roles.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -3,7 +3,7 @@
 Fails when: a declaration is repeated, is contradictory, or excuses no difference; a stale
   declaration could hide a later one.
 Cannot see: whether a declared difference does harm.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

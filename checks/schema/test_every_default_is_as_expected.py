@@ -5,7 +5,7 @@ Fails when: the default of a column is missing, extra or another expression than
   statistics target or n_distinct is a warning.
 Cannot see: type, NOT NULL and identity; SCHEMA-COLUMNS does. Values that the old default has
   written.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -4,7 +4,7 @@ Fails when: an extension of the source is missing on the target, unexpected, or 
   a foreign data wrapper, foreign server or user mapping is missing. Versions are compared with the
   source's.
 Cannot see: whether what an extension offers behaves alike in another version.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -4,7 +4,7 @@ Fails when: a foreign key is missing or renamed, differs in columns, referenced 
   MATCH or deferrability, is NOT VALID or NOT ENFORCED, or has disabled triggers.
 Cannot see: rows written while it was not enforced; DATA-ORPHANS looks for these. Settings that
   disable all triggers; SCHEMA-TRIGGERS does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

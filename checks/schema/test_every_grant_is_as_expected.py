@@ -4,7 +4,7 @@ Fails when: a privilege on a table, column, sequence, schema, function or type i
   unexpected, also on objects of extensions and of the server; default privileges differ. Rights to
   objects of the server that only the target grants are warnings.
 Cannot see: rights that come from being superuser or from membership; SCHEMA-ROLES compares these.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -5,7 +5,7 @@ Fails when: an index is missing, renamed or INVALID, or differs in table, column
   INVALID on the source is a warning, and may be missing.
 Cannot see: a corrupt index that the catalog calls valid; SCHEMA-AMCHECK looks for these. Storage
   parameters such as fillfactor; SCHEMA-TABLE-PROPERTIES does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

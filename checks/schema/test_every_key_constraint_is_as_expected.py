@@ -4,7 +4,7 @@ Fails when: a primary key or unique constraint is missing, unexpected, or differ
   deferrability or NULLS NOT DISTINCT; ON CONFLICT and foreign keys need the constraint, not just an
   index.
 Cannot see: an index that is no constraint; SCHEMA-INDEXES does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

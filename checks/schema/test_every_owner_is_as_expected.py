@@ -3,7 +3,7 @@
 Fails when: the owner of a table, view, sequence, function, type or schema is another than on the
   source, or than the scripts say: views and security definer functions run with its rights.
 Cannot see: owners of extensions' objects.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

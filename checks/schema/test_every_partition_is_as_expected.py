@@ -4,7 +4,7 @@ Fails when: a partition is missing, detached, unexpected, or has other bounds; a
   partitioned by something else; an index or foreign key that one partition has for itself is
   missing, unexpected, defined otherwise or not valid.
 Cannot see: rows that the default partition holds for want of another; SCHEMA-PARTITIONS-COVER does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

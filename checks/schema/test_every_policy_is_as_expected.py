@@ -2,7 +2,7 @@
 
 Fails when: a policy is missing, unexpected, or differs in command, roles, USING or WITH CHECK.
 Cannot see: whether row-level security is switched on; SCHEMA-TABLE-PROPERTIES does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

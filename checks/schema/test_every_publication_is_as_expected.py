@@ -5,7 +5,7 @@ Fails when: a publication of the source is missing on the target, so that its su
   target itself subscribes to, or that a known mover made, is a warning; awsdms* and pgcutover* are
   left out.
 Cannot see: subscriptions and slots of consumers.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -5,7 +5,7 @@ Fails when: a routine is missing, unexpected, or differs in body, arguments, res
   and languages.
 Cannot see: a body that names a table which has moved, unless a script of setup/schema replaces it;
   the expected schema has the old body too then.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

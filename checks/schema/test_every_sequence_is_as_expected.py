@@ -3,7 +3,7 @@
 Fails when: a sequence is missing, unexpected, or differs in type, increment, bounds, start, cycle,
   cache, persistence, or the column it belongs to.
 Cannot see: the sequence's position; SCHEMA-SEQUENCES-USABLE does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -4,7 +4,7 @@ Fails when: no selection rule includes or excludes a table of the source; a tabl
   comes neither from the source nor from a script; a table that a script creates is missing. Tables
   of movers other than DMS are warnings.
 Cannot see: columns; SCHEMA-COLUMNS does, and reports a mapped table that is missing.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

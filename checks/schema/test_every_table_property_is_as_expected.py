@@ -6,7 +6,7 @@ Fails when: a table differs in row-level security, partition key, access method,
   tablespaces, CLUSTER marks and a lost REPLICA IDENTITY FULL are warnings.
 Cannot see: columns of mapped tables; SCHEMA-COLUMNS and SCHEMA-DEFAULTS do. Missing and unexpected
   tables; SCHEMA-TABLES does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

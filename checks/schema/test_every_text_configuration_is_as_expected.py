@@ -3,7 +3,7 @@
 Fails when: a collation, text search configuration, dictionary, parser or template is missing,
   unexpected or defined otherwise.
 Cannot see: collations of the database itself; SCHEMA-DATABASE does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

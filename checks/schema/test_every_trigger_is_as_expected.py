@@ -3,7 +3,7 @@
 Fails when: a trigger or event trigger is missing, unexpected, of another definition, or disabled,
   enabled or enabled on replicas only where the source's is not.
 Cannot see: settings that switch all triggers off; SCHEMA-TRIGGERS does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -4,7 +4,7 @@ Fails when: a type is missing or unexpected, an enum has other labels or another
   another base, constraint or default, a composite other attributes.
 Cannot see: values that a lost constraint would have refused; DATA-ROWS compares them with the
   source.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

@@ -4,7 +4,7 @@ Fails when: a view, materialized view or rule is missing, unexpected, or differs
   options such as security_barrier, security_invoker and check_option; an index of a materialized
   view is missing, unexpected, defined otherwise or not valid.
 Cannot see: whether a materialized view is populated and fresh; SCHEMA-VIEWS-FRESH does.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 

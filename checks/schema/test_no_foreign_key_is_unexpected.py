@@ -3,7 +3,7 @@
 Fails when: a table of the target has a foreign key that neither the source, nor a script, nor a
   declared difference creates.
 Cannot see: who created it, and why.
-Needs: select on every table of the source, for pg_dump; a scratch server of the target's major.
+Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """
 
