@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How often one named kind of difference was found, and in how many objects."""
+    """Number of findings of one kind, and of the objects that have them."""
 
     name: str
     findings: int

@@ -1,4 +1,4 @@
-"""How to connect to running servers; the passwords are in one private file and nowhere else."""
+"""Instructions to connect to running servers; the passwords are in one private file only."""
 
 import shlex
 from collections.abc import Iterable

@@ -23,7 +23,7 @@ def save(snapshot: Snapshot, path: Path) -> None:
 
 
 def load(path: Path) -> Snapshot:
-    """What `save` wrote; ConfigError says what else was found."""
+    """Load what `save` wrote; ConfigError names anything else."""
     try:
         told = json.loads(path.read_text("utf-8"))
     except OSError as error:

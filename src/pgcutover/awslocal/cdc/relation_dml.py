@@ -81,7 +81,7 @@ class RelationDml:
         return Statement(self.table, "delete", text, (self.relation.oid, "delete"), key)
 
     def moves_key(self, change: Update) -> bool:
-        """Whether the update changes the row's key, which DMS does not apply."""
+        """Return whether the update changes the row's key, which DMS does not apply."""
         if change.old is None:
             return False
         return any(change.old[n] != change.new[n] for n, _ in self.identity)

@@ -37,7 +37,7 @@ class Selection:
     load_order: int
 
     def hits(self, name: Name) -> bool:
-        """Whether the rule matches this table."""
+        """Return whether the rule matches this table."""
         if self.action == "explicit":
             return (self.schema, self.table) == name
         return matches_pattern(self.schema, name[0]) and matches_pattern(self.table, name[1])
@@ -57,7 +57,7 @@ class Transformation:
     old_value: str
 
     def hits(self, name: Name, column: str = "") -> bool:
-        """Whether the rule matches this table or column."""
+        """Return whether the rule matches this table or column."""
         there = matches_pattern(self.schema, name[0]) and matches_pattern(self.table, name[1])
         return there and (self.target != "column" or matches_pattern(self.column, column))
 
@@ -90,7 +90,7 @@ class Routes:
     lobs: tuple[LobSetting, ...]
 
     def selects(self, name: Name) -> bool:
-        """Whether the table is in scope; an exclusion overrides all inclusions."""
+        """Return whether the table is in scope; an exclusion overrides all inclusions."""
         actions = {s.action for s in self.selections if s.hits(name)}
         return bool(actions) and "exclude" not in actions
 
@@ -148,7 +148,7 @@ def _character_set(body: str) -> str:
 
 
 def matches_pattern(pattern: str, name: str) -> bool:
-    """Whether a name matches a pattern with DMS's wildcards: % _ [ab] [a-d]."""
+    """Return whether a name matches a pattern with DMS's wildcards: % _ [ab] [a-d]."""
     return bool(_wildcard(pattern).fullmatch(name))
 
 

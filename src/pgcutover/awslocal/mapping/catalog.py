@@ -57,7 +57,7 @@ class SourceColumn:
 
     @property
     def is_array(self) -> bool:
-        """Whether the type, with domains resolved, is an array."""
+        """Return whether the type, with domains resolved, is an array."""
         return self.category == "A"
 
 

@@ -26,7 +26,7 @@ _EXACT = Context(prec=131_072 + 16_383, rounding=ROUND_HALF_UP)
 
 
 def is_lob(column: SourceColumn) -> bool:
-    """Whether DMS handles the type as a LOB."""
+    """Return whether DMS handles the type as a LOB."""
     return lob_cutter(column) is not None
 
 

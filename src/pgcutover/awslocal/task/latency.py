@@ -15,7 +15,7 @@ class Latency:
     waiting: int = 0
 
     def is_idle(self) -> bool:
-        """Whether every change read has been applied."""
+        """Return whether every change read has been applied."""
         return self.oldest_uncommitted is None and self.asking_since is None and not self.waiting
 
     def gauges(self) -> dict[str, tuple[float, str]]:

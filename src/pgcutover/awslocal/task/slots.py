@@ -51,7 +51,7 @@ def publish(connection: Connection, names: SlotNames, tables: Sequence[SourceTab
 
 
 def has_identity(table: SourceTable) -> bool:
-    """Whether the WAL identifies the row of an update or delete of this table."""
+    """Return whether the WAL identifies the row of an update or delete of this table."""
     return table.replica_identity in ("f", "i") or (
         table.replica_identity == "d" and bool(table.key)
     )

@@ -51,7 +51,7 @@ def measure_text(tolerance: Tolerance, own: BaseType) -> sql.Composed:
 
 
 def is_within(one: str | None, other: str | None, tolerance: Tolerance) -> bool:
-    """Whether two values are within tolerance; NULL, NaN and infinities only equal themselves."""
+    """Return whether both are within tolerance; NULL, NaN and infinities equal only themselves."""
     if one is None or other is None:
         return one is other
     a, b = Decimal(one), Decimal(other)
