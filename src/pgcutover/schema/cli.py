@@ -19,6 +19,7 @@ from pgcutover.schema.collect import EVERY_KIND, take_schema
 from pgcutover.schema.compare import Difference, concerns_role, differences
 from pgcutover.schema.diff_text import shown, summed_up
 from pgcutover.schema.evidence import SchemaEvidence
+from pgcutover.schema.evidence_file import load_evidence
 from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.severity import Severity
@@ -35,6 +36,10 @@ _FIRST_LINES = (
     "set check_function_bodies = off;",  # a function may name an object that is created later
 )
 _MAINTAIN_SINCE = 17
+_NO_STATE = (
+    "note: positions of sequences and contents of materialized views are in no snapshot; "
+    "`--migration FILE` compares them"
+)
 _SIDE = "a snapshot's file, or the name of an environment variable that holds a DSN"
 
 
@@ -50,7 +55,7 @@ class _Compared:
     differences: list[Difference]
     undecided: list[str]
     names: tuple[str, str]
-    state: Sequence[Finding] = ()
+    state: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -133,6 +138,11 @@ def _compare(arguments: argparse.Namespace) -> _Compared:
             f"{len(arguments.sides)} sides{' and --migration' if arguments.migration else ''}"
         )
     one, other = arguments.sides
+    if (evidence := load_evidence(Path(one), Path(other))) and evidence.expected:
+        compared = _of_evidence(evidence, evidence.expected, (one, other))
+        if not compared.differences:
+            compared.notes.append(_NO_STATE)
+        return compared
     return _of_snapshots(_side(one), _side(other), (one, other))
 
 
@@ -158,10 +168,7 @@ def _of_snapshots(expected: Snapshot, found: Snapshot, names: tuple[str, str]) -
     if majors[0] != majors[1]:
         _leave_out_queries(compared, majors)
     if not compared.differences:
-        compared.notes.append(
-            "note: positions of sequences and contents of materialized views are in no snapshot; "
-            "`--migration FILE` compares them"
-        )
+        compared.notes.append(_NO_STATE)
     return compared
 
 
@@ -209,10 +216,16 @@ def _of_migration(settings: Settings) -> _Compared:
         settings.differences,
     )
     expected = taken.snapshots.get("expected", taken.snapshots["source"])
-    found, undecided = SchemaStage(taken.evidence).everything()
-    notes = [f"warning: {t}" for t in source_warnings(taken.evidence.source, expected.kinds)]
-    state = list(_state(source, target, taken.evidence, manifest, undecided))
-    return _Compared(expected, found, undecided, ("expected schema", "target"), state, notes)
+    compared = _of_evidence(taken.evidence, expected, ("expected schema", "target"))
+    compared.state.extend(_state(source, target, taken.evidence, manifest, compared.undecided))
+    return compared
+
+
+def _of_evidence(evidence: SchemaEvidence, expected: Snapshot, names: tuple[str, str]) -> _Compared:
+    """Compare as the schema checks do, without explained and declared differences."""
+    found, undecided = SchemaStage(evidence).everything()
+    notes = [f"warning: {t}" for t in source_warnings(evidence.source, expected.kinds)]
+    return _Compared(expected, found, undecided, names, [], notes)
 
 
 def _state(

@@ -12,6 +12,7 @@ from pgcutover.errors import PgCutoverError
 from pgcutover.mapping import RelationName
 from pgcutover.provision.scripts import require_phases
 from pgcutover.schema.evidence import SchemaEvidence
+from pgcutover.schema.evidence_file import save_evidence
 from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
@@ -50,9 +51,10 @@ class TakenSchema:
         return TakenSchema(evidence, names, {**self.snapshots, "expected": whole})
 
     def save(self, folder: Path) -> None:
-        """Write one file for each snapshot, to be compared later."""
+        """Write one file for each snapshot, to be compared later, and what explains differences."""
         for name, snapshot in self.snapshots.items():
             save(snapshot, folder / f"{name}.json")
+        save_evidence(self.evidence, folder)
 
 
 def take_schema(
