@@ -35,11 +35,11 @@ def source_warnings(source: Snapshot, kinds: Collection[str]) -> Iterator[str]:
         elif _is_stale(each):
             recorded, actual = each.facts["recorded"], each.facts["actual"]
             what = "the database" if each.kind.startswith("database") else f"collation {each.name}"
+            now = f"provides version {actual}" if actual else "provides no version"
             yield (
-                f"the source's operating system has another collation version than {what} records "
-                f"({actual}, not {recorded}): its text indexes may be out of order, so unique keys "
-                "may hold duplicates that the target refuses; on the source run reindex, then "
-                f"{each.definition}"
+                f"{what} records collation version {recorded}, and the source's system {now}: text "
+                "indexes may be out of order, so unique keys may hold duplicates that the target "
+                f"refuses; on the source run reindex, then {each.definition}"
             )
 
 

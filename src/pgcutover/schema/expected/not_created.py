@@ -89,8 +89,8 @@ def find_not_created(
     )
     said = [f"{o.kind.replace('_', ' ')} {o.name}" for o in objects]
     say(
-        f"the scratch server could not create {_first(said)}, which are compared with the source "
-        f"directly: {cause}"
+        f"the scratch server could not create {_first(said)}; compared with the source instead: "
+        f"{cause}"
     )
     if found.server_version < _MAINTAIN_SINCE <= created.server_version:
         objects = [_with_maintain(o) for o in objects]
