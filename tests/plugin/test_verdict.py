@@ -43,6 +43,7 @@ def test_a_difference_fails_and_is_named(migration, workers):
 
 
 def test_the_command_that_prints_the_fix_of_a_schema_works(migration):
+    migration.environment["PATH"] = "/usr/bin:/bin"  # where no environment is active
     migration.on_target("drop index visits_person_idx")
     outcome = migration.gate("-n", "0")
     assert outcome.code == FAIL
