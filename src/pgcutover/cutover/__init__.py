@@ -1,0 +1,1 @@
+"""The cutover: journalled steps from the source to the target, and back."""
