@@ -1,6 +1,7 @@
 """migration.toml: its keys, its defaults, and the errors of a wrong file."""
 
 from pgcutover.config.budgets import Budgets
+from pgcutover.config.cutover import Cutover, EnvFile, Hook, Hooks, Secret
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.config.load import json_schema, load_rules, load_settings, read_json
 from pgcutover.config.mover import DmsSettings, Mover
@@ -9,12 +10,17 @@ from pgcutover.config.tables import Exclusion, TableSettings, Tolerance
 
 __all__ = [
     "Budgets",
+    "Cutover",
     "DeclaredDifference",
     "DmsSettings",
+    "EnvFile",
     "Exclusion",
+    "Hook",
+    "Hooks",
     "Mover",
     "Report",
     "Schema",
+    "Secret",
     "Settings",
     "Source",
     "TableSettings",

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pgcutover.config.budgets import Budgets
+from pgcutover.config.cutover import Cutover
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.config.mover import Mover
 from pgcutover.config.policy import Policy
@@ -124,6 +125,7 @@ class MigrationFile:
     tables: Mapping[str, TableSettings] = field(default_factory=dict)
     differences: tuple[DeclaredDifference, ...] = ()
     budgets: Budgets = Budgets()
+    cutover: Cutover = Cutover()
     policy: Policy = Policy()
     checks: Checks = Checks()
     rehearsal: Rehearsal = Rehearsal()

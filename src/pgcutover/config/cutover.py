@@ -1,0 +1,95 @@
+"""The sections `[cutover]`: approvals, hooks, and the pointers that clients follow."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from pgcutover.config.section import SECTION, EnvironmentVariable, Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
+class Hook:
+    """A command, or an HTTP call, for a step that only the team knows. It may run twice."""
+
+    command: tuple[str, ...] = ()
+    """Program and arguments, run from the folder of migration.toml without a shell. When it ends,
+    its children are killed; one that must go on needs `setsid`."""
+    url: str = ""
+    """Address that gets a POST instead; a status of 2xx is a success."""
+    timeout_seconds: Positive = 30.0
+    """Longest time of one try; then the command and its children are killed."""
+    retries: Annotated[int, Field(ge=0, le=20)] = 0
+    """Further tries after a failed one."""
+    pass_env: tuple[EnvironmentVariable, ...] = ()
+    """Environment variables that the command needs. It gets no others but PATH, HOME, LANG, TZ,
+    TMPDIR and `PGCUTOVER_STEP`, `PGCUTOVER_SIDE` and `PGCUTOVER_MIGRATION`."""
+
+    def __post_init__(self) -> None:
+        """Refuse a hook that names neither or both, or a password in its address."""
+        if bool(self.command) == bool(self.url):
+            raise ValueError("either command or url")
+        parts = urlsplit(self.url)
+        if self.url and (parts.scheme not in ("http", "https") or parts.password is not None):
+            raise ValueError("an http or https address without a password")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
+class Hooks:
+    """Hooks of the cutover; a step without a hook does nothing."""
+
+    maintenance_on: Hook | None = None
+    """Before the freeze: show the maintenance page, where there is one."""
+    maintenance_off: Hook | None = None
+    """After the opening, or after the way back."""
+    deploy: Hook | None = None
+    """After the switch: let the new version serve. Its deployment is prepared before."""
+    deploy_back: Hook | None = None
+    """On the way back: let the previous version serve."""
+    switch: Hook | None = None
+    """A pointer of your own: send clients to the side in `PGCUTOVER_SIDE`."""
+    smoke: Hook | None = None
+    """After the switch: try the application on the side in `PGCUTOVER_SIDE`. Until it is opened,
+    that side refuses writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
+class Secret:
+    """The secret in AWS Secrets Manager from which the application reads its connection."""
+
+    id: str
+    """Name or ARN; a JSON object with DATABASE_URL, or with host, port, dbname, username and
+    password."""
+    region: str
+    """AWS region."""
+    target_url_env: EnvironmentVariable
+    """Environment variable with the application's DSN of the target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
+class EnvFile:
+    """A file of `NAME=value` lines from which the application reads its connection."""
+
+    path: Path
+    """The file; it is replaced whole."""
+    name: str = "DATABASE_URL"
+    """The variable in it."""
+    source_url_env: EnvironmentVariable
+    """Environment variable with the application's DSN of the source."""
+    target_url_env: EnvironmentVariable
+    """Environment variable with the application's DSN of the target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
+class Cutover:
+    """The cutover, and the way back."""
+
+    second_approver: bool = False
+    """Require `--approved-by NAME` of another person than the one who runs the command."""
+    dual_write: bool = False
+    """The application writes to both sides by itself, so both may accept writes."""
+    secret: Secret | None = None
+    env_file: EnvFile | None = None
+    hooks: Hooks = Hooks()

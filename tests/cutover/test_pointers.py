@@ -1,0 +1,171 @@
+"""The pointers that clients follow: switched, switched back, and changed by somebody else."""
+
+import json
+import stat
+from uuid import uuid4
+
+import pytest
+
+from pgcutover.cutover.env_file import EnvFilePointer
+from pgcutover.cutover.errors import StepError
+from pgcutover.cutover.resolver import Side
+from pgcutover.cutover.secret_switch import SecretPointer
+
+OLD = "postgresql://app:old-secret@old.example/kgc"
+NEW = "postgresql://app:new-secret@new.example:6432/kgc?sslmode=verify-full"
+FIVE = {"host": "old.example", "port": 5432, "dbname": "kgc", "username": "app", "password": "p"}
+SERVICE = "secretsmanager"
+
+
+@pytest.fixture
+def secret(aws):
+    """secret(value): a pointer to a new secret."""
+
+    def make(value):
+        name = f"KGC/Database/{uuid4().hex}"
+        text = value if isinstance(value, str) else json.dumps(value)
+        aws.call(SERVICE, "create_secret", Name=name, SecretString=text)
+        return SecretPointer(aws, name, "PGCUTOVER_APP_TARGET", NEW)
+
+    return make
+
+
+def current(pointer, stage="AWSCURRENT"):
+    answer = pointer.aws.call(
+        SERVICE, "get_secret_value", SecretId=pointer.secret_id, VersionStage=stage
+    )
+    return json.loads(answer["SecretString"])
+
+
+def change(pointer, value):
+    pointer.aws.call(
+        SERVICE, "put_secret_value", SecretId=pointer.secret_id, SecretString=json.dumps(value)
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"DATABASE_URL": OLD, "API": "x"}, {"DATABASE_URL": NEW, "API": "x"}),
+        (
+            {**FIVE, "engine": "postgres"},
+            {
+                "host": "new.example",
+                "port": 6432,
+                "dbname": "kgc",
+                "username": "app",
+                "password": "new-secret",
+                "engine": "postgres",
+            },
+        ),
+    ],
+)
+def test_a_secret_is_switched_there_and_back_and_keeps_its_other_keys(secret, before, after):
+    pointer = secret(before)
+    for _ in range(2):
+        assert pointer.side() is Side.SOURCE
+        pointer.prepare(Side.SOURCE)
+        assert current(pointer) == before
+        for _ in range(2):  # a step that is done again changes nothing
+            pointer.switch(Side.TARGET)
+            assert (pointer.side(), current(pointer)) == (Side.TARGET, after)
+        assert current(pointer, "AWSPREVIOUS") == before
+        pointer.prepare(Side.TARGET)
+        pointer.switch(Side.SOURCE)
+        assert current(pointer) == before
+
+
+def test_a_secret_that_somebody_else_changed_is_not_overwritten(secret):
+    pointer = secret({"DATABASE_URL": OLD})
+    pointer.prepare(Side.SOURCE)
+    change(pointer, {"DATABASE_URL": "postgresql://app:x@else.example/kgc"})
+    for call in (pointer.side, lambda: pointer.switch(Side.TARGET)):
+        with pytest.raises(StepError, match="somebody changed the secret; nothing was overw"):
+            call()
+    assert "else.example" in current(pointer)["DATABASE_URL"]
+
+
+def test_a_change_between_reading_and_switching_is_refused_by_the_service(secret):
+    pointer = secret({"DATABASE_URL": OLD})
+    pointer.prepare(Side.SOURCE)
+
+    class Interrupted:
+        """Calls AWS, after somebody else has changed the secret."""
+
+        def call(self, service, operation, **parameters):
+            if operation == "update_secret_version_stage":
+                change(pointer, {"DATABASE_URL": "postgresql://app:x@else.example/kgc"})
+            return pointer.aws.call(service, operation, **parameters)
+
+    late = SecretPointer(Interrupted(), pointer.secret_id, "X", NEW)
+    with pytest.raises(StepError, match="update_secret_version_stage"):
+        late.switch(Side.TARGET)
+    assert "else.example" in current(pointer)["DATABASE_URL"]
+
+
+def test_a_new_dsn_of_the_target_replaces_the_prepared_one(secret):
+    pointer = secret({"DATABASE_URL": OLD})
+    SecretPointer(pointer.aws, pointer.secret_id, "X", NEW.replace("6432", "6433")).prepare(
+        Side.SOURCE
+    )
+    pointer.prepare(Side.SOURCE)
+    pointer.switch(Side.TARGET)
+    assert current(pointer)["DATABASE_URL"] == NEW
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("hunter2", "is not JSON: expected an object"),
+        ("[1]", "is not JSON: expected an object"),
+        ({"url": "hunter2"}, "expected the key DATABASE_URL, or host, port"),
+    ],
+)
+def test_an_unusable_secret_is_one_sentence_without_its_text(secret, value, says):
+    with pytest.raises(StepError, match=says) as caught:
+        secret(value).prepare(Side.SOURCE)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_unreadable_secret_or_dsn_is_one_sentence(aws, secret):
+    with pytest.raises(StepError, match="secret no-such: secretsmanager:describe_secret"):
+        SecretPointer(aws, "no-such", "X", NEW).side()
+    pointer = secret({"DATABASE_URL": OLD})
+    wrong = SecretPointer(aws, pointer.secret_id, "PGCUTOVER_APP_TARGET", "hunter2")
+    with pytest.raises(StepError, match="PGCUTOVER_APP_TARGET: expected the app") as caught:
+        wrong.prepare(Side.SOURCE)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture
+def env_file(tmp_path):
+    path = tmp_path / "app.env"
+    path.write_text(f"A=1\nexport DATABASE_URL={OLD}\n# DATABASE_URL=x\nB='2'\n")
+    path.chmod(0o640)
+    return EnvFilePointer(path, "DATABASE_URL", {Side.SOURCE: OLD, Side.TARGET: NEW})
+
+
+def test_an_env_file_is_replaced_whole_and_keeps_its_mode_and_other_lines(env_file):
+    before = env_file.path.read_text()
+    with env_file.path.open() as opened:
+        env_file.prepare(Side.SOURCE)
+        env_file.switch(Side.TARGET)
+        assert opened.read() == before
+    assert env_file.side() is Side.TARGET
+    assert stat.S_IMODE(env_file.path.stat().st_mode) == 0o640
+    env_file.switch(Side.SOURCE)
+    assert env_file.path.read_text() == before
+    assert [*env_file.path.parent.iterdir()] == [env_file.path]
+
+
+def test_an_env_file_that_somebody_else_changed_is_not_overwritten(env_file):
+    env_file.path.write_text("DATABASE_URL=postgresql://hunter2@h/d\n")
+    with pytest.raises(StepError, match="holds the DSN of neither side") as caught:
+        env_file.switch(Side.TARGET)
+    assert "hunter2" not in str(caught.value)
+    env_file.path.write_text("OTHER=1\n")
+    with pytest.raises(StepError, match="expected one line, found 0"):
+        env_file.side()
+    env_file.path.unlink()
+    with pytest.raises(StepError, match="cannot be read: No such file"):
+        env_file.side()
