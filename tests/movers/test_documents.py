@@ -13,7 +13,13 @@ from pgcutover.movers.dms import with_lob_limit
 from pgcutover.movers.dms.aws_errors import as_mover_error, public_text
 from pgcutover.movers.dms.load import LoadMeter
 from pgcutover.movers.dms.poll import wait_for
-from pgcutover.movers.dms.resources.specs import certificate, endpoint, pem_blocks, subnet_group
+from pgcutover.movers.dms.resources.specs import (
+    certificate,
+    endpoint,
+    endpoint_settings,
+    pem_blocks,
+    subnet_group,
+)
 from pgcutover.movers.dms.settings.task_settings import lob_mode, settings_differences
 from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus
 
@@ -98,6 +104,13 @@ def test_endpoint_settings_are_found_wherever_dms_shows_them(provisioned):
         "captureDDLs=N;trimSpaceInChar=false;failTasksOnLobTruncation=true;mapBooleanAsBoolean=y"
     )
     assert wanted.differences(answered) == ()
+    answered["ExtraConnectionAttributes"] += (
+        ";heartbeatEnable=true;later=1;insert into p values (1)"
+    )
+    shown = endpoint_settings(answered)
+    assert shown["HeartbeatEnable"] is True
+    assert shown["later"] == "1"
+    assert not any("insert" in name for name in shown)
 
     del answered["ExtraConnectionAttributes"]
     silent = [d.setting for d in wanted.differences(answered)]

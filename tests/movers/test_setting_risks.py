@@ -3,15 +3,22 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import botocore.session
+import psycopg
 import pytest
 from movers.test_task_checks import RUNNING
+from support.servers import fresh_databases
 
-from pgcutover.mapping import RelationName
+from pgcutover.awslocal.dms_api.task_settings import DEFAULTS
+from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.movers.dms import LobColumn
 from pgcutover.movers.dms.open_transactions import OpenTransaction
-from pgcutover.movers.dms.settings.setting_risks import RISKS
+from pgcutover.movers.dms.settings.harmless_settings import HARMLESS
+from pgcutover.movers.dms.settings.risk import SettingProblem
+from pgcutover.movers.dms.settings.setting_risks import RISKS, find_unknown
+from pgcutover.movers.dms.settings.table_settings import judge_table_settings
 from pgcutover.movers.dms.settings.workload import Workload
-from pgcutover.movers.dms.task_checks import TaskContext, judge_task
+from pgcutover.movers.dms.task_checks import TaskContext, flatten, judge_task
 
 SAFE = {
     "TargetMetadata": {"BatchApplyEnabled": False, "FullLobMode": False, "LobMaxSize": 64},
@@ -30,7 +37,9 @@ SAFE = {
         "ApplyErrorDeletePolicy": "LOG_ERROR",
         "ApplyErrorFailOnTruncationDdl": True,
         "FullLoadIgnoreConflicts": False,
+        "EventErrorPolicy": "STOP_TASK",
     },
+    "ResyncSettings": {"EnableResync": False},
     "CharacterSetSettings": None,
     "LoopbackPreventionSettings": None,
 }
@@ -41,6 +50,9 @@ ENDPOINTS = {
     "source endpoint.TrimSpaceInChar": False,
     "target endpoint.TrimSpaceInChar": False,
     "source endpoint.CaptureDdls": False,
+    "source endpoint.HeartbeatEnable": True,
+    "source endpoint.MapUnboundedNumericAsString": True,
+    "target endpoint.AfterConnectScript": "SET session_replication_role='replica'",
 }
 LARGEST = 48 * 1024
 EVERYTHING = Workload(
@@ -50,6 +62,7 @@ EVERYTHING = Workload(
     text_key_tables=("public.codes",),
     has_booleans=True,
     has_padded_texts=True,
+    has_unbounded_numerics=True,
 )
 NOTHING = Workload()
 
@@ -90,6 +103,10 @@ RED = [
     ("ErrorBehavior__ApplyErrorInsertPolicy", IGNORE, "ignored without a trace"),
     ("ErrorBehavior__ApplyErrorUpdatePolicy", IGNORE, "an update that finds no row is ignored"),
     ("ErrorBehavior__ApplyErrorUpdatePolicy", "UPDATE_RECORD", "without its large values"),
+    ("ErrorBehavior__DataErrorEscalationPolicy", LOG, "more than DataErrorEscalationCount errors"),
+    ("ErrorBehavior__TableErrorPolicy", LOG, "goes on with a table that is in error"),
+    ("ErrorBehavior__TableErrorEscalationPolicy", LOG, "than TableErrorEscalationCount errors"),
+    ("ErrorBehavior__ApplyErrorEscalationPolicy", IGNORE, "than ApplyErrorEscalationCount errors"),
     ("FullLoadSettings__TargetTablePrepMode", "DROP_AND_CREATE", "drops the target's table"),
     ("TargetMetadata__TargetSchema", "x", "all tables go to that schema"),
     ("TargetMetadata__BatchApplyEnabled", True, "are not applied (public.log and 1 more)"),
@@ -125,6 +142,24 @@ WARNINGS = [
     ("source_endpoint__TrimSpaceInChar", None, "trailing spaces of char(n) are removed"),
     ("target_endpoint__TrimSpaceInChar", True, "trailing spaces of char(n) are removed"),
     ("source_endpoint__CaptureDdls", True, "an event trigger on the source"),
+    ("source_endpoint__HeartbeatEnable", None, "the slot keeps the source's WAL"),
+    ("source_endpoint__MapUnboundedNumericAsString", False, "moved as numeric(28,6)"),
+    ("source_endpoint__MapJsonbAsClob", True, "jsonb is moved as a CLOB"),
+    ("source_endpoint__MapLongVarcharAs", "clob", "which long texts that can change"),
+    ("source_endpoint__DatabaseMode", "babelfish", "treats the server as Babelfish"),
+    ("target_endpoint__DatabaseMode", "babelfish", "treats the server as Babelfish"),
+    ("source_endpoint__AfterConnectScript", "set work_mem = 1", "AfterConnectScript is set: DMS"),
+    ("target_endpoint__AfterConnectScript", "set search_path = a", "what it reads and writes"),
+    ("ErrorBehavior__EventErrorPolicy", None, "AWS does not say whether rows belong to it"),
+    ("ValidationSettings__ValidationMode", "GROUP_LEVEL", "need not compare each row"),
+    ("ResyncSettings__EnableResync", True, "DMS writes rows again"),
+    (
+        "Logging__LogComponents",
+        [{"Id": "SORTER", "Severity": "LOGGER_SEVERITY_ERROR"}],
+        "does not log warnings",
+    ),
+    ("ErrorBehavior__PolicyOfNextYear", "X", "does not know ErrorBehavior.PolicyOfNextYear;"),
+    ("target_endpoint__SettingOfNextYear", "X", "not know target endpoint.SettingOfNextYear;"),
 ]
 
 
@@ -184,7 +219,7 @@ def test_a_setting_is_not_judged_where_no_table_needs_it(setting, value):
 def test_a_full_load_has_no_changes_to_apply(setting, value, says):
     diff = judged(replace(EVERYTHING, migration_type="full-load"), **{setting: value})
     assert says not in diff.report()
-    assert "warnings" not in diff.facts
+    assert [w.partition(" ")[0] for w in diff.facts["warnings"]] == ["MigrationType"]
 
 
 def test_every_judged_setting_has_a_case_here():
@@ -195,8 +230,27 @@ def test_every_judged_setting_has_a_case_here():
     named |= {
         "ErrorBehavior.DataTruncationErrorPolicy",
         "source endpoint.FailTasksOnLobTruncation",
+        "MigrationType",
     }
+    named -= {name for name in named if "OfNextYear" in name}
     assert {risk.setting for risk in RISKS} == named
+
+
+def test_a_task_that_moves_only_rows_or_only_changes_is_a_warning():
+    for kind in ("full-load", "cdc"):
+        diff = judged(replace(EVERYTHING, migration_type=kind))
+        assert [w for w in diff.facts["warnings"] if w.startswith(f"MigrationType is {kind}:")]
+
+
+def test_every_setting_of_dms_is_judged_or_known_to_be_harmless():
+    """botocore knows the endpoints' settings; the local DMS knows the task's."""
+    service = botocore.session.get_session().get_service_model("dms")
+    endpoint = service.shape_for("PostgreSQLSettings").members
+    values = {**flatten(DEFAULTS), **{f"source endpoint.{key}": "x" for key in endpoint}}
+    values |= {f"target endpoint.{key}": "x" for key in endpoint}
+    assert find_unknown(values) == []
+    judged_too = HARMLESS.keys() & {risk.setting for risk in RISKS}
+    assert not judged_too
 
 
 PHOTO = LobColumn(RelationName("public", "users"), "photo", LARGEST)
@@ -207,7 +261,8 @@ PHOTO = LobColumn(RelationName("public", "users"), "photo", LARGEST)
     [
         ({"mode": "limited", "bulk-max-size": "32"}, True),
         ({"mode": "limited", "bulk-max-size": "48"}, False),
-        ({"mode": "none"}, True),
+        ({"mode": "limited"}, True),
+        ({"mode": "none"}, False),
         ({"mode": "unlimited"}, False),
         (None, False),
     ],
@@ -221,6 +276,77 @@ def test_a_table_of_its_own_lob_limit_is_judged_by_that(lobs, is_cut):
     task = replace(RUNNING, mappings={"rules": [rule]})
     diff = judge_task(task, TaskContext([PHOTO], endpoints=ENDPOINTS))
     assert ("lob-limit" in {f.kind for f in diff.findings()}) is is_cut
+
+
+def test_a_table_with_lob_mode_none_has_the_limit_of_the_task():
+    rule = {
+        "rule-type": "table-settings",
+        "object-locator": {"schema-name": "public", "table-name": "users"},
+        "lob-settings": {"mode": "none", "bulk-max-size": "64"},
+    }
+    settings = {**SAFE, "TargetMetadata": {"LobMaxSize": 32}}
+    task = replace(RUNNING, settings=settings, mappings={"rules": [rule]})
+    diff = judge_task(task, TaskContext([PHOTO], endpoints=ENDPOINTS))
+    assert "has a LOB limit of 32 KB" in diff.report()
+
+
+SEGMENTS = """
+create table public.seg (id int primary key, may_be int, has int);
+insert into public.seg values (1, 1, null), (2, 2, 2);
+create table public.parts (id int) partition by list (id);
+create table public.parts_1 partition of public.parts for values in (1);
+create table public.parts_2 partition of public.parts for values in (2);
+"""
+
+
+def loaded(table, **load):
+    return {
+        "rule-type": "table-settings",
+        "rule-id": "7",
+        "object-locator": {"schema-name": "public", "table-name": table},
+        "parallel-load": load,
+    }
+
+
+def test_rows_that_a_segmented_load_leaves_out_are_found(pair):
+    def judge(table, **load):
+        mappings = {"rules": [loaded(table, **load)]}
+        found = list(judge_table_settings(source, mappings, tables))
+        return [(problem.is_warning, problem.message) for problem in found]
+
+    tables = [
+        MappedTable(name, name, (("id", "id"),))
+        for name in (RelationName("public", "seg"), RelationName("public", "parts"))
+    ]
+    with fresh_databases(pair) as fresh, psycopg.connect(fresh.source) as source:
+        source.execute(SEGMENTS)
+        assert judge("seg", type="ranges", columns=["id"]) == []
+        ((is_warning, message),) = judge("seg", type="ranges", columns=["id", "has"])
+        assert not is_warning
+        assert "public.seg by ranges of has, and DMS leaves out rows with NULL in it" in message
+        assert "which rows of the source have" in message
+        ((is_warning, message),) = judge("seg", type="ranges", columns=["may_be"])
+        assert is_warning
+        assert "no row of the source has now" in message
+        ((is_warning, message),) = judge("seg", type="ranges", columns=["typo"])
+        assert (is_warning, "which the source does not have" in message) == (False, True)
+        ((is_warning, message),) = judge("parts", type="partitions-list", partitions=["parts_1"])
+        assert (is_warning, "partition parts_2 is not listed" in message) == (False, True)
+        assert judge("parts", type="partitions-list", partitions=["parts_1", "parts_2"]) == []
+        assert judge("parts", type="partitions-auto") == []
+        assert judge("parts", type="none") == []
+        ((is_warning, message),) = judge("seg", type="subpartitions-auto")
+        assert (is_warning, "'subpartitions-auto'" in message) == (True, True)
+        ((is_warning, message),) = judge("s%", type="none")
+        assert (is_warning, "public.s%, which the task does not move" in message) == (True, True)
+
+
+def test_a_rule_that_leaves_out_rows_is_red_and_one_that_may_is_a_warning():
+    problems = [SettingProblem("public.seg", "a"), SettingProblem("public.seg", "b", True)]
+    context = TaskContext(endpoints=ENDPOINTS, table_settings=problems)
+    diff = judge_task(replace(RUNNING, settings=SAFE), context)
+    assert [(f.object, f.message) for f in diff.findings()] == [("public.seg", "a")]
+    assert diff.facts["warnings"] == ["b"]
 
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)

@@ -23,6 +23,7 @@ _PLAIN = {
 FILES = {
     "checks": "checks.md",
     "config-schema": "migration.schema.json",
+    "dms-settings": "dms-settings.md",
     "keys": "migration-toml.md",
     "manifest-schema": "manifest.schema.json",
     "options": "options.md",
@@ -40,6 +41,7 @@ def page(name: str) -> str:
     makers = {
         "checks": lambda: checks_page(packaged_checks()),
         "config-schema": schema_page,
+        "dms-settings": dms_settings_page,
         "keys": keys_page,
         "manifest-schema": manifest_schema,
         "options": options_page,
@@ -106,6 +108,13 @@ def schema_page() -> str:
     from pgcutover.config import json_schema
 
     return json.dumps(json_schema(), indent=1) + "\n"
+
+
+def dms_settings_page() -> str:
+    """Return the settings of AWS DMS that are judged, and why the others need not be."""
+    from pgcutover.movers.dms.settings import docs_page
+
+    return docs_page.page()
 
 
 def manifest_schema() -> str:

@@ -21,6 +21,7 @@ from pgcutover.movers.dms.resources.resource_kinds import ENDPOINT, INSTANCE, fi
 from pgcutover.movers.dms.resources.specs import endpoint_settings, secret_id
 from pgcutover.movers.dms.resources.teardown import TeardownResult
 from pgcutover.movers.dms.settings.lob_size import lob_columns
+from pgcutover.movers.dms.settings.table_settings import judge_table_settings
 from pgcutover.movers.dms.settings.workload import read_workload
 from pgcutover.movers.dms.task_checks import TaskContext, judge_task
 from pgcutover.movers.dms.task_status import TableStatistics, TaskStatus, read_tables, read_task
@@ -178,6 +179,7 @@ class Dms:
                 read_workload(source, target, known, lobs, task.migration_type),
                 self._endpoint_settings(),
                 read_open_transactions(source),
+                tuple(judge_table_settings(source, task.mappings, known)),
             ),
         )
 

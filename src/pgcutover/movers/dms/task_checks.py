@@ -8,7 +8,8 @@ from pgcutover.errors import UnreadableError
 from pgcutover.movers.dms.checks import MoverDiff
 from pgcutover.movers.dms.open_transactions import OpenTransaction, judge_open_transactions
 from pgcutover.movers.dms.settings.lob_size import LobColumn
-from pgcutover.movers.dms.settings.setting_risks import find_risks
+from pgcutover.movers.dms.settings.risk import SettingProblem
+from pgcutover.movers.dms.settings.setting_risks import find_risks, find_unknown
 from pgcutover.movers.dms.settings.table_lob_modes import truncated_columns
 from pgcutover.movers.dms.settings.task_settings import lob_mode
 from pgcutover.movers.dms.settings.workload import Workload
@@ -28,20 +29,22 @@ class TaskContext:
     workload: Workload = field(default_factory=Workload)
     endpoints: Mapping[str, object] = field(default_factory=dict)
     transactions: Sequence[OpenTransaction] = ()
+    table_settings: Sequence[SettingProblem] = ()
 
 
 def judge_task(task: TaskStatus, context: TaskContext) -> MoverDiff:
     """Check that the task runs, or was stopped on purpose, and that no setting loses rows."""
     if task.status in _IN_TRANSITION:
         raise UnreadableError(f"task {task.task!r} is {task.status}; run the check again later")
-    values = {**flatten(task.settings), **context.endpoints}
-    risks = [
-        (risk.is_warning, Finding(task.task, "task-setting", risk.message(found, context.workload)))
-        for risk, found in find_risks(values, context.workload)
-    ]
+    values: dict[str, object] = {
+        **flatten(task.settings),
+        **context.endpoints,
+        "MigrationType": context.workload.migration_type,
+    }
+    settings = (*_settings(task, values, context), *context.table_settings)
     problems = (
         *_state(task),
-        *(finding for is_warning, finding in risks if not is_warning),
+        *(Finding(s.object, "task-setting", s.message) for s in settings if not s.is_warning),
         *_lobs(task, context.lobs),
         *_transactions(task, values, context),
     )
@@ -52,7 +55,7 @@ def judge_task(task: TaskStatus, context: TaskContext) -> MoverDiff:
         "lob_limit_kb": lob_mode(task.settings).limit_kb,
         "largest_lob_bytes": largest,
     }
-    if warnings := [finding.message for is_warning, finding in risks if is_warning]:
+    if warnings := [problem.message for problem in settings if problem.is_warning]:
         facts["warnings"] = warnings
     return MoverDiff(f"task {task.task}", problems, facts)
 
@@ -65,6 +68,20 @@ def flatten(settings: Mapping[str, Any]) -> dict[str, object]:
             found |= {f"{section}.{key}": value for key, value in keys.items()}
         found[section] = keys or None
     return found
+
+
+def _settings(
+    task: TaskStatus, values: Mapping[str, object], context: TaskContext
+) -> Iterator[SettingProblem]:
+    for risk, found in find_risks(values, context.workload):
+        message = risk.message(found, context.workload)
+        yield SettingProblem(task.task, message, risk.is_warning)
+    if unknown := find_unknown(values):
+        message = (
+            f"this version does not know {', '.join(unknown)}; read in the DMS user guide if it "
+            "can lose or hide rows"
+        )
+        yield SettingProblem(task.task, message, is_warning=True)
 
 
 def _state(task: TaskStatus) -> Iterator[Finding]:

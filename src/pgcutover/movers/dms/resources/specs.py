@@ -10,6 +10,7 @@ from pgcutover.config import DmsSettings
 from pgcutover.errors import MoverError
 from pgcutover.movers.dms.resources import resource_kinds
 from pgcutover.movers.dms.resources.resource_kinds import Kind
+from pgcutover.movers.dms.settings.setting_risks import endpoint_setting_names
 from pgcutover.movers.dms.settings.task_settings import parse_document, settings_differences
 
 Found = Mapping[str, Any]
@@ -271,14 +272,16 @@ def _is_arn_of_secret(found: object, wanted: object) -> bool:
 
 def _connection_attributes(found: Found) -> dict[str, object]:
     """Return endpoint settings that DMS shows as extra connection attributes, `name=value;…`."""
-    names = {key.lower(): key for key in (*_DEFAULTS, "AfterConnectScript")}
-    parts = [p.partition("=") for p in str(found.get("ExtraConnectionAttributes") or "").split(";")]
-    values = {
-        names[n.strip().lower()]: v.strip() for n, _, v in parts if n.strip().lower() in names
-    }
+    names = {key.lower(): key for key in endpoint_setting_names()}
+    text = str(found.get(_ATTRIBUTES) or "")
+    parts = [p.partition("=") for p in text.split(";") if p.strip()]
+    # a script may hold semicolons; its text must not become the name of a setting
+    named = [(n.strip() if n.strip().isidentifier() else _ATTRIBUTES, v) for n, _, v in parts]
+    values = {names.get(name.lower(), name): value.strip() for name, value in named}
     return {key: _SWITCHES.get(value.lower(), value) for key, value in values.items()}
 
 
+_ATTRIBUTES = "ExtraConnectionAttributes"
 _SWITCHES: Mapping[str, object] = {"true": True, "y": True, "false": False, "n": False}
 
 

@@ -1,4 +1,7 @@
-"""The LOB mode of each table: the task's, unless a table-settings rule gives the table its own."""
+"""The LOB mode of each table: the task's, unless a table-settings rule gives the table its own.
+
+DMS user guide, "Table and collection settings rules and operations": mode `none` is the task's.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +26,7 @@ def _modes(mappings: Mapping[str, Any]) -> dict[RelationName, LobMode]:
     return {
         RelationName(locator.get("schema-name", ""), locator.get("table-name", "")): _mode(lobs)
         for rule in rules
-        if (lobs := rule.get("lob-settings"))
+        if (lobs := rule.get("lob-settings") or {}).get("mode", "limited") != "none" and lobs
         for locator in [rule.get("object-locator", {})]
     }
 

@@ -28,7 +28,10 @@ select r.name,
                  and a.atttypid = 'bool'::regtype),
        exists (select from pg_catalog.pg_attribute a
                where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
-                 and a.atttypid = 'bpchar'::regtype)
+                 and a.atttypid = 'bpchar'::regtype),
+       exists (select from pg_catalog.pg_attribute a
+               where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped
+                 and a.atttypid = 'numeric'::regtype and a.atttypmod = -1)
 from relation r
 left join lateral (
     select count(*) as uniques, bool_or(i.indisprimary) as has_primary,
@@ -57,6 +60,7 @@ class Workload:
     text_key_tables: tuple[str, ...] = ()
     has_booleans: bool = False
     has_padded_texts: bool = False
+    has_unbounded_numerics: bool = False
 
 
 def read_workload(
@@ -76,8 +80,9 @@ def read_workload(
         tuple(name for name, uniques, *_ in of_source if not uniques),
         tuple(name for name, uniques, primary, *_ in of_target if primary and uniques > 1),
         tuple(name for name, _, _, text, *_ in of_source if text),
-        any(booleans for *_, booleans, _ in of_source),
-        any(padded for *_, padded in of_source),
+        any(booleans for *_, booleans, _, _ in of_source),
+        any(padded for *_, padded, _ in of_source),
+        any(unbounded for *_, unbounded in of_source),
     )
 
 
