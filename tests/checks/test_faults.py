@@ -1,31 +1,59 @@
 """Every fault of the list turns exactly the checks red that it names; harmless things none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from compare.lab import Lab, laboratory, run
+from batches import batches, copies_sql
+from compare.lab import Judged, Lab, build_source, build_target, laboratory, run
 from faultlist.everything import FAULTS
 from faultlist.model import Fault
 from support.servers import Pair
 
+BATCHES = batches(FAULTS)
+
+
+def source(dsn: str) -> None:
+    build_source(dsn)
+    run(dsn, copies_sql("app"))
+
+
+def target(dsn: str) -> None:
+    build_target(dsn)
+    run(dsn, copies_sql("core"))
+
 
 @contextmanager
-def damaged(pair: Pair, fault: Fault) -> Iterator[Lab]:
-    with laboratory(pair, own_source=bool(fault.source)) as lab:
-        for dsn, statement in ((lab.source, fault.source), (lab.target, fault.target)):
-            if statement:
-                run(dsn, statement, autocommit=fault.alone)
+def damaged(pair: Pair, faults: Sequence[Fault]) -> Iterator[Lab]:
+    own_source = any(fault.source for fault in faults)
+    build = (source, target) if len(faults) > 1 else (build_source, build_target)
+    with laboratory(pair, own_source=own_source, build=build) as lab:
+        for fault in faults:
+            for dsn, statement in ((lab.source, fault.source), (lab.target, fault.target)):
+                if statement:
+                    run(dsn, statement, autocommit=fault.alone)
         yield lab
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[f.id for f in FAULTS])
-def test_what_is_red(pair: Pair, fault: Fault) -> None:
-    with damaged(pair, fault) as lab:
+@pytest.mark.parametrize("batch", BATCHES, ids=["+".join(f.id for f in b) for b in BATCHES])
+def test_what_is_red(pair: Pair, batch: tuple[Fault, ...]) -> None:
+    """Faults of different tables at once; each must turn its own checks red, and no others."""
+    with damaged(pair, batch) as lab:
         judged = lab.judge()
-    assert judged.red.keys() == fault.red, judged.text
-    assert judged.unknown.keys() == fault.unknown, judged.text
-    assert [words for words in fault.says if words not in judged.text] == [], judged.text
+    assert judged.red.keys() == frozenset().union(*(f.red for f in batch)), judged.text
+    assert judged.unknown.keys() == frozenset().union(*(f.unknown for f in batch)), judged.text
+    for fault in batch:
+        text = judged.text if len(batch) == 1 else about(judged, fault)
+        assert [words for words in fault.says if words not in text] == [], (fault.id, text)
+
+
+def about(judged: Judged, fault: Fault) -> str:
+    """Return what was said of the fault's own objects."""
+    found = {**judged.red, **judged.unknown}
+    own = [text for identity, text in found.items() if identity in fault.red | fault.unknown]
+    names = {identity.split("[", 1)[1].rstrip("]") for identity in fault.red | fault.unknown}
+    findings = [repr(f) for f in judged.findings if names & {f.object, f.object.rsplit(".", 1)[0]}]
+    return "\n".join([*own, *findings])
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:

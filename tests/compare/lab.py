@@ -79,6 +79,10 @@ def build_target(dsn: str) -> None:
     run(dsn, (HERE / "moved.sql").read_text("utf-8"))
 
 
+Build = Callable[[str], None]
+"""Fills the database of a DSN."""
+
+
 def run(dsn: str, *statements: str, autocommit: bool = False) -> None:
     with psycopg.connect(dsn, autocommit=autocommit) as connection:
         for statement in statements:
@@ -255,10 +259,18 @@ FUNCTIONS = {
 
 
 @contextmanager
-def laboratory(pair: Pair, *, own_source: bool = False) -> Iterator[Lab]:
+def laboratory(
+    pair: Pair,
+    *,
+    own_source: bool = False,
+    build: tuple[Build, Build] = (build_source, build_target),
+) -> Iterator[Lab]:
     """A lab whose target is copied for the test; the source is shared unless asked for."""
-    source = pair.template("source", "zoo", build_source)
-    target = create_database(pair.target, template=pair.template("target", "zoo", build_target))
+    source, template = (
+        pair.template(side, f"zoo of {function.__module__}", function)
+        for side, function in zip(("source", "target"), build, strict=True)
+    )
+    target = create_database(pair.target, template=template)
     own = create_database(pair.source, template=source) if own_source else None
     try:
         yield Lab(pair.source.dsn(own or source), pair.target.dsn(target))

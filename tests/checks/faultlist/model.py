@@ -27,7 +27,7 @@ class Fault:
     unknown: frozenset[str] = frozenset()
     says: tuple[str, ...] = ()
     alone: bool = False
-    """Whether the statement cannot run in a transaction."""
+    """Whether it is tried without other faults and without a transaction."""
 
     @property
     def checks(self) -> frozenset[str]:

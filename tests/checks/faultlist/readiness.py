@@ -11,6 +11,7 @@ READINESS_FAULTS = [
         THIS_DATABASE.format("default_transaction_read_only to on"),
         red=of("*", "READY-WRITABLE"),
         says=("reset default_transaction_read_only",),
+        alone=True,
     ),
     Fault(
         "unknown-subscription",

@@ -188,6 +188,7 @@ STRUCTURES = [
         "alter type lib.order_status rename value 'paid' to 'PAID'",
         red=every(of("core.typed", ROWS), of("sales.purchases", ROWS)),
         says=("status (letter case differs)",),
+        alone=True,
     ),
     typed(
         "composite", "structures", "a field of a composite", "comp.street = 'Main 1 ' where id = 1"
