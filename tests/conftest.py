@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support.memory import use_memory  # noqa: E402 - after its folder is on the path
+from support.memory import use_memory
 
 use_memory()
 
