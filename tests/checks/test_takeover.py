@@ -16,6 +16,7 @@ from pgcutover.config.policy import Policy
 from pgcutover.connect import open_session
 from pgcutover.readiness.checker import ReadinessChecker
 from pgcutover.readiness.encryption import rules_without_encryption
+from pgcutover.readiness.writers import MoverRole
 
 SUBSCRIPTION = (
     "create subscription writer connection 'host=localhost' publication p"
@@ -154,3 +155,61 @@ def test_a_weak_sslmode_is_a_policy_that_can_be_accepted(lab: Lab) -> None:
     accepted = checker(lab, policy=Policy(unverified_tls="a tunnel")).tls()
     assert not accepted
     assert "accepted: a tunnel" in str(accepted.facts)
+
+
+@contextmanager
+def writing(dsn: str, role: str, statement: str) -> Iterator[None]:
+    """A session of the role that has written and not committed, and one that is idle."""
+    role_dsn = psycopg.conninfo.make_conninfo(dsn, user=role, password="secret-7431")
+    with psycopg.connect(role_dsn) as writer, psycopg.connect(role_dsn):
+        writer.execute(statement.encode())
+        yield
+        writer.rollback()
+
+
+@pytest.fixture
+def app_role(pair: Pair, lab: Lab) -> Iterator[str]:
+    """A login role on both servers that may write to the lab's tables."""
+    name = f"app_{lab.manifest().source.database[-8:]}"
+    sides = ((pair.source, lab.source, "app"), (pair.target, lab.target, "core"))
+    for server, dsn, schema in sides:
+        run(server.dsn(), f"create role {name} login password 'secret-7431'")
+        run(dsn, f"grant usage on schema {schema} to {name}")
+        run(dsn, f"grant all on all tables in schema {schema} to {name}")
+    yield name
+    for server, dsn, _ in sides:
+        run(dsn, f"drop owned by {name}")
+        run(server.dsn(), f"drop role {name}")
+
+
+def test_a_writer_on_the_target_is_red_but_for_the_mover(lab: Lab, app_role: str) -> None:
+    def judge(mover: MoverRole):
+        return checker(lab, mover=mover).writers()
+
+    with writing(lab.target, app_role, "update core.kv set v = v"):
+        found = judge(MoverRole())
+        assert [f.object for f in found.findings()] == [app_role]
+        assert f"role {app_role} is writing to core.kv on the target" in found.report()
+        assert judge(MoverRole(exists=True, name="dms"))
+        assert not judge(MoverRole(exists=True, name=app_role))
+        assert not judge(MoverRole(exists=True)), "one role writes: it may be the mover"
+        with psycopg.connect(lab.target) as another:
+            another.execute("update core.kv set v = v where false")
+            assert len(judge(MoverRole(exists=True)).findings()) == 2
+            another.rollback()
+
+
+def test_a_writer_on_a_source_without_a_mover_is_red(lab: Lab, app_role: str) -> None:
+    with writing(lab.source, app_role, "update app.kv set v = v"):
+        found = checker(lab).writers()
+        assert f"role {app_role} is writing to app.kv on the source" in found.report()
+        assert not checker(lab, mover=MoverRole(exists=True)).writers()
+
+
+def test_other_sessions_are_warnings(lab: Lab, app_role: str) -> None:
+    with writing(lab.target, app_role, "select * from core.kv"):
+        diff = checker(lab).writers()
+        known = checker(lab, mover=MoverRole(exists=True, name=app_role)).writers()
+    assert not diff
+    assert f"role {app_role} has 2 sessions on the target" in str(diff.facts["warnings"])
+    assert "warnings" not in known.facts

@@ -45,6 +45,7 @@ _BY_CHECK = {
         "set rds.force_ssl = 1, or use hostssl alone in pg_hba.conf, or set "
         "policy.unencrypted_connections to a reason"
     ),
+    "READY-WRITERS": Remedy("stop the sessions that write, or name the mover's role"),
     "READY-SUBSCRIPTIONS": Remedy("disable or drop the subscription on the target, " + _DECLARE),
     "READY-DIRECTION": Remedy("exchange the DSNs of source and target"),
     "SCHEMA-DECLARED": Remedy("remove or correct the declaration in migration.toml"),

@@ -58,6 +58,8 @@ class Mover:
     """The tool that copies the rows."""
 
     dms: DmsSettings | None = None
+    target_role: str = ""
+    """Role by which the mover writes to the target; READY-WRITERS reports any other that writes."""
 
     @property
     def name(self) -> str | None:

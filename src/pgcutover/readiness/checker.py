@@ -1,7 +1,7 @@
 """Checks that source and target are two databases that can be read over verified TLS."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pgcutover.catalog import Manifest
 from pgcutover.config.differences import DeclaredDifference
@@ -19,6 +19,15 @@ from pgcutover.readiness.takeover import (
 )
 from pgcutover.readiness.tls import tls_problems
 from pgcutover.readiness.triggers_off import triggers_diff
+from pgcutover.readiness.writers import (
+    MoverRole,
+    has_subscription,
+    prepared_problems,
+    read_sessions,
+    session_warnings,
+    source_problems,
+    target_problems,
+)
 from pgcutover.verdict import POLICY_NOT_MET, Finding
 
 
@@ -32,6 +41,7 @@ class ReadinessChecker:
     excluded: Mapping[str, Sequence[str]] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     declared: Sequence[DeclaredDifference] = ()
+    mover: MoverRole = field(default_factory=MoverRole)
 
     def distinct(self) -> Diff:
         """Check that the DSNs do not lead to one database."""
@@ -77,6 +87,23 @@ class ReadinessChecker:
         declared = {d.object for d in self.declared if d.kind == "subscription"}
         with open_side("target", self.target_dsn) as target:
             return Diff("*", tuple(subscription_problems(target, declared)))
+
+    def writers(self) -> Diff:
+        """Check that only the mover writes to the target, and nobody to a source without one."""
+        tables, warnings = self.manifest.tables, list[str]()
+        with open_side("target", self.target_dsn) as target:
+            on_target = read_sessions(target, [t.target for t in tables])
+            exists = self.mover.exists or has_subscription(target)
+            mover = replace(self.mover, exists=exists)
+            problems = [*target_problems(on_target, mover), *prepared_problems(target)]
+            known = {mover.name, target.info.user}
+        warnings += session_warnings("target", on_target, known)
+        if not exists:
+            with open_side("source", self.source_dsn) as source:
+                on_source = read_sessions(source, [t.source for t in tables])
+                problems += source_problems(on_source)
+                warnings += session_warnings("source", on_source, {source.info.user})
+        return Diff("*", tuple(problems), {"warnings": warnings} if warnings else {})
 
     def direction(self) -> Diff:
         """Check that source and target are not swapped; an older target is a warning."""

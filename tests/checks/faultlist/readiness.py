@@ -31,4 +31,13 @@ READINESS_FAULTS = [
         red=of("*", "READY-DIRECTION"),
         says=("swap the two DSNs",),
     ),
+    Fault(
+        "prepared-on-target",
+        "readiness",
+        "a transaction is prepared on the target",
+        "begin; update core.kv set v = v; prepare transaction 'left-open'",
+        red=of("*", "READY-WRITERS"),
+        says=("of role", "is prepared on the target"),
+        alone=True,
+    ),
 ]
