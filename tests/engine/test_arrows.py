@@ -47,7 +47,7 @@ def test_no_import_points_back(pytestconfig, folder, forbidden, allowed):
 
 # bottom to top: a module imports from its own layer and from those before it
 COMPARE_LAYERS = (
-    ("throttle", "scan.sessions", "plan.table_stats"),
+    ("throttle", "scan.sessions", "plan.table_stats", "snapshots"),
     ("hashing",),
     ("plan", "orphans"),
     ("differences",),

@@ -1,5 +1,6 @@
 """Compares the data of a source and a target; the checks of one table share one scan."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -9,6 +10,7 @@ from pgcutover.compare.differences.report import Evidence, count_diff, fetch_evi
 from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.hashing.calibration import SHA256, Calibration, calibrate
 from pgcutover.compare.large_objects import compare_large_objects
+from pgcutover.compare.live.keys import ComparedKeys, compare_keys, fetch_keys
 from pgcutover.compare.live.recheck import RecheckSettings, recheck_scan
 from pgcutover.compare.live.write_history import WriteHistory
 from pgcutover.compare.options import CompareOptions, TableOptions
@@ -22,6 +24,7 @@ from pgcutover.compare.scan.chunk_log import fingerprint
 from pgcutover.compare.scan.scan_cache import ScanCache
 from pgcutover.compare.scan.scanner import ScanSettings, scan_table
 from pgcutover.compare.scan.sessions import SideSession, unreadable_on_error
+from pgcutover.compare.snapshots import ReadIn, RecheckedKeys, Taken, read_snapshot
 from pgcutover.compare.throttle.governor import Governor
 from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.connect import open_watch
@@ -66,6 +69,7 @@ class Comparer:
             lambda server: WriteHistory(server.snapshot, server.read_at)
         )
         self._calibration: Calibration | None = None
+        self._plans: dict[str, TableComparison] = {}
 
     def _session(self, side: str, dsn: str, limits: LoadLimits) -> SideSession:
         options = self._options
@@ -127,6 +131,29 @@ class Comparer:
         self._cache.drop()
         return compare_large_objects(*self._sessions.map(lambda session: session.snapshot()))
 
+    def begin_keys(self) -> Sides[Taken]:
+        """Take new snapshots for comparisons of keys, and return them; `end_keys` ends them."""
+        self._cache.drop()
+        return self._read_snapshots()
+
+    def keys(self, table: MappedTable, keys: Sequence[tuple[str, ...]]) -> ComparedKeys:
+        """Compare the rows of some keys in the snapshots of `begin_keys`."""
+        try:
+            if str(table) not in self._plans:
+                self._plans[str(table)] = self._plan(table, ALL_ROWS)
+            return compare_keys(self._plans[str(table)], keys)
+        except UnreadableError:
+            self._plans.clear()  # a table was altered, or a connection lost
+            raise
+
+    def end_keys(self) -> None:
+        """End the snapshots of `begin_keys`."""
+        self._cache.drop()
+
+    def _read_snapshots(self) -> Sides[Taken]:
+        with unreadable_on_error("source or target", "snapshot"):
+            return self._cache.open_snapshots().map(read_snapshot)
+
     def _key_hash(self, compared: object) -> KeyHash:
         """Return the function that names the keys of a table or of a foreign key."""
         return self._options.key_hashes.of_table(str(compared))
@@ -150,7 +177,21 @@ class Comparer:
         if self._options.fence is not None:
             settings = RecheckSettings(self._options.fence, RECHECK_TRIES, self._histories)
             found = recheck_scan(found, rescan, settings)
+        if window is None and self._options.log is not None and found.is_equal:
+            self._options.log.record(table, found.read_in, self._fetch_rechecked(found))
         return _Checked(found, fetch_evidence(found))
+
+    def _fetch_rechecked(self, found: ScanResult) -> RecheckedKeys:
+        """Return the keys that differed before they were rechecked, in new snapshots."""
+        if not found.rechecked:
+            return RecheckedKeys(frozenset(), None)
+        self._cache.drop_snapshots()
+        taken = self._read_snapshots()
+        comparison = found.comparison
+        keys = comparison.fetch_both(
+            lambda side: fetch_keys(side, comparison.key_domain, found.rechecked)
+        )
+        return RecheckedKeys(frozenset(keys.source) | frozenset(keys.target), taken)
 
     def _scan(self, table: MappedTable, window: Sides[sql.Composable] | None) -> ScanResult:
         found = self._scan_all(table) if window is None else self._scan_window(table, window)
@@ -172,7 +213,11 @@ class Comparer:
             identity = fingerprint(self._manifest, comparison, options.config_sha256)
             limits = options.scan_limits
             settings = ScanSettings(limits, checkpoints, identity, self._report_progress)
-            return scan_table(comparison, settings)
+            first, log = self._read_snapshots(), options.log
+            mark = log.mark(table, self._cache.open_snapshots()) if log else None
+            found = scan_table(comparison, settings)
+            last = self._sessions.map(lambda session: read_snapshot(session.open[0]))
+            return replace(found, read_in=ReadIn(first, last, mark))
 
     def _scan_window(self, table: MappedTable, window: Sides[sql.Composable]) -> ScanResult:
         with Checkpoints(None, resume=False).open(str(table)) as checkpoints:

@@ -8,6 +8,7 @@ from pgcutover.compare.plan.spec import TableOptions
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.compare.scan.chunk_log import no_progress
 from pgcutover.compare.scan.heap_segments import ScanLimits
+from pgcutover.compare.snapshots import ComparisonLog
 from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.config.tables import Tolerance
 from pgcutover.key_hash.hashing import KeyHashes
@@ -20,6 +21,7 @@ __all__ = ["CompareOptions", "LoadLimits", "ScanLimits", "TableOptions", "Tolera
 class CompareOptions:
     """Options of all tables; `fence` shows when a mover has caught up, None where nothing moves.
 
+    `log` keeps the tables that were equal, for the change ledger.
     `tables` is keyed by the name on the target. `digest` is "sha256" to use no hash function of
     the server's own.
     """
@@ -38,6 +40,7 @@ class CompareOptions:
     config_sha256: str = ""
     checkpoints: Checkpoints = field(default_factory=lambda: Checkpoints(None, resume=False))
     progress: Progress = no_progress
+    log: ComparisonLog | None = None
     key_hashes: KeyHashes = field(default_factory=KeyHashes.unnamed)
     tables: Mapping[str, TableOptions] = field(default_factory=dict)
 

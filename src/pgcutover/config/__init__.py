@@ -3,6 +3,7 @@
 from pgcutover.config.budgets import Budgets
 from pgcutover.config.cutover import Cutover, EnvFile, Hook, Hooks, Secret
 from pgcutover.config.differences import DeclaredDifference
+from pgcutover.config.ledger import Ledger
 from pgcutover.config.load import json_schema, load_rules, load_settings, read_json
 from pgcutover.config.mover import DmsSettings, Mover
 from pgcutover.config.settings import Report, Schema, Settings, Source, Target
@@ -17,6 +18,7 @@ __all__ = [
     "Exclusion",
     "Hook",
     "Hooks",
+    "Ledger",
     "Mover",
     "Report",
     "Schema",

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from pgcutover.config.budgets import Budgets
 from pgcutover.config.cutover import Cutover
 from pgcutover.config.differences import DeclaredDifference
+from pgcutover.config.ledger import Ledger
 from pgcutover.config.mover import Mover
 from pgcutover.config.policy import Policy
 from pgcutover.config.section import (
@@ -118,6 +119,7 @@ class MigrationFile:
     target: Target
     schema: Schema = Schema()
     mover: Mover = Mover()
+    ledger: Ledger = Ledger()
     expectations: Path | None = None
     """Folder of Great Expectations suites, `schema.table.json` for each table."""
     recent_window_hours: Positive = 24.0

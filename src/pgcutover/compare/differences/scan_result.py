@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 
 from pgcutover.compare.differences.counts import DifferenceCounts, SuspectKey
 from pgcutover.compare.plan.model import TableComparison
+from pgcutover.compare.snapshots import ReadIn
 
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """Rows and differences of both sides; `moving` keys changed at every recheck."""
+    """Rows and differences of both sides; `moving` keys changed at every recheck.
+
+    `rechecked` are the keys that differed in the scan, where all of them were rechecked.
+    """
 
     comparison: TableComparison
     rows_source: int
@@ -18,6 +22,13 @@ class ScanResult:
     moving: tuple[SuspectKey, ...] = ()
     read_by: str = ""
     notes: Mapping[str, object] = field(default_factory=dict)
+    rechecked: tuple[SuspectKey, ...] = ()
+    read_in: ReadIn | None = None
+
+    @property
+    def is_equal(self) -> bool:
+        """Return whether every row has been read, and found equal, in this run."""
+        return not (self.counts.total or self.moving or "resumed" in self.notes)
 
     @property
     def rows_target(self) -> int:
@@ -36,6 +47,8 @@ class ScanResult:
             "read_by": self.read_by,
             **self.notes,
         }
+        if self.read_in is not None:
+            facts["read_in"] = self.read_in.facts
         if comparison.not_proven:
             facts["not_proven"] = list(comparison.not_proven)
         if tolerances := [t.target for t in comparison.tolerances]:

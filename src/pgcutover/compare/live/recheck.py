@@ -136,6 +136,7 @@ def _recheck_all(
         counts=checked.counts,
         moving=tuple(checked.moving),
         in_flight=max(0, first - checked.counts.total - len(checked.moving)),
+        rechecked=tuple(result.counts.suspects),
         notes={**result.notes, **_notes(checked, waits, fence)},
     )
 

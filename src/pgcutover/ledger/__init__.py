@@ -1,0 +1,1 @@
+"""The change ledger: the keys that changed on either side, until they have compared equal."""
