@@ -29,6 +29,10 @@ class MissingExtraError(PgCutoverError):
     """An optional package is not installed; the message names the pip line."""
 
 
+class FreezeError(PgCutoverError):
+    """The freeze was not made or has ended by itself; the source accepts writes as before."""
+
+
 class UnreadableError(PgCutoverError):
     """Data to compare cannot be read; the result is UNKNOWN, never equal."""
 

@@ -3,6 +3,7 @@
 from pgcutover.config.budgets import Budgets
 from pgcutover.config.cutover import Cutover, EnvFile, Hook, Hooks, Secret
 from pgcutover.config.differences import DeclaredDifference
+from pgcutover.config.freeze import FreezeSettings
 from pgcutover.config.ledger import Ledger
 from pgcutover.config.load import json_schema, load_rules, load_settings, read_json
 from pgcutover.config.mover import DmsSettings, Mover
@@ -16,6 +17,7 @@ __all__ = [
     "DmsSettings",
     "EnvFile",
     "Exclusion",
+    "FreezeSettings",
     "Hook",
     "Hooks",
     "Ledger",

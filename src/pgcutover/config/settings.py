@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from pgcutover.config.budgets import Budgets
 from pgcutover.config.cutover import Cutover
 from pgcutover.config.differences import DeclaredDifference
+from pgcutover.config.freeze import FreezeSettings
 from pgcutover.config.ledger import Ledger
 from pgcutover.config.mover import Mover
 from pgcutover.config.policy import Policy
@@ -128,6 +129,7 @@ class MigrationFile:
     differences: tuple[DeclaredDifference, ...] = ()
     budgets: Budgets = Budgets()
     cutover: Cutover = Cutover()
+    freeze: FreezeSettings = FreezeSettings()
     policy: Policy = Policy()
     checks: Checks = Checks()
     rehearsal: Rehearsal = Rehearsal()

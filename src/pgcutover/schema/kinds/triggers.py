@@ -1,6 +1,7 @@
 """Triggers, rules and row-level security policies of tables."""
 
 from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension
+from pgcutover.schema.own_triggers import NOT_OWN_TRIGGER
 
 _SCOPE = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
 _ENABLED = """case {} when 'O' then 'yes' when 'D' then 'no' when 'R' then 'on replicas only'
@@ -35,6 +36,7 @@ from pg_trigger t
 join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
 left join unlike u on u.root = t.oid
 where not t.tgisinternal and coalesce(to_jsonb(t) ->> 'tgparentid', '0') = '0' and {_SCOPE}
+  and {NOT_OWN_TRIGGER}
 order by 1
 """  # noqa: S608 - a constant
 

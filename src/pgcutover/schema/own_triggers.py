@@ -1,0 +1,54 @@
+"""Triggers of the cutover itself: recognized by name, function body and type, not by name alone.
+
+A fence on the source after the switch must not appear in the expected schema. A trigger that only
+has the name of a fence is compared like any other.
+"""
+
+FUNCTION_SCHEMA = "pgcutover"
+FENCE = "pgcutover_fence"
+FENCE_BODY = """
+begin
+    raise exception using errcode = '25006',
+        message = pg_catalog.format('table %I.%I refuses writes: its database has moved',
+                                    tg_table_schema, tg_table_name),
+        hint = 'Read the connection secret again and reconnect.';
+end
+"""
+# pg_trigger.tgtype: BEFORE 2, INSERT 4, DELETE 8, UPDATE 16, TRUNCATE 32; a row trigger has 1 too
+FENCE_TYPE = 62
+MOVER_FENCE = "pgcutover_mover_fence"
+MOVER_FENCE_BODY = """
+begin
+    if session_user = tg_argv[0] then
+        raise exception using errcode = '25006',
+            message = pg_catalog.format('table %I.%I refuses the mover: the drain has ended',
+                                        tg_table_schema, tg_table_name);
+    end if;
+    if tg_level = 'STATEMENT' then
+        return null;
+    elsif tg_op = 'DELETE' then
+        return old;
+    end if;
+    return new;
+end
+"""
+MOVER_TRUNCATE_FENCE = "pgcutover_mover_fence_truncate"
+
+
+def _own(trigger: str, function: str, body: str) -> str:
+    quoted = body.replace("'", "''")
+    return f"(t.tgname = '{trigger}' and f.proname = '{function}' and f.prosrc = '{quoted}')"
+
+
+_OWN = " or ".join(
+    (
+        f"({_own(FENCE, FENCE, FENCE_BODY)} and t.tgtype = {FENCE_TYPE} and t.tgenabled = 'O' "
+        "and t.tgqual is null)",
+        _own(MOVER_FENCE, MOVER_FENCE, MOVER_FENCE_BODY),
+        _own(MOVER_TRUNCATE_FENCE, MOVER_FENCE, MOVER_FENCE_BODY),
+    )
+)
+NOT_OWN_TRIGGER = f"""not exists (
+    select from pg_proc f join pg_namespace fn on fn.oid = f.pronamespace
+    where f.oid = t.tgfoid and fn.nspname = '{FUNCTION_SCHEMA}' and ({_OWN}))"""
+"""SQL condition on a row `t` of pg_trigger: it is no trigger of the cutover."""
