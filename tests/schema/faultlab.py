@@ -13,12 +13,13 @@ import pgcutover.checks
 from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.checking.registry import Check, find_checks
 from pgcutover.connect import open_session
+from pgcutover.connect.pinned import PINNED, set_local
 from pgcutover.errors import PgCutoverError
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
 from pgcutover.schema.collect import excluded_tables
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.expected.build import Recipe, expected_schema
-from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
+from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS, Kind
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.snapshot import quoted, take
@@ -54,28 +55,44 @@ class FaultLab:
     pair: Pair
     source: str
     target_template: str
+    session: psycopg.Connection[tuple[object, ...]]
     expected: Snapshot
     on_source: Snapshot
     compared: tuple[str, ...]
     manifest: Manifest
 
     @contextmanager
-    def damaged(self, *statements: str) -> Iterator[str]:
-        """The DSN of a copy of the target, after some statements."""
+    def damaged(self, *statements: str) -> Iterator["Target"]:
+        """The target after some statements, which are rolled back at the end."""
+        self.session.execute("begin")
+        try:
+            for statement in statements:
+                self.session.execute(statement.replace("THIS", self.target_name).encode())
+            yield Target(self.session)
+        finally:
+            self.session.execute("rollback")
+
+    @property
+    def target_name(self) -> str:
+        """The target database's quoted name."""
+        return f'"{self.session.info.dbname}"'
+
+    @contextmanager
+    def damaged_copy(self, *statements: str) -> Iterator["Target"]:
+        """A copy of the target after some statements, as a new session sees it."""
         server = self.pair.target
         name = create_database(server, template=self.target_template)
         try:
             with psycopg.connect(server.dsn(name), autocommit=True) as connection:
                 for statement in statements:
                     connection.execute(statement.replace("THIS", f'"{name}"').encode())
-            yield server.dsn(name)
+            with psycopg.connect(server.dsn(name), autocommit=True) as connection:
+                yield Target(connection)
         finally:
             drop_database(server, name)
 
-    def judge(self, target: str) -> Answers:
+    def judge(self, found: Snapshot) -> Answers:
         """Every check of the stage, of every object."""
-        with open_session(target) as session:
-            found = of_the_lab(take(session, (*KINDS, *CLUSTER_KINDS)))
         evidence = SchemaEvidence(
             self.on_source,
             found,
@@ -97,6 +114,28 @@ class FaultLab:
                 except PgCutoverError as error:
                     answers.unknown[check.id] = str(error)
         return answers
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A damaged target, as the session that damaged it sees it."""
+
+    session: psycopg.Connection[tuple[object, ...]]
+
+    def take(self, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
+        """Its schema, read with the settings of a run."""
+        with self.session.transaction(force_rollback=True):
+            self.session.execute(set_local(PINNED))
+            return take(self.session, kinds)
+
+    def take_all(self) -> Snapshot:
+        """Its schema and the server's objects."""
+        return of_the_lab(self.take((*KINDS, *CLUSTER_KINDS)))
+
+    def execute(self, statement: str) -> None:
+        """Run one statement; an error leaves the rest in force."""
+        with self.session.transaction():
+            self.session.execute(statement.encode())
 
 
 def _arguments(check: Check, kinds: dict[str, tuple[object, ...]]) -> list[dict[str, object]]:
@@ -141,7 +180,7 @@ def fault_lab(pair: Pair) -> Iterator[FaultLab]:
             connection.execute("alter role fault_app set statement_timeout = '30s'")
             connection.execute("alter role fault_app connection limit 50")
     source = pair.template("source", "faults", _build)
-    template = create_database(pair.target, source)
+    template, damaged = create_database(pair.target, source), ""
     try:
         dsn = pair.source.dsn(source)
         for section in SECTIONS:
@@ -154,9 +193,14 @@ def fault_lab(pair: Pair) -> Iterator[FaultLab]:
             on_source = of_the_lab(take(session, (*CLUSTER_KINDS, EXTENSIONS)))
             manifest = read_manifest(session, session, rules(MAPPING))
             compared = quoted(session, [t.target for t in manifest.tables])
-        yield FaultLab(pair, source, template, expected.snapshot, on_source, compared, manifest)
+        damaged = create_database(pair.target, template=template)
+        with psycopg.connect(pair.target.dsn(damaged), autocommit=True) as session:
+            yield FaultLab(
+                pair, source, template, session, expected.snapshot, on_source, compared, manifest
+            )
     finally:
-        drop_database(pair.target, template)
+        for name in (damaged, template):
+            drop_database(pair.target, name)
         drop_database(pair.source, source)
         pair.templates.pop(("source", "faults"), None)
         for server in (pair.source, pair.target):
