@@ -58,6 +58,7 @@ TYPES = [
         " language internal immutable strict as 'textsend'; alter extension citext add"
         " function app.raw_send(app.raw); alter type app.raw set (send = app.raw_send)",
         "base_type app.raw: send",
+        "extension citext: members",
     ),
 ]
 

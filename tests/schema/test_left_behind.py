@@ -125,20 +125,34 @@ def test_what_a_known_mover_keeps_on_its_source_is_a_warning(databases: Database
         assert any(name in text for text in warned), name
 
 
-def test_a_declared_schema_includes_what_it_holds_and_what_calls_it(databases: Databases) -> None:
-    lab = lab_of(databases, INCLUDE, rule(2, "selection", "exclude", "own_mover", "%"))
+def test_a_declared_schema_and_publication_include_what_they_hold(databases: Databases) -> None:
+    """A table in the schema needs no mapping rule of its own."""
+    lab = lab_of(databases, INCLUDE)
     run(lab.source, KEPT, MOVER.format("own_mover"), "create publication feed for table keep")
     run(lab.target, KEPT)
     red = {"SCHEMA-PUBLICATIONS[*]", "SCHEMA-ROUTINES[*]", "SCHEMA-SCHEMAS[*]"}
-    assert Told(lab).red.keys() == {*red, "SCHEMA-TABLE-TRIGGERS[*]"}
+    assert Told(lab).red.keys() == {*red, "SCHEMA-TABLE-TRIGGERS[*]", "SCHEMA-TABLES[*]"}
+    dropped = declare("schema", "own_mover", "dropped"), declare("publication", "feed", "dropped")
+    lab.declared = dropped
+    told = Told(lab)
+    assert (told.red, told.unknown) == ({}, {})
+    assert "declared: publication table public.keep in feed is missing" in str(told.facts)
+    assert "table own_mover.groups of the source is neither included" in str(told.facts)
+    lab.declared = (*dropped, declare("publication", "other", "dropped"))
+    assert "publication other" in Told(lab).red["SCHEMA-DECLARED[*]"]
+
+
+def test_a_schema_or_publication_that_the_target_has_is_not_dropped(databases: Databases) -> None:
+    lab = lab_of(databases, INCLUDE)
+    run(lab.source, KEPT, MOVER.format("own_mover"), "create publication feed for table keep")
+    run(lab.target, KEPT, "create schema own_mover", "create publication feed")
     lab.declared = (
         declare("schema", "own_mover", "dropped"),
         declare("publication", "feed", "dropped"),
-        declare("publication_table", "public.keep in feed", "dropped"),
     )
-    told = Told(lab)
-    assert (told.red, told.unknown) == ({}, {})
-    assert sum("(declared: on purpose)" in text for text in told.facts) == 5
+    said = Told(lab).red["SCHEMA-DECLARED[*]"]
+    assert "schema own_mover is declared dropped, but is on the target" in said
+    assert "publication feed is declared dropped, but is on the target" in said
 
 
 def test_a_publication_that_the_target_subscribes_to_is_a_warning(databases: Databases) -> None:
@@ -256,6 +270,41 @@ def test_a_database_setting_and_an_extensions_schema_can_be_declared(databases) 
     )
     told = Told(lab)
     assert (told.red, told.unknown) == ({}, {})
+
+
+CITEXT = (
+    "create schema ext; set search_path = public, ext;"
+    "create extension citext schema {0}; create extension pg_trgm schema {0};"
+    "create domain mail as {0}.citext check (value <> ''::{0}.citext);"
+    "create table named (name {0}.citext default 'x'::{0}.citext, t text, m mail);"
+    "create index named_t on named using gin (t {0}.gin_trgm_ops);"
+    "create view shown as select name::{0}.citext || 'y' as name from named"
+)
+
+
+def test_a_declared_move_of_an_extension_covers_what_names_its_objects(databases) -> None:
+    lab = lab_of(databases, INCLUDE)
+    run(lab.source, CITEXT.format("ext"))
+    run(lab.target, CITEXT.format("public"))
+    assert {"SCHEMA-EXTENSIONS[*]", "SCHEMA-COLUMNS[public.named]"} < Told(lab).red.keys()
+    lab.declared = tuple(
+        declare("extension", name, "changed", property="schema", value="public")
+        for name in ("citext", "pg_trgm")
+    )
+    told = Told(lab)
+    assert (told.red, told.unknown) == ({}, {})
+    run(lab.target, "drop view shown; alter table named alter name type text")
+    assert "type: expected ext.citext, found text" in Told(lab).red["SCHEMA-COLUMNS[public.named]"]
+
+
+def test_a_type_that_is_of_no_moved_extension_must_stay_in_its_schema(databases) -> None:
+    """Both schemas have the type on both sides, so that nothing else would tell."""
+    lab = lab_of(databases, INCLUDE)
+    own = "create schema ext; create type ext.own as (n int); create type own as (n int);"
+    run(lab.source, own, "create extension citext schema ext", "create table keep (v ext.own)")
+    run(lab.target, own, "create extension citext", "create table keep (v public.own)")
+    lab.declared = (declare("extension", "citext", "changed", property="schema", value="public"),)
+    assert Told(lab).red.keys() == {"SCHEMA-COLUMNS[public.keep]"}
 
 
 def test_every_kind_can_be_declared() -> None:

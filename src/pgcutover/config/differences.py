@@ -113,7 +113,9 @@ class DeclaredDifference:
     storage parameters, `*` stands for any text."""
     change: Change
     """`added`: on the target alone. `dropped`: not on the target; a dropped schema includes what
-    it holds. `changed`: on both, in `property` or as `definition` says."""
+    it holds, whose tables need no mapping rule, and a dropped publication the tables that it
+    publishes. `changed`: on both, in `property` or as `definition` says; an extension in another
+    schema includes the columns and other texts that name its objects."""
     reason: Annotated[str, Field(min_length=1)]
     """Reason for the difference; reports print it."""
     definition: str | None = None

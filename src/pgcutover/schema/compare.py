@@ -271,7 +271,8 @@ def _changed(
 
 
 def _differing(expected: SchemaObject, found: SchemaObject) -> list[Property]:
-    ignored = {rule_of(expected.kind).warn_where}
+    rule = rule_of(expected.kind)
+    ignored = {rule.warn_where, *rule.not_compared}
     names = sorted((expected.facts.keys() | found.facts.keys()) - ignored)
     properties = [
         Property(name, expected.facts.get(name), found.facts.get(name))

@@ -18,6 +18,7 @@ from pgcutover.schema.compare import (
     out_of_force,
     shown_value,
 )
+from pgcutover.schema.moved_extensions import MovedExtension, without_moves
 from pgcutover.schema.objects import SchemaObject
 from pgcutover.schema.quoted_names import plain_name, schema_of
 from pgcutover.schema.severity import rule_of
@@ -25,6 +26,7 @@ from pgcutover.sql_tokens import same_definition
 from pgcutover.verdict import Finding
 
 _CONSTRAINTS = ("primary_key", "unique", "exclusion")
+_CONTAINERS = ("extension", "publication", "schema")
 CHANGES: Mapping[str, Change] = {EXTRA: "added", CHANGED: "changed", MISSING: "dropped"}
 
 
@@ -37,6 +39,8 @@ def is_declared(each: DeclaredDifference, thing: SchemaObject) -> bool:
         return each.object in (constraint, plain_name(constraint))
     if each.change == "dropped" and each.kind == "schema":
         return _is_in_schema(thing, each.object)
+    if each.change == "dropped" and each.kind == "publication":
+        return _is_in_publication(thing, each.object)
     if thing.kind != each.kind or each.kind not in PATTERN_KINDS:
         return False
     pattern = ".*".join(map(re.escape, each.object.split("*")))
@@ -63,20 +67,34 @@ class Split:
     used: tuple[DeclaredDifference, ...] = ()
 
 
-def split(difference: Difference, declared: Iterable[DeclaredDifference]) -> Split:
+def is_of_its_own(each: DeclaredDifference, difference: Difference) -> bool:
+    """Return whether a declaration names the object itself, or is no declaration of a container.
+
+    What a schema or publication holds follows it; that alone does not make the declaration needed.
+    """
+    return each.kind == difference.object.kind or each.kind not in _CONTAINERS
+
+
+def split(
+    difference: Difference,
+    declared: Iterable[DeclaredDifference],
+    moves: Iterable[MovedExtension] = (),
+) -> Split:
     """Return what is left of a difference once its declared part is taken away."""
     left: Difference | None = difference
     words: list[str] = []
     used: list[DeclaredDifference] = []
+    rests: list[tuple[DeclaredDifference, Difference | None]] = []
     for each in declared:
         if CHANGES[difference.change] != each.change or not is_declared(each, difference.object):
             continue
-        rest = _without(difference, each)
-        if rest == difference:
-            continue
-        used.append(each)
-        words.append(f"{_part(difference, rest)} (declared: {each.reason})")
-        left = _both(left, rest)
+        rests.append((each, _without(difference, each)))
+    rests += [(move.declaration, without_moves(difference, move)) for move in moves]
+    for each, rest in rests:
+        if rest != difference:
+            used.append(each)
+            words.append(f"{_part(difference, rest)} (declared: {each.reason})")
+            left = _both(left, rest)
     return Split(left, tuple(words), tuple(used))
 
 
@@ -220,3 +238,10 @@ def _is_in_schema(thing: SchemaObject, schema: str) -> bool:
         return f" {schema}." in f" {thing.name}" or thing.name.startswith(f"schema {schema} to ")
     own = schema_of(thing)
     return bool(own) and schema in (own, plain_name(own))
+
+
+def _is_in_publication(thing: SchemaObject, publication: str) -> bool:
+    """Return whether a publication publishes this table or schema."""
+    if thing.kind not in ("publication_table", "publication_schema"):
+        return False
+    return thing.name.endswith((f" in {publication}", f' in "{publication}"'))

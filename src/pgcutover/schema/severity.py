@@ -32,7 +32,7 @@ class Rule:
     object of one side is a warning if its fact `warn_where` is true; that fact is not compared.
     Objects named in `gates_own` are pgcutover's, not the application's: only the target may have
     them. An older version of a `versioned` property blocks, a newer one is a
-    warning.
+    warning. Properties that are `not_compared` help to explain others.
     """
 
     words: str
@@ -43,6 +43,7 @@ class Rule:
     warn_where: str = ""
     gates_own: Collection[str] = ()
     versioned: Collection[str] = ()
+    not_compared: Collection[str] = ()
 
     def alone(self, thing: SchemaObject, *, missing: bool) -> Severity | None:
         """Return the severity of an object that only one side has."""
@@ -77,7 +78,9 @@ RULES: Mapping[str, Rule] = {
         "column",
         cosmetic=("storage", "compression", "statistics_target", "options", "position"),
     ),
-    "extension": Rule("extension", gates_own=("amcheck",), versioned=("version",)),
+    "extension": Rule(
+        "extension", gates_own=("amcheck",), versioned=("version",), not_compared=("members",)
+    ),
     "table": Rule("table", harmless=_IDENTITY_OF_A_MOVER),
     "partition": Rule(
         "partition", cosmetic=("columns_tuned_unlike_parent",), harmless=_IDENTITY_OF_A_MOVER

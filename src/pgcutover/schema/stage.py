@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
 
 from pgcutover.catalog import ExpectedForeignKey, ExpectedIndex, ExpectedNames
@@ -18,10 +19,17 @@ from pgcutover.schema.compare import (
     out_of_force,
     shown_value,
 )
-from pgcutover.schema.declared import Split, split, unfit_declarations
+from pgcutover.schema.declared import (
+    Split,
+    is_declared,
+    is_of_its_own,
+    split,
+    unfit_declarations,
+)
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.left_behind import tool_of_schema
+from pgcutover.schema.moved_extensions import MovedExtension, find_moved_extensions
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.quoted_names import plain_name, split_name
 from pgcutover.schema.severity import Severity, version
@@ -78,10 +86,12 @@ class SchemaStage:
 
     def tables(self) -> Diff:
         """Find tables that no mapping rule decides, and unexpected tables of the target."""
-        wrong, warnings = [], []
+        wrong, warnings, declared = [], [], []
         for name in self.evidence.undecided:
             message = f"table {name} of the source is neither included nor excluded by any rule"
-            if tool := tool_of_schema(name.split(".")[0]):
+            if each := self._dropped_schema(name):
+                declared.append(f"{message}, nor need it be (declared: {each.reason})")
+            elif tool := tool_of_schema(name.split(".")[0]):
                 warnings.append(f"{message}; it belongs to {tool}")
             else:
                 message += "; add a selection rule for it to the table mappings"
@@ -95,7 +105,17 @@ class SchemaStage:
         diff = self._diff(RUN_WIDE, found, warnings)
         left = sorted(map(plain_name, self.evidence.left_behind))
         facts = {**diff.facts, **({"excluded_tables": left} if left else {})}
+        facts |= {"declared": [*facts.get("declared", ()), *declared]} if declared else {}
         return Diff(RUN_WIDE, (*wrong, *diff.differences), facts)
+
+    def _dropped_schema(self, table: str) -> DeclaredDifference | None:
+        """Return the declaration that drops the schema of a table of the source."""
+        dropped = [d for d in self.evidence.declared if (d.kind, d.change) == ("schema", "dropped")]
+        if not dropped:
+            return None
+        tables = self._known.objects("table")[0].values()
+        found = next((each for each in tables if plain_name(each.name) == table), None)
+        return next((d for d in dropped if found and is_declared(d, found)), None)
 
     def table_properties(self) -> Diff:
         """Compare properties of mapped and other tables, except their columns."""
@@ -167,7 +187,7 @@ class SchemaStage:
         used: set[DeclaredDifference] = set()
         for kind in (*KINDS, *CLUSTER_KINDS) if declared else ():
             for each in self._known.of(kind.name):
-                used.update(self._split(each).used)
+                used.update(d for d in self._split(each).used if is_of_its_own(d, each))
         kinds: set[str] = {each.kind for each in declared}
         objects = {kind: self._known.objects(kind) for kind in kinds}
         wrong = tuple(unfit_declarations(declared, used, objects))
@@ -271,7 +291,14 @@ class SchemaStage:
             yield name, source[name], target[name]
 
     def _split(self, difference: Difference) -> Split:
-        return split(difference, self.evidence.declared)
+        return split(difference, self.evidence.declared, self._moved_extensions)
+
+    @cached_property
+    def _moved_extensions(self) -> list[MovedExtension]:
+        if not any(each.kind == "extension" for each in self.evidence.declared):
+            return []
+        sides = self._known.objects("extension")
+        return find_moved_extensions(self.evidence.declared, *sides)
 
     def _diff(
         self,

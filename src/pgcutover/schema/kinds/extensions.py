@@ -19,11 +19,30 @@ def _option_values(options: str) -> str:
     return f"(select {listed} from unnest({options}) o)"  # noqa: S608 - constants
 
 
+# members are not compared: they say which names follow an extension into another schema
 EXTENSIONS = Kind(
     "extension",
     """
 select quote_ident(e.extname), '', format('create extension %I schema %I', e.extname, n.nspname),
-       jsonb_build_object('schema', quote_ident(n.nspname), 'version', e.extversion)
+       jsonb_build_object(
+           'schema', quote_ident(n.nspname), 'version', e.extversion,
+           'members', (
+               select coalesce(jsonb_agg(distinct m.name), '[]')
+               from pg_depend d
+               cross join lateral (
+                   select quote_ident(typname) from pg_type
+                   where oid = d.objid and d.classid = 'pg_type'::regclass
+                   union all
+                   select quote_ident(proname) from pg_proc
+                   where oid = d.objid and d.classid = 'pg_proc'::regclass
+                   union all
+                   select quote_ident(opcname) from pg_opclass
+                   where oid = d.objid and d.classid = 'pg_opclass'::regclass
+                   union all
+                   select oprname from pg_operator
+                   where oid = d.objid and d.classid = 'pg_operator'::regclass) m (name)
+               where d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid
+                 and d.deptype = 'e'))
 from pg_extension e join pg_namespace n on n.oid = e.extnamespace
 order by 1
 """,
