@@ -10,10 +10,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from pgcutover.connect import Connection, open_owner
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import ConfigError, ProvisionError
 from pgcutover.provision.execute import one_transaction, run_statements
 from pgcutover.provision.roles import apply_roles
-from pgcutover.redact import describe_error
 from pgcutover.setup.demo.rows import Counts, Row
 from pgcutover.setup.demo.tables import TABLES, DemoTable
 from pgcutover.setup.demo.values import REFERENCE_INSTANT, Values

@@ -6,10 +6,10 @@ from pathlib import Path
 import psycopg
 
 from pgcutover.connect import open_owner
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import ConfigError, ProvisionError, ServerError
 from pgcutover.provision.execute import one_transaction, run_statement
 from pgcutover.provision.sql_splitter import split_statements
-from pgcutover.redact import describe_error
 
 _FOLDER = Path(__file__).parent / "sabotage"
 _CHANGES_ROWS = ("insert", "update", "delete", "with")

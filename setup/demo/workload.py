@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import psycopg
 
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import ServerError
-from pgcutover.redact import describe_error
 from pgcutover.setup.demo.actions import WEIGHTED, Action, Hand
 
 _DECK: tuple[Action, ...] = tuple(action for weight, action in WEIGHTED for _ in range(weight))

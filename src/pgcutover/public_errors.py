@@ -4,8 +4,8 @@ from pathlib import Path
 
 import psycopg
 
+from pgcutover.database_errors import unreadable
 from pgcutover.errors import PgCutoverError, UnreadableError
-from pgcutover.redact import describe_error
 
 
 def public_error(error: Exception) -> Exception:
@@ -13,7 +13,7 @@ def public_error(error: Exception) -> Exception:
     if isinstance(error, AssertionError | PgCutoverError):
         return error
     if isinstance(error, psycopg.Error):
-        return UnreadableError(f"the database answered with {describe_error(error)}")
+        return unreadable("", "", error)
     if isinstance(error, OSError):
         return UnreadableError(f"{error.strerror or type(error).__name__}: {error.filename}")
     return UnreadableError(

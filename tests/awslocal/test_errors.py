@@ -100,7 +100,7 @@ def test_stop_task_fails_the_task_and_says_why_without_values(workshop: Workshop
     task = start_with_rogue_row(workshop, ApplyErrorInsertPolicy="STOP_TASK")
     change(task)
     message = task.ended("failed")["LastFailureMessage"]
-    assert "public.t: UniqueViolation (SQLSTATE 23505" in message
+    assert "public.t: unique violation (SQLSTATE 23505" in message
     assert "20" not in message.replace("23505", "")
     assert task.describe()["StopReason"] == "Stop Reason FATAL_ERROR"
 

@@ -3,7 +3,8 @@
 import psycopg
 import pytest
 
-from pgcutover.redact import describe_error, without_passwords
+from pgcutover.database_errors import describe_error
+from pgcutover.redact import without_passwords
 
 
 @pytest.mark.parametrize(
@@ -34,9 +35,9 @@ def test_other_text_is_kept():
         ),
         (
             "do $$ begin raise exception 'secret' using errcode = '0A000'; end $$",
-            "FeatureNotSupported (SQLSTATE 0A000)",
+            "feature not supported (SQLSTATE 0A000) raised in a DO block",
         ),
-        ("select 'secret'::int", "InvalidTextRepresentation (SQLSTATE 22P02)"),
+        ("select 'secret'::int", "invalid text representation (SQLSTATE 22P02)"),
     ],
 )
 def test_an_unsupported_operation_is_named_without_values(databases, statement, described) -> None:

@@ -42,7 +42,8 @@ def test_a_column_that_may_not_be_read(clinic, pair):
         name = psycopg.conninfo.conninfo_to_dict(clinic.dsn)["dbname"]
         owner, clinic.dsn = clinic.dsn, pair.target.dsn(name, "clerk", "for-this-test")
         assert not clinic.judge(NOT_NULL)  # what the suite does not name need not be granted
-        with pytest.raises(UnreadableError, match="select on token, value is not granted"):
+        grant = r'may not read it \(token, value\).*grant select on "clinic"."dayVisits" to'
+        with pytest.raises(UnreadableError, match=grant):
             clinic.judge(
                 expect("column_values_to_not_be_null", column="token"),
                 expect("column_values_to_not_be_null", column="value"),
@@ -98,7 +99,7 @@ def test_a_statement_that_takes_too_long(clinic):
         " create cast (clinic.kind as text) with function clinic.slowly(clinic.kind)"
     )
     clinic.timeout_seconds = 0.2
-    with pytest.raises(UnreadableError, match="QueryCanceled"):
+    with pytest.raises(UnreadableError, match="query canceled"):
         clinic.judge(expect("column_values_to_be_in_set", column="kind", value_set=["pulse"]))
 
 

@@ -1,13 +1,10 @@
 """Partitions of the source's tables, which AWS DMS lists as tables."""
 
-import psycopg
-
 from pgcutover.catalog.read import TABLE_SCHEMAS
 from pgcutover.connect import Connection
-from pgcutover.errors import UnreadableError
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.mapping import RelationName
 from pgcutover.mapping.rules import Partitions
-from pgcutover.redact import describe_error
 
 _LEAVES = f"""
 with recursive tree (root, relation, schemas, names) as (
@@ -30,12 +27,8 @@ order by 1, 2, 3, 4
 def read_partitions(connection: Connection) -> Partitions:
     """Return the partitions that hold rows, each with its parents below its table, by table."""
     found: dict[RelationName, list[tuple[RelationName, ...]]] = {}
-    try:
+    with unreadable_on_error("source", "partitions"):
         for schema, name, schemas, names in connection.execute(_LEAVES.encode()):
             path = tuple(map(RelationName, schemas, names))
             found.setdefault(RelationName(schema, name), []).append(path)
-    except psycopg.Error as error:
-        raise UnreadableError(
-            f"the partitions of the source cannot be read: {describe_error(error)}"
-        ) from error
     return found

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import psycopg
-
 from pgcutover.catalog.model import Column, ForeignKey, Index, Relation
 from pgcutover.connect import Connection
-from pgcutover.errors import UnreadableError
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.mapping import RelationName
-from pgcutover.redact import describe_error
 
 # temporary and system schemas are not migrated
 TABLE_SCHEMAS = (
@@ -149,17 +146,13 @@ class SideCatalog:
 
 def read_side(connection: Connection, side: str) -> SideCatalog:
     """Read the catalog of `side`; UnreadableError if a query fails."""
-    try:
+    with unreadable_on_error(side, "catalog"):
         return SideCatalog(
             tuple(_relations(connection)),
             tuple(_indexes(connection)),
             tuple(_keys(connection)),
             tuple(place for (place,) in connection.execute(_SWITCHED_OFF.encode())),
         )
-    except psycopg.Error as error:
-        raise UnreadableError(
-            f"the catalog of the {side} cannot be read: {describe_error(error)}"
-        ) from error
 
 
 def _relations(connection: Connection) -> Iterable[Relation]:

@@ -7,8 +7,7 @@ from typing import Any, Literal
 import psycopg
 
 from pgcutover.connect import open_side
-from pgcutover.errors import UnreadableError
-from pgcutover.redact import describe_error
+from pgcutover.database_errors import unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +29,4 @@ class QueryRunner:
             try:
                 return connection.execute(query.encode(), parameters).fetchall()
             except psycopg.Error as error:
-                raise UnreadableError(
-                    f"{side}: the query of this check failed: {describe_error(error)}"
-                ) from error
+                raise unreadable(side, "query of this check", error) from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from pgcutover.catalog import ExpectedForeignKey, Manifest
+from pgcutover.catalog.readable import refuse_unreadable, refuse_unreadable_key
 from pgcutover.compare.differences.report import Evidence, count_diff, fetch_evidence, row_diff
 from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.hashing.calibration import SHA256, Calibration, calibrate
@@ -23,11 +24,12 @@ from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.compare.scan.chunk_log import fingerprint
 from pgcutover.compare.scan.scan_cache import ScanCache
 from pgcutover.compare.scan.scanner import ScanSettings, scan_table
-from pgcutover.compare.scan.sessions import SideSession, unreadable_on_error
+from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.compare.snapshots import ReadIn, RecheckedKeys, Taken, read_snapshot
 from pgcutover.compare.throttle.governor import Governor
 from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.connect import open_watch
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff
 from pgcutover.errors import UnreadableError
 from pgcutover.key_hash.hashing import KeyHash
@@ -106,6 +108,7 @@ class Comparer:
         index on the column the whole table would be read, so that scan comes first.
         """
         column = dict(self._manifest.recent_columns)[str(table)]
+        refuse_unreadable(self._manifest, table, self._table_options(table).excluded_columns)
         if not has_index_on_recent_column(self._manifest, table, column):
             self._check(table)
         with self._cache.use(table.target):
@@ -122,6 +125,7 @@ class Comparer:
         name, catalog = str(key), self._manifest.target_catalog
         if (checked := mapped_key(self._manifest, key)) is None:
             raise UnreadableError(f"{name}: neither side has this foreign key; see SCHEMA-FKS")
+        refuse_unreadable_key(self._manifest, checked)
         with self._cache.use(checked.table):
             connection = self._cache.open_target_snapshot()
             return orphan_diff(connection, name, checked, catalog, self._key_hash(key))
@@ -160,6 +164,7 @@ class Comparer:
 
     def _check(self, table: MappedTable) -> _Checked:
         """Return the result that all checks of the table share."""
+        refuse_unreadable(self._manifest, table, self._table_options(table).excluded_columns)
         with self._cache.use(table.target):
             return self._cache.fetch_result(lambda: self._compare(table))
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from pgcutover.compare.scan.sessions import unreadable_on_error
 from pgcutover.connect import Connection
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.verdict import Finding

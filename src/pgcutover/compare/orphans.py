@@ -11,8 +11,8 @@ from pgcutover.catalog.model import ForeignKey
 from pgcutover.catalog.read import SideCatalog
 from pgcutover.compare.hashing.row_text import ComparedTable, digest_of, text_of
 from pgcutover.compare.plan.spec import is_plain
-from pgcutover.compare.scan.sessions import unreadable_on_error
 from pgcutover.connect import Connection
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.key_hash.hashing import KeyHash

@@ -7,11 +7,12 @@ import psycopg
 from pgcutover.connect.pinned import PINNED, Connection, PinnedCursor, set_local, verify_pinned
 from pgcutover.connect.pooler import connect, refuse_pooler
 from pgcutover.connect.server import refuse_another_server
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import ServerError
-from pgcutover.redact import describe_error
 
 _TRANSACTION_TIMEOUT_SINCE = 170000
 _WATCH_SECONDS = 10.0
+LOCK_TIMEOUT_SECONDS = 5.0
 # only a flushed commit is decoded and carried to the target
 _WRITER = {"synchronous_commit": "on", "lock_timeout": "5000", "statement_timeout": "60000"}
 
@@ -20,7 +21,8 @@ def open_session(
     dsn: str,
     *,
     statement_timeout_seconds: float = 0.0,
-    lock_timeout_seconds: float = 5.0,
+    lock_timeout_seconds: float | None = None,
+    side: str = "",
     settings: Mapping[str, str] | None = None,
     isolation_level: psycopg.IsolationLevel = psycopg.IsolationLevel.REPEATABLE_READ,
 ) -> Connection:
@@ -33,11 +35,16 @@ def open_session(
     try:
         refuse_pooler(connection, dsn)
         connection.isolation_level = isolation_level
+        connection.side = side
+        lock_timeout = (
+            LOCK_TIMEOUT_SECONDS if lock_timeout_seconds is None else lock_timeout_seconds
+        )
+        connection.lock_timeout_seconds = lock_timeout
         pinned = {
             **PINNED,
             **(settings or {}),
             "statement_timeout": f"{int(statement_timeout_seconds * 1000)}",
-            "lock_timeout": f"{int(lock_timeout_seconds * 1000)}",
+            "lock_timeout": f"{int(lock_timeout * 1000)}",
         }
         if connection.info.server_version >= _TRANSACTION_TIMEOUT_SINCE:
             pinned["transaction_timeout"] = "0"
@@ -54,7 +61,7 @@ def open_session(
 def open_side(side: str, dsn: str) -> Connection:
     """Open a pinned read-only connection; ServerError names the side."""
     try:
-        return open_session(dsn)
+        return open_session(dsn, side=side)
     except psycopg.ProgrammingError as error:
         raise ServerError(
             f"{side}: its DSN is not a conninfo string or URL that libpq understands"

@@ -5,7 +5,7 @@ setting, a prepared statement or an advisory lock of the session would meet that
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import psycopg
@@ -13,6 +13,8 @@ from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import Row
 
+from pgcutover.connect.locks import explain_errors
+from pgcutover.database_errors import ErrorContext, quote_name
 from pgcutover.errors import ServerError
 
 # Settings on which the text of a value depends (PostgreSQL 17, 19.11 "Client Connection
@@ -46,6 +48,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     """
 
     pinned: sql.Composed | None = None
+    side = ""
+    lock_timeout_seconds = 0.0
 
     def pin(self) -> None:
         """Begin a transaction with the pinned settings, unless one has begun."""
@@ -64,6 +68,11 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
                 self._set_pinned(self.pinned)
             yield block
 
+    def explained_errors(self) -> AbstractContextManager[None]:
+        """Add to errors within it what this connection knows about them."""
+        role = quote_name(self.info.user)
+        return explain_errors(self, ErrorContext(self.side, role, self.lock_timeout_seconds))
+
     def _set_pinned(self, settings: sql.Composed) -> None:
         psycopg.Cursor(self).execute(settings)
         # outside of a transaction SET LOCAL only warns
@@ -80,7 +89,8 @@ class PinnedCursor(psycopg.Cursor[Row]):
     def execute(self, *arguments: Any, **options: Any) -> "PinnedCursor[Row]":
         """Run one statement."""
         self._pin()
-        super().execute(*arguments, **options)
+        with self._explained_errors():
+            super().execute(*arguments, **options)
         return self
 
     def executemany(self, *arguments: Any, **options: Any) -> None:
@@ -97,8 +107,13 @@ class PinnedCursor(psycopg.Cursor[Row]):
     def copy(self, *arguments: Any, **options: Any) -> Iterator[psycopg.Copy]:
         """Run one COPY."""
         self._pin()
-        with super().copy(*arguments, **options) as copy:
+        with self._explained_errors(), super().copy(*arguments, **options) as copy:
             yield copy
+
+    def _explained_errors(self) -> AbstractContextManager[None]:
+        if isinstance(self.connection, Connection):
+            return self.connection.explained_errors()
+        return nullcontext()
 
     def _pin(self) -> None:
         if isinstance(self.connection, Connection):

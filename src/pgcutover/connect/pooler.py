@@ -10,8 +10,8 @@ from contextlib import closing
 import psycopg
 
 from pgcutover.connect.pinned import Connection
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import ServerError
-from pgcutover.redact import describe_error
 
 _ROUNDS = 5
 _REMEDY = "connect to the server itself or to a pooler in session mode"

@@ -13,7 +13,7 @@ _first_reached: dict[str, tuple[str, str]] = {}
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """A server and a database: identity, version, WAL position, snapshot and clock."""
+    """A server and a database: identity, version, WAL position, role, snapshot and clock."""
 
     server_version: str
     server_version_num: int
@@ -26,6 +26,7 @@ class ServerFacts:
     collation: str
     started_at: str
     in_recovery: bool = False
+    role: str = ""
     snapshot: str = ""
     read_at: float = 0.0
 
@@ -90,6 +91,7 @@ select current_setting('server_version'),
        (select datcollate::text from pg_database where datname = current_database()),
        pg_postmaster_start_time()::text,
        pg_is_in_recovery(),
+       quote_ident(current_user),
        txid_current_snapshot()::text,
        extract(epoch from clock_timestamp())::float8
 """

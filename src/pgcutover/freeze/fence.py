@@ -12,10 +12,10 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import UnreadableError
 from pgcutover.freeze.relations import LockedRelation
 from pgcutover.mapping import RelationName
-from pgcutover.redact import describe_error
 from pgcutover.schema.own_triggers import FENCE, FENCE_BODY, FENCE_TYPE, FUNCTION_SCHEMA
 
 _FUNCTION = sql.SQL("{}.{}").format(sql.Identifier(FUNCTION_SCHEMA), sql.Identifier(FENCE))

@@ -6,10 +6,10 @@ from contextlib import suppress
 import psycopg
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import FreezeError
 from pgcutover.freeze.deadline import deadline
 from pgcutover.freeze.relations import LockedRelation, lock_statement
-from pgcutover.redact import describe_error
 
 _TRANSACTION_TIMEOUT_SINCE = 170000
 _SNAPSHOT_SINCE = 130000

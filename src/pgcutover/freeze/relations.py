@@ -7,9 +7,9 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import FreezeError, UnreadableError
 from pgcutover.mapping import RelationName
-from pgcutover.redact import describe_error
 
 _TREES = """
 with recursive tree (oid) as (

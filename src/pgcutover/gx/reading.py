@@ -8,10 +8,10 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection, PinnedCursor
+from pgcutover.database_errors import explain_error, quote_name
 from pgcutover.errors import UnreadableError
 from pgcutover.gx.suite import Suite
 from pgcutover.mapping import RelationName
-from pgcutover.redact import describe_error
 
 Connect = Callable[[], Connection]
 
@@ -44,8 +44,11 @@ def projection(connection: Connection, table: RelationName, suite: Suite) -> str
     _refuse_missing(suite, table, set(suite.columns) - plain.keys())
     hidden = {name for name, _, readable in rows if not readable} & set(suite.columns)
     if hidden:
+        role = quote_name(connection.info.user)
         raise UnreadableError(
-            f"{table} cannot be judged: select on {_list(hidden)} is not granted to this role"
+            f"{table}: role {role} may not read it ({_list(hidden)}) on the target; run there: "
+            f"grant usage on schema {quote_name(table.schema)} to {role}; "
+            f"grant select on {quote_name(table.schema, table.name)} to {role};"
         )
     columns = [_column(name, plain[name]) for name in suite.columns]
     query = _select(table, columns or [sql.SQL("1 as one")]).as_string(connection)
@@ -94,7 +97,7 @@ def guarded_cursor(query: str, troubles: list[str]) -> type[psycopg.Cursor[Any]]
             try:
                 super().execute(statement, *parameters, **named)
             except psycopg.Error as error:
-                troubles.append(describe_error(error))
+                troubles.append(explain_error(error))
                 raise
             if self.rowcount > 1:
                 self.close()

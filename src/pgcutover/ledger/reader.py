@@ -7,6 +7,7 @@ from contextlib import closing
 import psycopg
 
 from pgcutover.connect import Connection, open_watch
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import PgCutoverError, ServerError, UnreadableError
 from pgcutover.ledger.changes import Batch, ChangeReader
 from pgcutover.ledger.model import Label
@@ -23,7 +24,6 @@ from pgcutover.ledger.tables import read_members
 from pgcutover.ledger.visibility import Snapshot
 from pgcutover.mapping import RelationName
 from pgcutover.pgoutput import format_lsn, parse_lsn
-from pgcutover.redact import describe_error
 
 BATCH_CHANGES = 20_000
 _BATCH_SECONDS = 0.5

@@ -14,9 +14,9 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.execute import one_transaction
-from pgcutover.redact import describe_error
 
 
 @dataclass(frozen=True, slots=True)

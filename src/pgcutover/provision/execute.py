@@ -7,9 +7,9 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.sql_splitter import Statement, split_statements
-from pgcutover.redact import describe_error
 
 Progress = Callable[[str], None]
 

@@ -15,10 +15,10 @@ import psycopg
 from psycopg.rows import class_row
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.applied_steps import Applied, entry, run_once
 from pgcutover.provision.execute import Progress, one_transaction
-from pgcutover.redact import describe_error
 
 PHASE = "deferred"
 DROPPED, CREATED = "dropped", "created"

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pgcutover.catalog import Manifest
+from pgcutover.catalog.readable import refuse_absent, refuse_unreadable
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.config.policy import Policy
 from pgcutover.connect import open_side
 from pgcutover.diff import Diff, finding
 from pgcutover.mapping import MappedTable
 from pgcutover.readiness.encryption import accepts_unencrypted, rules_without_encryption
-from pgcutover.readiness.readable import refuse_unreadable
 from pgcutover.readiness.takeover import (
     downgrade_warnings,
     read_only_problems,
@@ -127,5 +127,6 @@ class ReadinessChecker:
 
     def readable(self, table: MappedTable) -> Diff:
         """Check that the gate's roles may read the whole table; UnreadableError where not."""
+        refuse_absent(self.manifest, table)
         refuse_unreadable(self.manifest, table, self.excluded.get(str(table), ()))
         return Diff(str(table), (), {"columns": len(table.columns)})

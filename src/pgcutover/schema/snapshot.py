@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.errors import UnreadableError
+from pgcutover.database_errors import describe_error, unreadable
 from pgcutover.mapping import RelationName
-from pgcutover.redact import describe_error
 from pgcutover.schema.kinds import KINDS, Kind
 from pgcutover.schema.objects import SchemaObject, Snapshot
 
@@ -57,6 +56,4 @@ def _read(connection: Connection, kind: Kind) -> list[SchemaObject]:
     except psycopg.errors.InsufficientPrivilege:
         raise
     except psycopg.Error as error:
-        raise UnreadableError(
-            f"the {kind.name} objects cannot be read: {describe_error(error)}"
-        ) from error
+        raise unreadable("", f"{kind.name} objects", error) from error

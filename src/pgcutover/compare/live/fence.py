@@ -10,9 +10,9 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import open_session, open_writer
+from pgcutover.database_errors import describe_error, explain_error
 from pgcutover.errors import ServerError
 from pgcutover.mapping import RelationName
-from pgcutover.redact import describe_error
 
 _POLL_SECONDS = 0.1
 
@@ -104,7 +104,7 @@ def write_marker(
                 return target.execute(select, [marker]).fetchone() is not None
         except psycopg.Error as error:
             raise ServerError(
-                f"target: the marker in {target_table} cannot be read: {describe_error(error)}"
+                f"target: the marker in {target_table} cannot be read: {explain_error(error)}"
             ) from error
 
     return arrived

@@ -10,8 +10,9 @@ from pgcutover.compare.hashing.row_hash import SideHash
 from pgcutover.compare.hashing.row_text import ComparedTable
 from pgcutover.compare.plan.key_domain import KEY_DOMAINS, KeyDomain
 from pgcutover.compare.plan.table_stats import TableStats
-from pgcutover.compare.scan.sessions import SideSession, unreadable_on_error
+from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.config.tables import Tolerance
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.sides import Sides, fetch_both
 
 T = TypeVar("T")

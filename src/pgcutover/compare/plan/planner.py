@@ -12,8 +12,9 @@ from pgcutover.compare.hashing.row_text import ComparedTable
 from pgcutover.compare.hashing.tolerance_bins import bin_text
 from pgcutover.compare.plan.model import ALL_ROWS, TableComparison, TableSide
 from pgcutover.compare.plan.table_stats import TableStats, read_stats
-from pgcutover.compare.scan.sessions import SideSession, unreadable_on_error
+from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.config.tables import Tolerance
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
 from pgcutover.sides import Sides
 

@@ -4,8 +4,8 @@ from psycopg import sql
 
 from pgcutover.catalog import Manifest
 from pgcutover.catalog.model import Index
-from pgcutover.compare.scan.sessions import unreadable_on_error
 from pgcutover.connect import Connection
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.mapping import MappedTable
 from pgcutover.sides import Sides
 

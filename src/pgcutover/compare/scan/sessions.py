@@ -1,7 +1,6 @@
 """Sessions of the comparing engine: opened when needed, several on one snapshot."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from queue import LifoQueue
 from time import monotonic
@@ -12,8 +11,8 @@ from psycopg import sql
 
 from pgcutover.compare.throttle.governor import Governor
 from pgcutover.connect import Connection, open_session, verify_pinned
-from pgcutover.errors import ServerError, UnreadableError
-from pgcutover.redact import describe_error
+from pgcutover.database_errors import describe_error, unreadable_on_error
+from pgcutover.errors import ServerError
 from pgcutover.sides import cancel
 
 SHORTER = 0.1  # of the usual time of a query, while other sessions are active
@@ -151,6 +150,7 @@ class SideSession:
     def _connect(self) -> Connection:
         return open_session(
             self.dsn,
+            side=self.side,
             statement_timeout_seconds=self.statement_timeout_seconds,
             settings=_PLANNER,
         )
@@ -173,32 +173,3 @@ def _begin_transaction(connection: Connection) -> Connection:
     connection.rollback()
     verify_pinned(connection)  # the first query of the transaction takes its snapshot
     return connection
-
-
-@contextmanager
-def unreadable_on_error(side: str, what: str) -> Iterator[None]:
-    """Raise UnreadableError for a database error, with the side, the object and a remedy."""
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise UnreadableError(
-            f"{what}: the role may not read it on the {side}; grant select on the table, "
-            "usage on its schema, and bypassrls where row-level security applies"
-        ) from error
-    except psycopg.errors.QueryCanceled as error:
-        raise UnreadableError(
-            f"{what}: reading the {side} was cancelled, by statement_timeout_seconds or by hand; "
-            "raise the limit in [budgets] or run when the server is quieter"
-        ) from error
-    except (
-        psycopg.errors.CharacterNotInRepertoire,
-        psycopg.errors.UntranslatableCharacter,
-    ) as error:
-        raise UnreadableError(
-            f"{what}: the {side} holds text that is not valid UTF-8; repair it, or exclude the "
-            "column in migration.toml"
-        ) from error
-    except psycopg.Error as error:
-        raise UnreadableError(
-            f"{what}: the {side} could not be read: {describe_error(error)}"
-        ) from error

@@ -18,8 +18,8 @@ import psycopg
 
 from pgcutover.compare.throttle.server_load import LoadLimits, LoadSample, exceeded, sample
 from pgcutover.connect import Connection
+from pgcutover.database_errors import unreadable
 from pgcutover.errors import UnreadableError
-from pgcutover.redact import describe_error
 
 SAMPLE_SECONDS = 1.0
 _FIRST_SAMPLES = 15
@@ -170,9 +170,7 @@ class Governor:
             self._connection = self._connect()
             return sample(self._connection)
         except psycopg.Error as error:
-            raise UnreadableError(
-                f"the {self._side} does not say how busy it is: {describe_error(error)}"
-            ) from error
+            raise unreadable(self._side, "load of the server", error) from error
 
     def _sleep(self, seconds: float) -> None:
         if seconds > 0:

@@ -7,10 +7,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pgcutover.database_errors import describe_error
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.movers.dms.checks import MoverDiff, judge_exceptions
-from pgcutover.redact import describe_error
 
 CONTROL_TABLES = (
     "awsdms_apply_exceptions",

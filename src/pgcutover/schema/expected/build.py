@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection, open_session
+from pgcutover.database_errors import explain_error
 from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.provision.applied_steps import journal
@@ -27,7 +28,6 @@ from pgcutover.provision.execute import (
 from pgcutover.provision.pg_dump import SECTIONS, dump_statements
 from pgcutover.provision.scripts import read_scripts
 from pgcutover.provision.sql_splitter import Statement
-from pgcutover.redact import describe_error
 from pgcutover.schema.expected.apply_mapping import find_dumped_tables, move
 from pgcutover.schema.expected.not_created import TOLERATED, NotCreated, find_not_created
 from pgcutover.schema.expected.scratch_database import connect, scratch_database
@@ -245,5 +245,5 @@ def _remedied(recipe: Recipe) -> Iterator[None]:
         raise
     except psycopg.Error as error:
         raise UnreadableError(
-            f"the expected schema cannot be made in a scratch database: {describe_error(error)}"
+            f"the expected schema cannot be made in a scratch database: {explain_error(error)}"
         ) from error

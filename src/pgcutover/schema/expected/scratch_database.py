@@ -10,9 +10,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from pgcutover.connect import Connection, open_owner, open_session
+from pgcutover.database_errors import describe_error, explain_error
 from pgcutover.embedded.server import ServerSpec, servers
 from pgcutover.errors import ConfigError, ServerError
-from pgcutover.redact import describe_error
 
 Say = Callable[[str], None]
 
@@ -136,4 +136,4 @@ def _run(connection: Connection, statement: sql.Composed) -> None:
     try:
         connection.execute(statement)
     except psycopg.Error as error:
-        raise ServerError(f"the scratch server refuses: {describe_error(error)}") from error
+        raise ServerError(f"the scratch server refuses: {explain_error(error)}") from error

@@ -13,9 +13,9 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import explain_error, unreadable
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
-from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding
 
 _SHOWN = 20
@@ -121,9 +121,7 @@ def _list_indexes(target: Connection, relations: Sequence[str]) -> list[tuple[in
         if not unknown:
             return [(o, n, v) for o, n, v in target.execute(_INDEXES, [list(relations)])]
     except psycopg.Error as error:
-        raise UnreadableError(
-            f"the target's indexes cannot be listed: {describe_error(error)}"
-        ) from error
+        raise unreadable("target", "list of indexes", error) from error
     raise UnreadableError(
         f"indexes cannot be checked: the target has no relation {_join_names(unknown)}; it was "
         "dropped or renamed meanwhile, so run again"
@@ -153,15 +151,13 @@ def _check(
             target.execute(function, [oid, heapallindexed])
     except psycopg.Error as error:
         if target.broken or error.sqlstate is None:
-            raise UnreadableError(
-                f"index {name}: the target could not be read: {describe_error(error)}"
-            ) from error
+            raise unreadable("target", f"index {name}", error) from error
         if _is_gone(target, oid):
             outcome.undecided.append(f"{name} was dropped meanwhile")
         elif error.sqlstate in _CORRUPT:
             outcome.problems.append(_corrupt_finding(name, error.sqlstate))
         else:
-            outcome.undecided.append(f"{name}: {describe_error(error)}")
+            outcome.undecided.append(f"{name}: {explain_error(error)}")
 
 
 def _corrupt_finding(name: str, sqlstate: str) -> Finding:

@@ -15,9 +15,9 @@ from typing import Any
 import psycopg
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import explain_error, unreadable
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
-from pgcutover.redact import describe_error
 from pgcutover.schema.state.wording import first_names
 from pgcutover.verdict import Finding
 
@@ -203,9 +203,7 @@ def _views(connection: Connection, side: str) -> list[tuple[str, int, bool]]:
     try:
         return [(n, o, p) for n, o, p in connection.execute(_VIEWS.encode())]
     except psycopg.Error as error:
-        raise UnreadableError(
-            f"the materialized views of the {side} cannot be listed: {describe_error(error)}"
-        ) from error
+        raise unreadable(side, "list of materialized views", error) from error
 
 
 def _unpopulated(name: str, on_source: bool | None, reading: Reading) -> None:
@@ -228,10 +226,7 @@ def _read(target: Connection, view: _View, writes: int | None, reading: Reading)
             reading.stale[view.name] = _stale(target, view, contents, writes)
     except psycopg.Error as error:
         if target.broken:
-            raise UnreadableError(
-                f"materialized view {view.name}: the connection to the target was lost: "
-                f"{describe_error(error)}"
-            ) from error
+            raise unreadable("target", f"materialized view {view.name}", error) from error
         reading.undecided.append(f"{view.name}: {_reason(target, view, error)}")
 
 
@@ -284,7 +279,7 @@ def _reason(target: Connection, view: _View, error: psycopg.Error) -> str:
         )
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return "the role may not read it or the tables of its query; grant select on both"
-    return f"it cannot be compared with its query: {describe_error(error)}"
+    return f"it cannot be compared with its query: {explain_error(error)}"
 
 
 def _undetermined(undecided: Sequence[str]) -> str:

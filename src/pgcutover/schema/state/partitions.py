@@ -11,13 +11,11 @@ from itertools import count, islice
 from math import inf, lcm
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import quote_name, unreadable_on_error
 from pgcutover.diff import Diff, finding
-from pgcutover.errors import UnreadableError
-from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding
 
 _SHOWN = 5
@@ -125,7 +123,7 @@ def _find_rows_in_default(target: Connection, table: PartitionedTable) -> Iterat
         return
     name = ".".join(table.default)
     query = sql.SQL("select count(*) from {}").format(sql.Identifier(*table.default))
-    ((rows,),) = _fetch(target, query, name)
+    ((rows,),) = _fetch(target, query, name, table=quote_name(*table.default))
     if rows:
         message = (
             f"default partition {name} of {table} holds {rows:,} rows that no other partition "
@@ -224,17 +222,12 @@ def _read_bounds(
 
 
 def _fetch(
-    target: Connection, query: str | sql.Composed, what: str, values: Sequence[object] | None = None
+    target: Connection,
+    query: str | sql.Composed,
+    what: str,
+    values: Sequence[object] | None = None,
+    table: str = "",
 ) -> list[tuple[Any, ...]]:
     plain = query.encode() if isinstance(query, str) else query
-    try:
+    with unreadable_on_error("target", what, table):
         return target.execute(plain, values).fetchall()
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise UnreadableError(
-            f"{what}: the target's role may not read it; grant select on {what}, and let the role "
-            "see all rows where policies hide some"
-        ) from error
-    except psycopg.Error as error:
-        raise UnreadableError(
-            f"{what}: the target could not be read: {describe_error(error)}; run again"
-        ) from error

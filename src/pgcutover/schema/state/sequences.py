@@ -8,14 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
+from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff, finding
-from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
-from pgcutover.redact import describe_error
 from pgcutover.verdict import Finding
 
 _SEQUENCES = """
@@ -193,7 +191,7 @@ def _taken(target: Connection, position: SequenceState, column: Column) -> int |
         low=sql.SQL("({})::int8").format(sql.Literal(str(low))),
         high=sql.SQL("({})::int8").format(sql.Literal(str(high))),
     )
-    ((value,),) = _asked(target, query, f"{column.schema}.{column.table}", "target")
+    ((value,),) = _fetch(target, query, column.relation, "target")
     return None if value is None else int(value)
 
 
@@ -243,33 +241,25 @@ def _exhausted(position: SequenceState, columns: Iterable[Column]) -> Iterator[F
 
 def _sequences(connection: Connection, side: str) -> dict[str, SequenceState]:
     found = {}
-    for name, schema, relation, *options in _asked(connection, _SEQUENCES, "sequences", side):
+    for name, schema, relation, *options in _fetch(connection, _SEQUENCES, "sequences", side):
         query = sql.SQL("select last_value, is_called from {}").format(
             sql.Identifier(schema, relation)
         )
-        ((last, is_called),) = _asked(connection, query, name, side)
+        ((last, is_called),) = _fetch(connection, query, name, side)
         found[name] = SequenceState(name, last, is_called, *options)
     return found
 
 
 def _drawing(connection: Connection, side: str) -> dict[str, list[Column]]:
     found: dict[str, list[Column]] = {}
-    for name, *column in _asked(connection, _DRAWING, "sequences", side):
+    for name, *column in _fetch(connection, _DRAWING, "sequences", side):
         found.setdefault(name, []).append(Column(*column))
     return found
 
 
-def _asked(
+def _fetch(
     connection: Connection, query: str | sql.Composed, what: str, side: str
 ) -> list[tuple[Any, ...]]:
     plain = query.encode() if isinstance(query, str) else query
-    try:
+    with unreadable_on_error(side, what, what if "." in what else ""):
         return connection.execute(plain).fetchall()
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise UnreadableError(
-            f"{what}: the {side}'s role may not read it; grant select on {what}"
-        ) from error
-    except psycopg.Error as error:
-        raise UnreadableError(
-            f"{what}: the {side} could not be read: {describe_error(error)}"
-        ) from error

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.redact import describe_error
+from pgcutover.database_errors import explain_error
 from pgcutover.schema.state.wording import first_names
 
 _UNANALYZED = """
@@ -33,7 +33,7 @@ def statistics_warnings(target: Connection) -> Iterator[str]:
             found = target.execute(_UNANALYZED.encode()).fetchall()
             names = [name for name, *relation in found if _holds_rows(target, relation)]
     except psycopg.Error as error:
-        yield f"could not determine which tables lack statistics: {describe_error(error)}"
+        yield f"could not determine which tables lack statistics: {explain_error(error)}"
         return
     if names:
         subject = "1 relation holds rows and has" if len(names) == 1 else _many(names)
