@@ -1,7 +1,7 @@
 """Words every error of PostgreSQL: object, cause and remedy, and never a value of a row."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -140,13 +140,19 @@ def suggest_remedy(error: psycopg.Error, table: str = "") -> str:
 def explain_error(error: psycopg.Error, table: str = "") -> str:
     """Return cause and remedy of an error; of a lock, who holds it."""
     context = context_of(error)
-    if not context.holders:
-        return f"{describe_error(error)}; {suggest_remedy(error, table)}"
-    limit = f"lock not granted within {context.lock_timeout_seconds:g} s"
-    held = "; ".join(map(str, context.holders[:_SHOWN]))
-    if hidden := context.holders[_SHOWN:]:
-        held += f"; and {count_noun(len(hidden), 'more session')}"
-    return f"{held}: {limit}; {'; '.join(h.remedy for h in context.holders[:_SHOWN])}"
+    if context.holders:
+        return describe_locks(context.side, context.holders, context.lock_timeout_seconds)
+    return f"{describe_error(error)}; {suggest_remedy(error, table)}"
+
+
+def describe_locks(side: str, holders: Sequence[LockHolder], seconds: float) -> str:
+    """Return which tables of a side are locked, by whom, and what to do."""
+    shown = holders[:_SHOWN]
+    held = "; ".join(map(str, shown))
+    if hidden := len(holders) - len(shown):
+        held += f"; and {count_noun(hidden, 'more session')}"
+    limit = f"lock not granted within {seconds:g} s"
+    return f"{side}: {held}: {limit}; {'; '.join(h.remedy for h in shown)}"
 
 
 def unreadable(side: str, what: str, error: psycopg.Error, table: str = "") -> UnreadableError:
@@ -156,9 +162,11 @@ def unreadable(side: str, what: str, error: psycopg.Error, table: str = "") -> U
 
     A lock is worded by its tables alone, so that all results that wait for it say the same.
     """
-    side = side or context_of(error).side or "database"
-    if context_of(error).holders:
-        return UnreadableError(f"{side}: {explain_error(error)}")
+    context = context_of(error)
+    side = side or context.side or "database"
+    if context.holders:
+        locks = describe_locks(side, context.holders, context.lock_timeout_seconds)
+        return UnreadableError(locks)
     place = f"the {side} could not be read"
     return UnreadableError(f"{what + ': ' if what else ''}{place}: {explain_error(error, table)}")
 

@@ -116,7 +116,7 @@ def test_escalation_suspends_after_the_given_number(workshop: Workshop) -> None:
 
 UNLOADABLE = {
     "short": ("create table public.short (id int primary key)", "lacks column"),
-    "strict": ("create table public.strict (id int, n int not null)", "NotNullViolation"),
+    "strict": ("create table public.strict (id int, n int not null)", "not null violation"),
     "seen": ("create view public.seen as select 1 as id, 2 as n", "view"),
 }
 

@@ -22,12 +22,13 @@ from pgcutover.redact import without_passwords
 
 SECTIONS = ("pre-data", "post-data")
 
+LOCK_WAIT_SECONDS = 30
 _OPTIONS = (
     "--schema-only",
     "--no-tablespaces",  # RDS has its own
     "--no-subscriptions",
     "--no-security-labels",
-    "--lock-wait-timeout=30s",
+    f"--lock-wait-timeout={LOCK_WAIT_SECONDS}s",
     "--exclude-table=public.awsdms_*",  # what DMS itself keeps on a source
     "--no-password",
 )

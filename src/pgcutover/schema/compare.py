@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -149,6 +150,10 @@ class Comparison:
         one, other = self._by_kind
         return one.get(kind, {}), other.get(kind, {})
 
+    def locked(self, kind: str) -> dict[str, str]:
+        """Return the locked relations that a side lacks in a kind, with the reasons."""
+        return {**self.expected.locked.get(kind, {}), **self.found.locked.get(kind, {})}
+
     def _refuse_unread(self, kind: str) -> None:
         for side, snapshot in (("the expected schema", self.expected), ("the target", self.found)):
             if kind in snapshot.unread:
@@ -157,7 +162,9 @@ class Comparison:
 
     @cached_property
     def _by_kind(self) -> tuple[dict[str, dict[str, SchemaObject]], ...]:
-        return tuple(_grouped(snapshot) for snapshot in (self.expected, self.found))
+        sides = (self.expected, self.found)
+        locked = {kind: self.locked(kind).keys() for side in sides for kind in side.locked}
+        return tuple(_grouped(snapshot, locked) for snapshot in sides)
 
     @cached_property
     def _lost(self) -> "_Absent":
@@ -168,11 +175,20 @@ class Comparison:
         return _Absent.of(self.found, self.expected)
 
 
-def _grouped(snapshot: Snapshot) -> dict[str, dict[str, SchemaObject]]:
+def _grouped(
+    snapshot: Snapshot, locked: Mapping[str, AbstractSet[str]]
+) -> dict[str, dict[str, SchemaObject]]:
     found: dict[str, dict[str, SchemaObject]] = {}
     for each in snapshot.objects:
+        if not locked.get(each.kind, set()).isdisjoint(_relations_of(each)):
+            continue
         found.setdefault(each.kind, {})[each.name] = each
     return found
+
+
+def _relations_of(each: SchemaObject) -> tuple[str, ...]:
+    """Return the relations that an object needs: itself, its own, and a referenced one."""
+    return each.name, each.table, str(each.facts.get("referenced_table", ""))
 
 
 _GRANTS = (

@@ -31,7 +31,8 @@ class SchemaObject:
 class Snapshot:
     """A database's schema at one moment.
 
-    `unread` has the reason for each kind that could not be read.
+    `unread` has the reason for each kind that could not be read, `locked` the relations without
+    whose objects a kind was read, by kind, each with the reason.
     `kinds` are the kinds that were queried. `own_role` is the role that read them, quoted: it is
     pgcutover's, not the application's.
     """
@@ -41,6 +42,7 @@ class Snapshot:
     taken_at: str
     objects: tuple[SchemaObject, ...]
     unread: Mapping[str, str] = field(default_factory=dict)
+    locked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
     own_role: str = ""
 
@@ -50,6 +52,7 @@ class Snapshot:
             self,
             objects=tuple(o for o in self.objects if o.kind in kinds),
             unread={kind: why for kind, why in self.unread.items() if kind in kinds},
+            locked={kind: held for kind, held in self.locked.items() if kind in kinds},
             kinds=tuple(kind for kind in self.kinds if kind in kinds),
         )
 

@@ -1,35 +1,96 @@
 """Reads a database's schema in one transaction, with one query for each kind."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error, unreadable
+from pgcutover.connect.locks import find_locked
+from pgcutover.database_errors import explain_error, unreadable
 from pgcutover.mapping import RelationName
 from pgcutover.schema.kinds import KINDS, Kind
 from pgcutover.schema.objects import SchemaObject, Snapshot
+
+_RECURSIVE = "with recursive"
+_SHORT_WAIT = "set local lock_timeout to '200ms'"
+_OID_IS_A_COLUMN = 120000
 
 
 def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
     """Return the schema in the session's snapshot, and the kinds that the role may not read.
 
-    `connection` is pinned and inside a repeatable-read transaction (`connect.open_session`).
+    `connection` is pinned and inside a repeatable-read transaction (`connect.open_session`). A kind
+    whose query waits in vain for a lock is read without the relations that are locked.
     """
     version = connection.info.server_version
-    objects: list[SchemaObject] = []
-    unread: dict[str, str] = {}
+    reader = _Reader(connection)
     readable = [kind for kind in kinds if version >= kind.since]
     for kind in readable:
-        try:
-            objects += _read(connection, kind)
-        except psycopg.errors.InsufficientPrivilege as error:
-            unread[kind.name] = describe_error(error)
+        reader.read(kind)
     taken_at = datetime.now(UTC).isoformat(timespec="seconds")
-    queried = tuple(kind.name for kind in readable)
-    database, role = connection.info.dbname, own_role(connection)
-    return Snapshot(database, version, taken_at, tuple(objects), unread, queried, role)
+    return Snapshot(
+        connection.info.dbname,
+        version,
+        taken_at,
+        tuple(reader.objects),
+        reader.unread,
+        reader.locked,
+        tuple(kind.name for kind in readable),
+        own_role(connection),
+    )
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads kinds one by one; after one lock timeout the others wait a short time only."""
+
+    connection: Connection
+    objects: list[SchemaObject] = field(default_factory=list)
+    unread: dict[str, str] = field(default_factory=dict)
+    locked: dict[str, dict[str, str]] = field(default_factory=dict)
+    cause: str = ""
+
+    def read(self, kind: Kind) -> None:
+        """Read the objects of a kind."""
+        try:
+            self.objects += _read(self.connection, kind.name, kind.query)
+        except psycopg.errors.InsufficientPrivilege as error:
+            self.unread[kind.name] = explain_error(error)
+        except psycopg.errors.LockNotAvailable as error:
+            self._read_unlocked(kind, error)
+
+    def _read_unlocked(self, kind: Kind, error: psycopg.errors.LockNotAvailable) -> None:
+        """Read the objects of the relations that are not locked."""
+        if not self.cause:
+            self.cause = str(unreadable("", "", error))
+            self.connection.execute(_SHORT_WAIT)
+        relations = find_locked(self.connection)
+        version = self.connection.info.server_version
+        query = _leave_out(kind.query, [each.oid for each in relations], version)
+        try:
+            self.objects += _read(self.connection, kind.name, query)
+            self.locked[kind.name] = {each.name: self.cause for each in relations}
+        except psycopg.errors.LockNotAvailable:
+            self.unread[kind.name] = self.cause
+
+
+def _leave_out(query: str, oids: Collection[int], server_version: int) -> str:
+    """Return the query with a pg_class of its own that lacks some relations.
+
+    The functions that print definitions lock the relations that they name.
+    """
+    columns = "*" if server_version >= _OID_IS_A_COLUMN else "oid, *"
+    left_out = ", ".join(map(str, oids))
+    catalog = (
+        f"pg_class as (select {columns} from pg_catalog.pg_class"  # noqa: S608 - oids
+        f" where oid <> all ('{{{left_out}}}'::oid[]))"
+    )
+    body = query.strip()
+    if body.startswith(_RECURSIVE):
+        return f"{_RECURSIVE} {catalog}, {body.removeprefix(_RECURSIVE)}"
+    return f"with {catalog} {body}"
 
 
 def own_role(connection: Connection) -> str:
@@ -47,13 +108,11 @@ def quoted(connection: Connection, names: Collection[RelationName]) -> tuple[str
     return tuple(str(name) for (name,) in rows)
 
 
-def _read(connection: Connection, kind: Kind) -> list[SchemaObject]:
+def _read(connection: Connection, kind: str, query: str) -> list[SchemaObject]:
     try:
         with connection.transaction():  # a savepoint, so that later queries still run
-            return [
-                SchemaObject(kind.name, *row) for row in connection.execute(kind.query.encode())
-            ]
-    except psycopg.errors.InsufficientPrivilege:
+            return [SchemaObject(kind, *row) for row in connection.execute(query.encode())]
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.LockNotAvailable):
         raise
     except psycopg.Error as error:
-        raise unreadable("", f"{kind.name} objects", error) from error
+        raise unreadable("", f"{kind} objects", error) from error

@@ -6,8 +6,9 @@ from pathlib import Path
 from pgcutover.errors import ConfigError
 from pgcutover.schema.objects import Snapshot
 
-FORMAT, VERSION = "pgcutover schema snapshot", 2
-_READABLE = (1, VERSION)  # 1 did not name the role that read it
+FORMAT, VERSION = "pgcutover schema snapshot", 3
+# 1 did not name the role that read it, 2 not the relations that were locked
+_READABLE = (1, 2, VERSION)
 
 
 def save(snapshot: Snapshot, path: Path) -> None:

@@ -47,6 +47,7 @@ OF_NOT_NULL = ("not_null_validated", "not_null_inherited")
 OF_PLANS = ("clustered", "statistics_targets")
 OF_COLUMNS = ("persistence", "inherits")
 _CONSTRAINTS = ("primary_key", "unique", "exclusion")
+_HELD = ("column", "index", "foreign_key")
 
 
 class SchemaStage:
@@ -74,7 +75,8 @@ class SchemaStage:
         found = self._known.about(kinds, only, but)
         for kind, names in also.items():
             found += self._known.about((kind,), names)
-        return self._diff(RUN_WIDE, [*found, *self._held_by(held_by)])
+        causes = self._known.lock_causes((*kinds, *also, *(_HELD if held_by else ())))
+        return self._diff(RUN_WIDE, [*found, *self._held_by(held_by)], causes=causes)
 
     def as_on_the_source(self, *kinds: str, but: Collection[str] = ()) -> Diff:
         """Compare the kinds that pg_dump omits with the source and with the scripts.
@@ -102,7 +104,8 @@ class SchemaStage:
             if d.change == EXTRA
             or (d.change == MISSING and d.object.name not in self._known.compared)
         ]
-        diff = self._diff(RUN_WIDE, found, warnings)
+        causes = () if wrong else self._known.lock_causes(("table",))
+        diff = self._diff(RUN_WIDE, found, warnings, causes)
         left = sorted(map(plain_name, self.evidence.left_behind))
         facts = {**diff.facts, **({"excluded_tables": left} if left else {})}
         facts |= {"declared": [*facts.get("declared", ()), *declared]} if declared else {}
@@ -127,10 +130,15 @@ class SchemaStage:
         ]
         found += self._known.about(("foreign_table", "storage", "statistics"))
         found += self._known.about(("index",), OF_PLANS)
-        return self._diff(RUN_WIDE, [*found, *self._held_by(("foreign_table", "table"))])
+        found += self._held_by(("foreign_table", "table"))
+        causes = self._known.lock_causes(
+            ("table", "foreign_table", "storage", "statistics", *_HELD)
+        )
+        return self._diff(RUN_WIDE, found, causes=causes)
 
     def columns(self, table: MappedTable) -> Diff:
         """Compare a mapped table's columns, persistence and parents."""
+        self._known.refuse_locked(("table", "column"), str(table))
         name = self._known.table_name(str(table))
         found = [d for d in self._known.of("table") if d.object.name == name]
         found = [k for d in found if (k := d if d.change == MISSING else d.about(OF_COLUMNS, ()))]
@@ -140,6 +148,8 @@ class SchemaStage:
     def index(self, index: ExpectedIndex) -> Diff:
         """Compare an expected or declared index, and the constraint that it serves."""
         expected, found = self._known.named("index", str(index))
+        if expected is None or found is None:
+            self._known.refuse_locked(("index",))
         name = (expected or found or _NOTHING).name
         if found is None and name in self.evidence.invalid:
             return Diff(str(index), (), {"warnings": [_invalid_on_the_source(name)]})
@@ -159,6 +169,8 @@ class SchemaStage:
     def foreign_key(self, key: ExpectedForeignKey) -> Diff:
         """Compare an expected or declared foreign key."""
         sides = self._known.named("foreign_key", str(key))
+        if None in sides:
+            self._known.refuse_locked(("foreign_key",))
         return self._diff(str(key), self._one("foreign_key", *sides))
 
     def extra_foreign_keys(self, table: MappedTable) -> Diff:
@@ -192,6 +204,8 @@ class SchemaStage:
         objects = {kind: self._known.objects(kind) for kind in kinds}
         wrong = tuple(unfit_declarations(declared, used, objects))
         facts = {"declared": [f"{each}: {each.reason}" for each in declared]} if declared else {}
+        if wrong:  # a declaration about a locked table looks as if it were not needed
+            self._known.refuse_locked([kind.name for kind in KINDS])
         return Diff(RUN_WIDE, wrong, facts)
 
     def expected_names(self, tables: Collection[MappedTable]) -> ExpectedNames | None:
@@ -209,9 +223,17 @@ class SchemaStage:
         expected = self._known.objects(kind)[0].values()
         added = (d for d in self._known.of(kind) if d.change == EXTRA)
         declared = [d.object for d in added if self._split(d).used]
-        for each in (*expected, *declared):
-            if each.table in self._known.compared:
-                yield plain_name(each.name), plain_name(each.table)
+        names = {each.name: each.table for each in (*expected, *declared, *self._locked(kind))}
+        for name, table in names.items():
+            if table in self._known.compared:
+                yield plain_name(name), plain_name(table)
+
+    def _locked(self, kind: str) -> Iterator[SchemaObject]:
+        """Yield the objects of locked relations: their checks are expected, and undecided."""
+        locked = self._known.locked_tables(kind)
+        for side in (self.evidence.expected, self.evidence.target):
+            if side is not None:
+                yield from (o for o in side.objects if o.kind == kind and o.table in locked)
 
     def _dropped_columns(self, tables: Collection[MappedTable]) -> Iterator[str]:
         known = {plain_name(name) for name in self._known.objects("column")[0]}
@@ -234,6 +256,8 @@ class SchemaStage:
                 troubles.append(f"{kind.name} was not compared: {error}")
                 continue
             found += filter(None, (self._split(each).left for each in differing))
+            left_out = self._known.lock_causes([kind.name])
+            troubles += [f"{kind.name} was not compared everywhere: {cause}" for cause in left_out]
         return found, troubles
 
     def _held_by(self, holders: Collection[str]) -> list[Difference]:
@@ -279,6 +303,7 @@ class SchemaStage:
         )
 
     def _extra(self, kind: str, table: MappedTable) -> Diff:
+        self._known.refuse_locked((kind,), str(table))
         name = self._known.table_name(str(table))
         extra = [d for d in self._known.of_table(kind, name) if d.change == EXTRA]
         return self._diff(str(table), extra)
@@ -305,9 +330,13 @@ class SchemaStage:
         name: str,
         found: Collection[Difference],
         warnings: Collection[str] = (),
+        causes: Collection[str] = (),
         **facts: object,
     ) -> Diff:
-        """Return blocking differences as findings, and others and declared ones as facts."""
+        """Return blocking differences as findings, and others and declared ones as facts.
+
+        UnreadableError where there are none, and causes why not everything was compared.
+        """
         left: list[Difference] = []
         declared: list[str] = []
         for each in found:
@@ -315,6 +344,8 @@ class SchemaStage:
             left += [parts.left] if parts.left else []
             declared += parts.declared
         blocking = tuple(_finding(d) for d in left if d.severity is Severity.BLOCK)
+        if causes and not blocking:
+            raise UnreadableError(causes[0])  # one, so that results with one cause say the same
         told = [*warnings, *(str(d) for d in left if d.severity is Severity.WARN)]
         facts |= {"warnings": told} if told else {}
         facts |= {"declared": declared} if declared else {}

@@ -4,7 +4,7 @@ Explained are the rights of the gate's own roles, what the mapping leaves on the
 movers keep there.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import cached_property
 
@@ -69,11 +69,27 @@ class UnexplainedDifferences:
         expected, found = (side.get(name) for side in self._by_plain_name[kind])
         return expected, found
 
+    def lock_causes(self, kinds: Iterable[str], table: str = "") -> tuple[str, ...]:
+        """Return why relations were left out of some kinds, or why one mapped table was."""
+        quoted = self._quoted_tables.get(table, table)
+        found = [pair for kind in kinds for pair in self._comparison(kind).locked(kind).items()]
+        return tuple(dict.fromkeys(cause for name, cause in found if not table or name == quoted))
+
+    def locked_tables(self, kind: str) -> Collection[str]:
+        """Return the relations, quoted, that were left out of a kind."""
+        return self._comparison(kind).locked(kind).keys()
+
+    def refuse_locked(self, kinds: Iterable[str], table: str = "") -> None:
+        """Raise UnreadableError where relations, or one mapped table, were left out of kinds."""
+        if causes := self.lock_causes(kinds, table):
+            raise UnreadableError(causes[0])
+
     def table_name(self, name: str) -> str:
         """Return a mapped table's quoted name; UnreadableError where none is expected."""
         quoted = self._quoted_tables.get(name, name)
         kinds = ("table", "partition", "foreign_table")
-        if not any(quoted in self.objects(kind)[0] for kind in kinds):
+        is_known = any(quoted in self.objects(kind)[0] for kind in kinds)
+        if not (is_known or any(quoted in self.locked_tables(kind) for kind in kinds)):
             raise UnreadableError(
                 f"{name}: the mapping rules move a table there, and the expected schema has none: "
                 "a script drops or renames it; correct the script or the rules"

@@ -9,14 +9,20 @@ source nor a script explains a difference.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection, open_session
-from pgcutover.database_errors import explain_error
+from pgcutover.connect.locks import (
+    LastingLocks,
+    find_lasting_locks,
+    find_locked,
+    lock_holders,
+)
+from pgcutover.database_errors import describe_locks, explain_error
 from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.provision.applied_steps import journal
@@ -25,7 +31,7 @@ from pgcutover.provision.execute import (
     run_batches,
     run_statements,
 )
-from pgcutover.provision.pg_dump import SECTIONS, dump_statements
+from pgcutover.provision.pg_dump import LOCK_WAIT_SECONDS, SECTIONS, dump_statements
 from pgcutover.provision.scripts import read_scripts
 from pgcutover.provision.sql_splitter import Statement
 from pgcutover.schema.expected.apply_mapping import find_dumped_tables, move
@@ -41,13 +47,12 @@ from pgcutover.schema.expected.unreadable_tables import (
     create_from_catalogs,
     find_unreadable_tables,
 )
-from pgcutover.schema.kinds import KINDS
+from pgcutover.schema.kinds import KINDS, constraints, tables, triggers, views
 from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import quoted, take
 
 Say = Callable[[str], None]
-_Dump = tuple[list[Statement], tuple[str, ...]]
 _MISSING_EXTENSION = ("0A000", "58P01", "22023")
 _SYNTAX = "42601"
 _OWNER = "select pg_get_userbyid(datdba) from pg_database where datname = current_database()"
@@ -75,6 +80,11 @@ select format('%%I.%%I', n.nspname, x.relname)
 from pg_class x join pg_namespace n on n.oid = x.relnamespace
 where x.oid = any(%s::oid[]) order by 1
 """
+# kinds of objects that a table takes along when it is left out
+_OF_RELATIONS = (
+    *(kind.name for own in (tables, constraints, views, triggers) for kind in own.KINDS),
+    "publication_table", "owner", "grant", "comment", "security_label",
+)  # fmt: skip
 # what a mover needs on its source is not the application's
 _MOVERS_PUBLICATIONS = "select pubname from pg_publication where pubname ~ '^(awsdms|pgcutover)'"
 
@@ -91,6 +101,15 @@ class Recipe:
     tables: Sequence[MappedTable]
     scripts: Path | None = None
     scratch_dsn: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dump:
+    """The source's dump, the tables without privileges that it lacks, and the locked ones."""
+
+    statements: list[Statement]
+    unreadable: tuple[str, ...]
+    locks: LastingLocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +137,41 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
                 missing, moved, invalid = _make(connection, recipe, dump, dsn, say)
             with open_session(dsn) as session:
                 snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
+                snapshot = _without_locked(snapshot, session, recipe, dump.result().locks)
                 return Expected(missing.added_to(snapshot, _REMEDY), moved, invalid)
 
 
+def _without_locked(
+    snapshot: Snapshot, session: Connection, recipe: Recipe, locks: LastingLocks
+) -> Snapshot:
+    """Return the snapshot, with the reason why it lacks the relations that are locked."""
+    if not locks.names:
+        return snapshot
+    moved = zip(
+        quoted(session, [table.source for table in recipe.tables]),
+        quoted(session, [table.target for table in recipe.tables]),
+        strict=True,
+    )
+    target_names = dict(moved)
+    locked = {target_names.get(name, name): locks.cause for name in locks.names}
+    return replace(snapshot, locked=dict.fromkeys(_OF_RELATIONS, locked))
+
+
 def _dump(source_dsn: str) -> _Dump:
-    """Return the source's dump, and the tables that it leaves out."""
+    """Return the source's dump, without the tables that pg_dump may not lock."""
     unreadable = find_unreadable_tables(source_dsn)
-    statements = dump_statements(source_dsn, SECTIONS, publications=True, excluded=unreadable)
-    return statements, unreadable
+    with open_session(source_dsn, side="source") as source:
+        locks = find_lasting_locks(source, "source", source.lock_timeout_seconds)
+    excluded = (*unreadable, *locks.names)
+    try:
+        statements = dump_statements(source_dsn, SECTIONS, publications=True, excluded=excluded)
+    except ProvisionError as error:
+        with open_session(source_dsn, side="source") as source:
+            if holders := lock_holders(find_locked(source)):
+                cause = describe_locks("source", holders, LOCK_WAIT_SECONDS)
+                raise UnreadableError(cause) from error
+        raise
+    return _Dump(statements, unreadable, locks)
 
 
 def _make(
@@ -137,19 +183,21 @@ def _make(
     """
     owner, roles = _roles_of(recipe)
     create_missing_roles(connection, roles)
-    statements, unreadable = dump.result()
-    refused = run_batches(connection, statements, "the source's dump", TOLERATED)
-    if unreadable:
+    found = dump.result()
+    refused = run_batches(connection, found.statements, "the source's dump", TOLERATED)
+    if found.unreadable:
         refused = create_from_catalogs(connection, dsn, recipe.source_dsn)
-    missing = find_not_created(dsn, recipe.source_dsn, recipe.tables, refused, _REMEDY, say)
+    missing = find_not_created(
+        dsn, recipe.source_dsn, recipe.tables, refused, _REMEDY, say, found.locks.names
+    )
     before = dict(_relations(connection))
     invalid = _create_invalid_indexes(connection, recipe)
-    tables = find_dumped_tables(connection, recipe.tables)
+    dumped = find_dumped_tables(connection, recipe.tables)
     _drop_publications(connection)
     _run_scripts(connection, recipe.scripts, "pre-load", owner)
     with one_transaction(connection):
         act_as(connection, owner)
-        move(connection, tables, _schemas_of_target(recipe))
+        move(connection, dumped, _schemas_of_target(recipe))
     _run_scripts(connection, recipe.scripts, "post-load", owner)
     after = dict(_relations(connection))
     moved = {name: after[o] for o, name in before.items() if o in after}

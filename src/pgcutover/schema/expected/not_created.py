@@ -5,7 +5,7 @@ it. The expected schema takes these objects from the source's catalogs, so that 
 compared with the source directly, and everything else with the expected schema.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pgcutover.connect import open_session
@@ -62,8 +62,11 @@ def find_not_created(
     refused: Sequence[ProvisionError],
     remedy: str,
     say: Callable[[str], None],
+    locked: Collection[str] = (),
 ) -> NotCreated:
     """Compare the scratch database with the source, right after the dump has run.
+
+    `locked` are relations, quoted, that the dump lacks because they are locked.
 
     UnreadableError where the mapping renames an object that was not created.
     """
@@ -77,7 +80,13 @@ def find_not_created(
         schemas = quoted(source, [RelationName(schema, "") for schema in sorted(moved)])
     known = {o.identity for o in created.objects}
     # privileges on system objects differ between majors by themselves
-    objects = [o for o in found.objects if o.identity not in known and o.kind != "system_grant"]
+    objects = [
+        o
+        for o in found.objects
+        if o.identity not in known
+        and o.kind != "system_grant"
+        and {o.name, o.table, o.facts.get("referenced_table")}.isdisjoint(locked)
+    ]
     if not objects:
         return NotCreated()
     cause = str(refused[0])
