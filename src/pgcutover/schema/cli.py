@@ -86,6 +86,8 @@ def _snapshot(arguments: argparse.Namespace) -> int:
     save(snapshot, arguments.out)
     for kind, why in snapshot.unread.items():
         _say(f"not read: {kind}: {why}")
+    for why in snapshot.lock_causes():
+        _say(f"not read everywhere: {why}")
     _say(f"{len(snapshot.objects)} objects of database {snapshot.database} in {arguments.out}")
     return 0
 
@@ -165,6 +167,8 @@ def _of_snapshots(expected: Snapshot, found: Snapshot, names: tuple[str, str]) -
             compared.undecided.append(f"not compared: {error}")
         else:
             compared.differences.extend(d for d in of_kind if not concerns_role(d, roles))
+    causes = dict.fromkeys((*expected.lock_causes(), *found.lock_causes()))
+    compared.undecided.extend(f"not compared everywhere: {cause}" for cause in causes)
     if majors[0] != majors[1]:
         _leave_out_queries(compared, majors)
     if not compared.differences:

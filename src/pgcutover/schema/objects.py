@@ -56,6 +56,10 @@ class Snapshot:
             kinds=tuple(kind for kind in self.kinds if kind in kinds),
         )
 
+    def lock_causes(self) -> tuple[str, ...]:
+        """Return why some relations were left out, each reason once."""
+        return tuple(dict.fromkeys(why for held in self.locked.values() for why in held.values()))
+
     def of_kind(self, kind: str) -> dict[str, SchemaObject]:
         """Return the objects of a kind by name."""
         return {o.name: o for o in self.objects if o.kind == kind}

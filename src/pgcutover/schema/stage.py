@@ -256,9 +256,9 @@ class SchemaStage:
                 troubles.append(f"{kind.name} was not compared: {error}")
                 continue
             found += filter(None, (self._split(each).left for each in differing))
-            left_out = self._known.lock_causes([kind.name])
-            troubles += [f"{kind.name} was not compared everywhere: {cause}" for cause in left_out]
-        return found, troubles
+        sides = (side for side in (self.evidence.expected, self.evidence.target) if side)
+        causes = dict.fromkeys(cause for side in sides for cause in side.lock_causes())
+        return found, [*troubles, *(f"not compared everywhere: {cause}" for cause in causes)]
 
     def _held_by(self, holders: Collection[str]) -> list[Difference]:
         if not holders:
