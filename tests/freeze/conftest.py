@@ -11,7 +11,7 @@ from support.servers import Pair, create_database, drop_database
 
 from pgcutover.connect import open_watch, open_writer
 from pgcutover.embedded.server import RunningServer
-from pgcutover.freeze import Freeze, FreezeOptions
+from pgcutover.freeze import Freeze, FreezeOptions, PoolerHooks
 from pgcutover.mapping import RelationName
 
 SOURCE = """
@@ -50,6 +50,7 @@ class Site:
         self,
         tables: Sequence[RelationName] = TABLES,
         connect_to: str = "",
+        pooler: PoolerHooks | None = None,
         **options: float,
     ) -> Freeze:
         dsn = connect_to or self.dsn
@@ -58,6 +59,7 @@ class Site:
             lambda: open_watch(self.dsn),
             tables,
             FreezeOptions(**options),
+            pooler=pooler,
         )
 
     def role(self, kind: str) -> str:

@@ -15,7 +15,7 @@ from freeze.network import cuttable
 
 from pgcutover.connect import open_watch, open_writer
 from pgcutover.errors import FreezeError
-from pgcutover.freeze import find_fenced, remove_fence
+from pgcutover.freeze import PoolerHooks, find_fenced, remove_fence
 from pgcutover.mapping import RelationName
 
 INSERT = "insert into app.plain (body) values ('late')"
@@ -164,6 +164,30 @@ def test_writers_go_on_after_the_operator_was_killed(site: Site) -> None:
         with waiting(site.dsn, INSERT) as results:
             operator.kill()
         assert results == ["ok"]
+
+
+def test_the_hooks_mode_pauses_before_the_locks_and_resumes_in_every_case(site: Site) -> None:
+    said: list[str] = []
+
+    def pause() -> None:
+        said.append("pause")
+        if said.count("pause") == 2:
+            raise FreezeError("the hook pause was killed after 5 s")
+
+    def hooks() -> PoolerHooks:
+        return PoolerHooks(pause, lambda: said.append("resume"))
+
+    with site.freeze(pooler=hooks()) as freeze:
+        freeze.lock()
+        assert said == ["pause"]
+        assert locks(site.dsn) == 1
+    with (
+        pytest.raises(FreezeError, match="killed after 5 s"),
+        site.freeze(pooler=hooks()) as freeze,
+    ):
+        freeze.lock()
+    assert said == ["pause", "resume", "pause", "resume"]
+    assert locks(site.dsn) == 0
 
 
 def test_a_table_that_is_gone_is_named(site: Site) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from pgcutover.config.cutover import Hook
 from pgcutover.config.section import SECTION, AtLeastZero, OptionalVariable, Positive
 
 
@@ -13,7 +14,7 @@ class FreezeSettings:
     """The write freeze: from the lock on the source's tables until the switch or the rollback."""
 
     mode: Literal["lock", "hook"] = "lock"
-    """`lock`: writers wait for table locks. `hook`: `pause_command` stops them first, then the
+    """`lock`: writers wait for table locks. `hook`: the hook `pause` stops them first, then the
     locks are taken all the same, because they prove that no writer is left."""
     dsn_env: OptionalVariable = ""
     """Environment variable with the DSN of the role that locks and fences the source's tables. It
@@ -38,14 +39,12 @@ class FreezeSettings:
     """Roles of the application. Without them, all login roles that may write a table in scope."""
     connections_per_second: AtLeastZero = 10.0
     """New connections that the application opens while its writes wait."""
-    pause_command: tuple[str, ...] = ()
-    """For `hook`: program and arguments that stop the writers, such as PgBouncer's PAUSE."""
-    resume_command: tuple[str, ...] = ()
-    """For `hook`: program and arguments that let the writers go on."""
-    hook_timeout_seconds: Positive = 5.0
-    """Longest time of either command; then it is killed."""
+    pause: Hook | None = None
+    """For `hook`: stops the writers, such as PgBouncer's PAUSE, which can hang: set its timeout."""
+    resume: Hook | None = None
+    """For `hook`: lets the writers go on. The server's own timeout does not run it."""
 
     def __post_init__(self) -> None:
-        """Refuse the mode hook without its commands."""
-        if self.mode == "hook" and not (self.pause_command and self.resume_command):
-            raise ValueError('pause_command and resume_command with mode = "hook"')
+        """Refuse the mode hook without its hooks."""
+        if self.mode == "hook" and not (self.pause and self.resume):
+            raise ValueError('the hooks pause and resume with mode = "hook"')

@@ -1,5 +1,6 @@
 """The write freeze of the source: locks, fence, drain and the conditions of its start."""
 
+from pgcutover.freeze.drain import DrainMarker, DrainResult
 from pgcutover.freeze.fence import (
     FenceState,
     create_fence,
@@ -7,21 +8,38 @@ from pgcutover.freeze.fence import (
     inspect_fence,
     remove_fence,
 )
-from pgcutover.freeze.lock import Freeze, FreezeOptions, FreezeResult
-from pgcutover.freeze.relations import LockedRelation, read_relations
+from pgcutover.freeze.lock import Freeze, FreezeOptions, FreezeResult, PoolerHooks
+from pgcutover.freeze.mover_role import (
+    MoverFence,
+    fence_mover_role,
+    is_mover_fenced,
+    restore_mover_role,
+)
+from pgcutover.freeze.relations import LockedRelation, hold_tables, read_relations
+from pgcutover.freeze.start_conditions import StartFacts, start_conditions
 from pgcutover.freeze.writers import Writers, list_writers
 
 __all__ = [
+    "DrainMarker",
+    "DrainResult",
     "FenceState",
     "Freeze",
     "FreezeOptions",
     "FreezeResult",
     "LockedRelation",
+    "MoverFence",
+    "PoolerHooks",
+    "StartFacts",
     "Writers",
     "create_fence",
+    "fence_mover_role",
     "find_fenced",
+    "hold_tables",
     "inspect_fence",
+    "is_mover_fenced",
     "list_writers",
     "read_relations",
     "remove_fence",
+    "restore_mover_role",
+    "start_conditions",
 ]

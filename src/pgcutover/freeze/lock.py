@@ -68,6 +68,15 @@ class FreezeResult:
     given_up: int
 
 
+@dataclass(slots=True)
+class PoolerHooks:
+    """The mode `hook`: calls that stop and start a pooler's clients; they end by timeouts."""
+
+    pause: Callable[[], object]
+    resume: Callable[[], object]
+    is_paused: bool = False
+
+
 class _State(Enum):
     IDLE = "idle"
     PREPARED = "prepared"
@@ -88,13 +97,14 @@ class Freeze:
         tables: Sequence[RelationName],
         options: FreezeOptions | None = None,
         without: Sequence[RelationName] = (),
+        pooler: PoolerHooks | None = None,
     ) -> None:
         """Keep the names; no connection is opened yet."""
         self.options = options or FreezeOptions()
         self.relations: tuple[LockedRelation, ...] = ()
         self.result: FreezeResult | None = None
         self._connect, self._connect_watch = connect, watch
-        self._tables, self._without = tables, without
+        self._tables, self._without, self._pooler = tables, without, pooler
         self._session: LockSession | None = None
         self._watch: QueueWatch | None = None
         self._mutex = threading.RLock()
@@ -107,6 +117,7 @@ class Freeze:
     def __exit__(self, *_: object) -> None:
         """Roll back unless the fence was committed, and close the session."""
         self.rollback()
+        self.resume()
         if self._session is not None:
             self._session.connection.close()
 
@@ -152,6 +163,7 @@ class Freeze:
     def lock(self) -> FreezeResult:
         """Make writers wait; after the last try, FreezeError names a session that holds a table."""
         self._begun, waited, error = monotonic(), 0.0, FreezeError(_GIVEN_UP)
+        self._pause()
         for tries in range(1, self.options.tries + 1):
             begun = monotonic()
             try:
@@ -200,13 +212,34 @@ class Freeze:
         return writers
 
     def rollback(self) -> None:
-        """Let writers go on; without effect after the fence was committed."""
+        """Release the locks; without effect after the fence was committed.
+
+        A pooler's clients stay paused until resume(), which the end of the freeze calls.
+        """
         with self._mutex:
             self._stop_watch()
-            if self._state is not _State.FENCED:
-                self._state = _State.IDLE
-                if self._session is not None:
-                    self._session.rollback()
+            if self._state is _State.FENCED:
+                return
+            self._state = _State.IDLE
+            if self._session is not None:
+                self._session.rollback()
+
+    def resume(self) -> None:
+        """Let a pooler's clients go on; without effect unless they were paused."""
+        if self._pooler is not None and self._pooler.is_paused:
+            self._pooler.resume()
+            self._pooler.is_paused = False
+
+    def _pause(self) -> None:
+        if self._pooler is None:
+            return
+        self._pooler.is_paused = True  # also where it fails half-way
+        try:
+            self.prepare()
+            self._pooler.pause()
+        except BaseException:
+            self.rollback()
+            raise
 
     def _open_session(self) -> LockSession:
         if self._session is None or self._session.connection.closed:

@@ -77,3 +77,22 @@ def lock_statement(relations: Iterable[LockedRelation], mode: str) -> sql.Compos
         sql.SQL("only {}").format(r.identifier) for r in relations if r.kind != "f"
     )
     return sql.SQL("lock table {} in {} mode").format(names, sql.SQL(mode))
+
+
+def hold_tables(
+    connection: Connection, relations: Iterable[LockedRelation], wait_seconds: float
+) -> None:
+    """Take ACCESS SHARE in the connection's transaction, so that a later ALTER TABLE waits for it.
+
+    For the sessions of the final gate: a request for ACCESS EXCLUSIVE that queues behind the freeze
+    would block them. They hold the locks until they end their transaction, which must be READ
+    COMMITTED to see each new row. FreezeError where such a request is waiting already.
+    """
+    try:
+        connection.execute(f"set local lock_timeout to {round(wait_seconds * 1000)}".encode())
+        connection.execute(lock_statement(relations, "access share"))
+    except psycopg.Error as error:
+        connection.rollback()
+        raise FreezeError(
+            f"the final gate cannot lock the tables for reading: {describe_error(error)}"
+        ) from error

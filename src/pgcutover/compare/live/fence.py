@@ -9,7 +9,7 @@ from typing import Protocol
 import psycopg
 from psycopg import sql
 
-from pgcutover.connect import open_session, open_writer
+from pgcutover.connect import Connection, open_session, open_writer
 from pgcutover.database_errors import describe_error, explain_error
 from pgcutover.errors import ServerError
 from pgcutover.mapping import RelationName
@@ -87,27 +87,37 @@ def write_marker(
 ) -> Callable[[], bool]:
     """Write a marker row on the source; return a call that says whether it is on the target."""
     marker = uuid.uuid4()
-    insert = sql.SQL("insert into {} (id) values (%s)").format(_identifier(source_table))
     try:
         with open_writer(writer_dsn) as source:
-            source.execute(insert, [marker])
+            insert_marker(source, source_table, marker)
     except psycopg.Error as error:
         raise ServerError(
             f"source: no marker can be written into {source_table}: {describe_error(error)}; its "
             "writer needs insert on the table"
         ) from error
-    select = sql.SQL("select 1 from {} where id = %s").format(_identifier(target_table))
 
     def arrived() -> bool:
         try:
             with open_session(reader_dsn) as target:
-                return target.execute(select, [marker]).fetchone() is not None
+                return has_marker(target, target_table, marker)
         except psycopg.Error as error:
             raise ServerError(
                 f"target: the marker in {target_table} cannot be read: {explain_error(error)}"
             ) from error
 
     return arrived
+
+
+def insert_marker(source: Connection, table: RelationName, marker: uuid.UUID) -> None:
+    """Insert a marker row; the caller commits."""
+    insert = sql.SQL("insert into {} (id) values (%s)").format(_identifier(table))
+    source.execute(insert, [marker])
+
+
+def has_marker(target: Connection, table: RelationName, marker: uuid.UUID) -> bool:
+    """Return whether the marker row is there."""
+    select = sql.SQL("select 1 from {} where id = %s").format(_identifier(table))
+    return target.execute(select, [marker]).fetchone() is not None
 
 
 def _identifier(name: RelationName) -> sql.Identifier:
