@@ -1,6 +1,7 @@
 """Differing tables wait for the mover once, and not at all where nothing was written."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -94,6 +95,64 @@ def test_an_extra_row_is_waited_for_while_any_transaction_of_the_source_may_dele
     with open_writer(twelve.source, "create table app.other (id int)"):
         states(twelve, manifest, 0.1, TABLES[:1])
     assert len(waits) == 3
+
+
+def test_extra_rows_of_all_tables_wait_once_while_the_source_is_written(twelve, waits) -> None:
+    """A snapshot from the time of the first wait shows that the other keys were missing then."""
+    with open_writer(twelve.source, "create table app.other (id int)"):
+        found = states(twelve, twelve.manifest(), 0.2)
+    assert len(waits) == 3
+    assert len(found) == 24
+
+
+def test_a_key_that_was_deleted_after_the_first_wait_is_waited_for(twelve, monkeypatch) -> None:
+    manifest, arriving = twelve.manifest(), []
+
+    def sleep(seconds: float) -> None:
+        if arriving:
+            arriving.pop()()
+        time.sleep(seconds)
+
+    monkeypatch.setattr(fence, "sleep", sleep)
+    run(twelve.target, "insert into core.t1 values (1, 'x')", "delete from core.t1 where id = 99")
+    with (
+        open_writer(twelve.source, "create table app.other (id int)"),
+        twelve.comparer(manifest, fence=fence.WaitingFence(0.2)) as comparer,
+    ):
+        assert comparer.rows(manifest.target_table("core.t0"))
+        run(twelve.source, "delete from app.t1 where id = 7")
+        arriving.append(lambda: run(twelve.target, "delete from core.t1 where id = 7"))
+        diff = comparer.rows(manifest.target_table("core.t1"))
+    assert (bool(diff), diff.facts["in_flight"], arriving) == (False, 1, [])
+
+
+@pytest.fixture
+def markers(monkeypatch) -> list[object]:
+    """Collect the markers that are written."""
+    found: list[object] = []
+    write = fence.write_marker
+    monkeypatch.setattr(fence, "write_marker", lambda *args: (found.append(args), write(*args))[1])
+    return found
+
+
+def test_markers_that_have_passed_confirm_the_tables_that_follow(twelve, markers) -> None:
+    with live(twelve.source, twelve.target, KEYS, lag_seconds=0.3):
+        manifest = twelve.manifest()
+        with twelve.comparer(manifest, fence=marker(twelve)) as comparer:
+            diffs = [comparer.rows(manifest.target_table(table)) for table in TABLES]
+            first = len(markers)
+            run(twelve.source, "update app.t0 set v = 'z' where id = 3")
+            late = comparer.rows(manifest.target_table("core.t1"))
+            run(twelve.source, "update app.t2 set v = 'new' where id = 1")
+            changed = comparer.rows(manifest.target_table("core.t2"))
+    for diff in (*diffs, late):
+        found = {f.kind: f.evidence for f in diff.findings()}
+        assert found.keys() == {"rows missing", "rows extra"}
+        for evidence in found.values():
+            assert evidence["state"].startswith("CONFIRMED for 2 keys behind marker"), evidence
+    assert first == 2
+    assert changed
+    assert len(markers) > first, "a row that was written after the markers needs another one"
 
 
 def test_a_deletion_between_manifest_and_scan_is_waited_for(twelve, monkeypatch) -> None:

@@ -11,8 +11,11 @@ from pgcutover.compare.differences.report import Evidence, count_diff, fetch_evi
 from pgcutover.compare.differences.scan_result import ScanResult
 from pgcutover.compare.hashing.calibration import SHA256, Calibration, calibrate
 from pgcutover.compare.large_objects import compare_large_objects
+from pgcutover.compare.live.fence import Fence, WaitingFence
 from pgcutover.compare.live.keys import ComparedKeys, compare_keys, fetch_keys
-from pgcutover.compare.live.recheck import RecheckSettings, recheck_scan
+from pgcutover.compare.live.passed_fences import PassedFences
+from pgcutover.compare.live.recheck import WAITS, RecheckSettings, recheck_scan
+from pgcutover.compare.live.witness import Witnesses
 from pgcutover.compare.live.write_history import WriteHistory
 from pgcutover.compare.options import CompareOptions, TableOptions
 from pgcutover.compare.orphans import mapped_key, orphan_diff
@@ -38,6 +41,7 @@ from pgcutover.progress import State
 from pgcutover.sides import Sides
 
 RECHECK_TRIES = 5
+_LEAST_WITNESS_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Comparer:
         self._histories = Sides(manifest.source, manifest.target).map(
             lambda server: WriteHistory(server.snapshot, server.read_at)
         )
+        self._passed = PassedFences(Witnesses(source_dsn, _keep_seconds(options.fence)))
         self._calibration: Calibration | None = None
         self._plans: dict[str, TableComparison] = {}
 
@@ -88,6 +93,7 @@ class Comparer:
 
     def close(self) -> None:
         """Close all sessions."""
+        self._passed.witnesses.close()
         for session in self._sessions:
             session.close()
 
@@ -180,7 +186,9 @@ class Comparer:
 
         found = scan()
         if self._options.fence is not None:
-            settings = RecheckSettings(self._options.fence, RECHECK_TRIES, self._histories)
+            settings = RecheckSettings(
+                self._options.fence, RECHECK_TRIES, self._histories, self._passed
+            )
             found = recheck_scan(found, rescan, settings)
         if window is None and self._options.log is not None and found.is_equal:
             self._options.log.record(table, found.read_in, self._fetch_rechecked(found))
@@ -282,3 +290,10 @@ class Comparer:
 def _proves_recent(scan: ScanResult, column: str) -> bool:
     """Return whether the scan found all rows equal, in the column that selects recent ones too."""
     return not (scan.counts.total or scan.in_flight or column in scan.comparison.not_proven)
+
+
+def _keep_seconds(fence: Fence | None) -> float:
+    """Return how long an older snapshot may last: twice the time that a mover is given."""
+    if isinstance(fence, WaitingFence):
+        return max(2 * WAITS * fence.seconds, _LEAST_WITNESS_SECONDS)
+    return _LEAST_WITNESS_SECONDS

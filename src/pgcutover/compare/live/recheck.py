@@ -17,6 +17,9 @@ A difference is CONFIRMED by two rounds. Where the fence cannot show that change
 nothing is confirmed, and a mover is only given time: WAITS rounds. A row that has been the same on
 both sides for that long, by its versions or because nothing wrote to the server, has had this time
 already and is not waited for; so tables that differ after the writing has stopped wait for nothing.
+
+What one table has waited for holds for all: a row that is as it was before a fence that has passed
+needs no other fence, and a key that the source lacks is read in a snapshot from the first wait.
 """
 
 from collections import Counter
@@ -32,6 +35,7 @@ from pgcutover.compare.differences.within_tolerance import (
     keys_within_tolerance,
 )
 from pgcutover.compare.live.fence import Fence, WaitingFence
+from pgcutover.compare.live.passed_fences import PassedFences
 from pgcutover.compare.live.write_history import WriteHistory
 from pgcutover.compare.plan.key_domain import KeyRange
 from pgcutover.compare.plan.model import TableComparison, TableSide
@@ -45,11 +49,12 @@ _Waiting = Mapping[int, SuspectKey]
 
 @dataclass(frozen=True, slots=True)
 class RecheckSettings:
-    """The fence, the most rechecks, and the sides' histories of writes."""
+    """The fence, the most rechecks, and what the rechecks of all tables share."""
 
     fence: Fence
     tries: int
     histories: Sides[WriteHistory]
+    passed: PassedFences
 
     @property
     def patience_seconds(self) -> float | None:
@@ -185,8 +190,7 @@ class _Recheck:
         self._result = RecheckResult()
 
     def run(self) -> RecheckResult:
-        if self._settings.patience_seconds is not None:
-            self._finish_round(self._run_round(None))
+        self._finish_round(self._run_round(None))
         while self._waiting and not self._should_stop:
             self._result.waits += 1
             self._finish_round(self._run_round(self._settings.fence))
@@ -211,17 +215,39 @@ class _Recheck:
         result.equal += len(equal)
         self._remove(equal)
         self._unmodified = {k for k in self._waiting if this.is_unmodified(k, last)}
-        self._confirmations.update(self._unmodified if this.passed else ())
+        self._confirmations.update(self._confirm(this))
         confirmed = {k for k in self._waiting if self._confirmations[k] >= CONFIRMATIONS}
         result.confirmed += len(confirmed)
         self._count(confirmed, this)
-        self._count_unproven({k for k in self._waiting if self._was_unmodified(k, this)}, this)
+        self._count_unproven(self._find_unmodified(this), this)
 
-    def _was_unmodified(self, key: int, this: _Round) -> bool:
-        """Return whether both sides were unmodified for the time that a mover is given."""
+    def _confirm(self, this: _Round) -> Iterable[int]:
+        """Return the keys that this round, or each of the fences before the first, confirms."""
+        if this.passed:
+            return self._unmodified
+        if self._result.waits:
+            return ()
+        suspects = self._waiting.values()
+        passed = self._settings.passed
+        return passed.confirmations(self._comparison, suspects, this.after, this.target)
+
+    def _find_unmodified(self, this: _Round) -> set[int]:
+        """Return the keys that had the time that a mover is given, unmodified on both sides."""
         seconds = self._settings.patience_seconds
         if seconds is None:
-            return False
+            return set()
+        found = {key for key in self._waiting if self._was_unmodified(key, this, seconds)}
+        absent = [s for key, s in self._waiting.items() if key not in this.after]
+        if absent and not found.issuperset(s.key for s in absent):
+            target = self._settings.histories.target
+            kept = [
+                s for s in absent if target.is_unmodified(_xids(this.target.get(s.key)), seconds)
+            ]
+            found |= self._settings.passed.witnesses.absent(self._comparison, kept, seconds)
+        return found
+
+    def _was_unmodified(self, key: int, this: _Round, seconds: float) -> bool:
+        """Return whether both sides' versions of a key show that they are so old."""
         source, target = self._settings.histories
         on_source, on_target = _xids(this.after.get(key)), _xids(this.target.get(key))
         if not target.is_unmodified(on_target, seconds):
@@ -231,9 +257,18 @@ class _Recheck:
     def _run_round(self, fence: Fence | None) -> _Round:
         """Read the waiting keys before and after a fence; without a fence, once on each side."""
         before = None if fence is None else self._reread("source")
-        passed = fence is not None and fence.passes()
+        passed = fence is not None and self._pass(fence, before or {})
         target, after = self._reread("target"), self._reread("source")
         return _Round(passed, after if before is None else before, target, after)
+
+    def _pass(self, fence: Fence, before: Mapping[int, Versions]) -> bool:
+        """Return whether the fence passes; keep it for the tables that follow."""
+        missing = not before.keys() >= self._waiting.keys()
+        noted = self._settings.passed.note(self._settings.histories, with_witness=missing)
+        if not fence.passes():
+            return False
+        self._settings.passed.add(noted)
+        return True
 
     def _reread(self, label: Literal["source", "target"]) -> Mapping[int, Versions]:
         """Return the waiting keys in a new snapshot, which is added to the side's history."""

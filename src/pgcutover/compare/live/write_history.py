@@ -57,10 +57,17 @@ class WriteHistory:
         snapshot, read_at, self._is_standby, self._has_writer = row
         self._observations.append(Observation(snapshot, read_at))
 
+    @property
+    def oldest_xid(self) -> int | None:
+        """Return the id before which all transactions had ended; None if unsure."""
+        if self._is_standby or not self._observations:
+            return None
+        return self._observations[-1].oldest_xid
+
     def is_unmodified(self, xids: Iterable[int], seconds: float) -> bool:
         """Return whether rows of these transactions are the same since so many seconds."""
         earlier = self._earlier(seconds)
-        return earlier is not None and all(_precedes(x, earlier.oldest_xid) for x in xids)
+        return earlier is not None and all(precedes(x, earlier.oldest_xid) for x in xids)
 
     def is_quiet(self, seconds: float) -> bool:
         """Return whether nothing was written to the server since so many seconds."""
@@ -82,6 +89,6 @@ class WriteHistory:
         return self._observations[0]
 
 
-def _precedes(xid: int, limit: int) -> bool:
+def precedes(xid: int, limit: int) -> bool:
     """Return whether a row's 32-bit transaction id is before a 64-bit one; false if unsure."""
     return xid < _FIRST_NORMAL_XID or 0 < (limit - xid) % _XIDS < _XIDS // 2
