@@ -1,5 +1,6 @@
 """A server that has other work to do is read slowly, or not at all; an idle one at full speed."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -162,6 +163,20 @@ def test_only_a_server_with_other_work_is_spared(databases) -> None:
     with another(databases.source, "select count(*) from generate_series(1, 20000)"):
         while not governed.throttled_seconds:  # the suite's own limit ends it where it never is
             ask_often(governed, databases.source)
+    governed.close()
+
+
+def test_many_transactions_of_our_own_are_not_the_work_of_others(databases, monkeypatch) -> None:
+    """Servers count a transaction up to a second later, so some samples hold more than we began."""
+    wait_until_quiet(databases.source)
+    monkeypatch.setattr(governing, "SAMPLE_SECONDS", 0.2)
+    governed = governor(databases.source, LoadLimits(load=0.5))
+    end = time.monotonic() + 2.0
+    with open_watch(databases.source) as ours:
+        while time.monotonic() < end:
+            governed.pause()
+            assert not governed.is_busy
+            sample(ours)
     governed.close()
 
 

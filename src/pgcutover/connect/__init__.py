@@ -10,8 +10,10 @@ from pgcutover.connect.opening import (
 )
 from pgcutover.connect.pinned import PINNED, Connection, PinnedCursor, verify_pinned
 from pgcutover.connect.server import ServerFacts, remember_server, server_facts
+from pgcutover.connect.transaction_counts import COUNTS
 
 __all__ = [
+    "COUNTS",
     "PINNED",
     "Connection",
     "PinnedCursor",

@@ -14,6 +14,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import Row
 
 from pgcutover.connect.locks import explain_errors
+from pgcutover.connect.transaction_counts import COUNTS
 from pgcutover.database_errors import ErrorContext, quote_name
 from pgcutover.errors import ServerError
 
@@ -66,6 +67,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         with super().transaction(savepoint_name, force_rollback) as block:
             if begins and self.pinned is not None:
                 self._set_pinned(self.pinned)
+            elif begins:
+                COUNTS.add(self.info)
             yield block
 
     def explained_errors(self) -> AbstractContextManager[None]:
@@ -74,6 +77,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         return explain_errors(self, ErrorContext(self.side, role, self.lock_timeout_seconds))
 
     def _set_pinned(self, settings: sql.Composed) -> None:
+        COUNTS.add(self.info)
         psycopg.Cursor(self).execute(settings)
         # outside of a transaction SET LOCAL only warns
         if self.info.transaction_status is not TransactionStatus.INTRANS:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Generator
 from contextlib import ExitStack
 from importlib import import_module
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, cast
 
@@ -14,7 +15,7 @@ from pgcutover.checking.coverage import Judgement, Plan, judge, plan_results
 from pgcutover.checking.registry import Check, find_checks
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings
-from pgcutover.connect import remember_server
+from pgcutover.connect import COUNTS, remember_server
 from pgcutover.context import NO_OBJECTS, RunContext
 from pgcutover.errors import PgCutoverError
 from pgcutover.plugin import check_items, evidence, terminal_summary
@@ -62,7 +63,9 @@ def configure(config: pytest.Config) -> None:
         remember_server(context.target_dsn, context.manifest.target)
         config.stash[check_items.CONTEXT] = context
         settings = context.settings
-        config.stash[RUN_FOLDERS] = RunFolders(**config.workerinput["pgcutover_folders"])
+        folders = RunFolders(**config.workerinput["pgcutover_folders"])
+        config.stash[RUN_FOLDERS] = folders
+        COUNTS.share(Path(folders.progress))
     else:
         gate = cast("Gate", config.pluginmanager.get_plugin("pgcutover-gate"))
         settings = gate.options.settings

@@ -22,7 +22,7 @@ INTERVAL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunFolders:
-    """The folder of the progress files, and of the checkpoints, if there are any."""
+    """The folder of progress and transaction counts, and that of checkpoints, if there is one."""
 
     progress: str
     checkpoints: str | None

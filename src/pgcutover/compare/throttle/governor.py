@@ -17,7 +17,7 @@ from time import monotonic
 import psycopg
 
 from pgcutover.compare.throttle.server_load import LoadLimits, LoadSample, exceeded, sample
-from pgcutover.connect import Connection
+from pgcutover.connect import COUNTS, Connection
 from pgcutover.database_errors import unreadable
 from pgcutover.errors import UnreadableError
 
@@ -48,7 +48,8 @@ class Governor:
         self._last: tuple[float, LoadSample] | None = None
         self._debt_seconds = 0.0
         self._reason = ""
-        self._own_transactions = 0
+        self._own_begun = 0
+        self._own_uncounted = 0  # the server counts a transaction up to some seconds later
         self._quiet_samples = 0
         self.is_busy = False
         self.throttled_seconds = 0.0
@@ -100,9 +101,8 @@ class Governor:
         self._interrupted.set()
 
     def begin(self) -> None:
-        """Count a new transaction of ours."""
+        """Let the threads sleep again, at the beginning of a snapshot."""
         self._interrupted.clear()
-        self._own_transactions += 1
 
     def close(self) -> None:
         """Close the governor's session."""
@@ -150,15 +150,27 @@ class Governor:
         now, last = monotonic(), self._last
         self._last = now, load_sample
         is_active = bool(load_sample.active_sessions)
+        own = self._count_own()
         if last is None:
             self.is_busy = is_active
             return
-        theirs = load_sample.transactions - last[1].transactions - self._own_transactions - 1
-        self._own_transactions = 0
+        counted = max(0, load_sample.transactions - last[1].transactions)  # reset statistics are 0
+        theirs = counted - own - self._own_uncounted
+        self._own_uncounted = max(0, -theirs)
         rate = theirs / max(now - last[0], 0.001)
         is_at_work = is_active or rate > BUSY_TRANSACTIONS_PER_SECOND
         self._quiet_samples = 0 if is_at_work else self._quiet_samples + 1
         self.is_busy = is_at_work or (self.is_busy and self._quiet_samples < _QUIET_SAMPLES)
+
+    def _count_own(self) -> int:
+        """Return the transactions that this run has begun on the server since the last call.
+
+        The sample is taken before, so that it holds none that is not in this number.
+        """
+        before = self._own_begun
+        if self._connection is not None:
+            self._own_begun = COUNTS.total(self._connection.info)
+        return self._own_begun - before
 
     def _sample(self) -> LoadSample:
         """Sample the load; a lost session is replaced once."""
