@@ -10,9 +10,11 @@ from pgcutover.compare.scan.chunk_log import no_progress
 from pgcutover.compare.scan.heap_segments import ScanLimits
 from pgcutover.compare.snapshots import ComparisonLog
 from pgcutover.compare.throttle.server_load import LoadLimits
-from pgcutover.config.tables import Tolerance
+from pgcutover.config.budgets import Budgets
+from pgcutover.config.tables import TableSettings, Tolerance
 from pgcutover.key_hash.hashing import KeyHashes
 from pgcutover.progress import Progress
+from pgcutover.sides import Sides
 
 __all__ = ["CompareOptions", "LoadLimits", "ScanLimits", "TableOptions", "Tolerance"]
 
@@ -48,3 +50,23 @@ class CompareOptions:
     def scan_limits(self) -> ScanLimits:
         """The limits of each scan."""
         return ScanLimits(self.chunk_seconds, self.snapshot_seconds)
+
+
+def table_options(tables: Mapping[str, TableSettings]) -> dict[str, TableOptions]:
+    """Return the options that migration.toml gives its tables."""
+    return {
+        name: TableOptions(own.key, tuple(e.column for e in own.exclude), own.tolerate)
+        for name, own in tables.items()
+    }
+
+
+def limits_of(budgets: Budgets, workers: int = 1) -> Sides[LoadLimits]:
+    """Return the load that each side may bear; the source's is divided among the workers."""
+    source = LoadLimits(
+        budgets.max_source_load / workers,
+        budgets.max_replica_lag_seconds,
+        budgets.max_xmin_age_transactions,
+        budgets.max_active_sessions,
+        budgets.max_retained_wal_mb,
+    )
+    return Sides(source, LoadLimits(budgets.max_target_load))

@@ -12,7 +12,7 @@ import psycopg
 from pgcutover.catalog import Manifest
 from pgcutover.compare import Comparer, TableOptions
 from pgcutover.compare.snapshots import Taken
-from pgcutover.config.ledger import Ledger
+from pgcutover.config import Ledger, Settings
 from pgcutover.connect import Connection, open_owner, open_session, open_watch
 from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.ledger import coverage, slot
@@ -30,6 +30,7 @@ from pgcutover.ledger.tables import (
     read_members,
 )
 from pgcutover.ledger.visibility import Snapshot
+from pgcutover.local_folder import NAME
 from pgcutover.mapping import RelationName
 from pgcutover.sides import Sides
 from pgcutover.verdict import Verdict
@@ -55,6 +56,12 @@ class LedgerParts:
     comparer: Comparer = field(repr=False)
     path: Path
     options: Mapping[str, TableOptions] = field(default_factory=dict)
+
+
+def open_store(settings: Settings) -> Store | None:
+    """Return the store that a gate's comparisons are recorded in; None where no ledger runs."""
+    path = settings.path.parent / NAME / FILE
+    return Store(path) if settings.ledger.is_on and path.exists() else None
 
 
 def open_ledgers(parts: LedgerParts, *, anew: bool = False) -> "Ledgers":
@@ -192,14 +199,13 @@ class Ledgers:
     def judge(self) -> Proof:
         """Return the verdict from what is recorded, without a look at the servers."""
         found = self.open_set()
-        faults = [fault for label in _LABELS if (fault := self.store.fault(label))]
         differing = dict(
             self.store.fetch(
                 "select a.name, count(*) from attempt a where a.covered and exists (select 1 from"
                 " change c where c.name = a.name and c.key = a.key) group by a.name"
             )
         )
-        reasons = [*faults, *self._settler.unreadable.values()]
+        reasons = [*self.faults(), *self._settler.unreadable.values()]
         reasons += [f"{name}: {why}" for name, why in found.whole_tables.items()]
         if found.keys:
             reasons.append(f"{found.keys} changed keys are not proven equal")
@@ -208,7 +214,11 @@ class Ledgers:
         verdict = Verdict.UNKNOWN if reasons else Verdict.PASS
         return Proof(verdict, tuple(reasons), {}, found.whole_tables)
 
-    def retained_wal(self) -> Sides[slot.SlotFacts | None]:
+    def faults(self) -> list[str]:
+        """Return the reasons why changes may be missing from the ledgers."""
+        return [fault for label in _LABELS if (fault := self.store.fault(label))]
+
+    def read_slots(self) -> Sides[slot.SlotFacts | None]:
         """Return the slots as their servers show them."""
 
         def read(dsn: str) -> slot.SlotFacts | None:
@@ -216,6 +226,16 @@ class Ledgers:
                 return slot.read_slot(connection, self._parts.config.slot)
 
         return self._parts.dsns.map(read)
+
+    def warnings(self, slots: Sides[slot.SlotFacts | None]) -> list[str]:
+        """Return the slots that retain too much WAL, and the last trouble of a reader."""
+        limit = self._parts.config.max_retained_wal_mb
+        found = [
+            warning
+            for label, facts in zip(_LABELS, slots, strict=True)
+            if facts and (warning := slot.describe_retained(label, facts, limit))
+        ]
+        return [*found, *filter(None, [self.store.note()])]
 
     def _plan(self) -> FollowPlan:
         manifest = self._parts.manifest
@@ -288,12 +308,15 @@ class Ledgers:
                 coverage.raise_floor(self.store, table.name, label, floor)
 
     def _follow(self, reader: SlotReader, stop: Callable[[], bool]) -> None:
-        while not stop():
+        """Read at least once, so that a short run records what there is."""
+        while True:
             try:
                 reader.read(_READ_SECONDS)
             except ServerError as error:
                 self.store.set_note(str(error))
                 time.sleep(_RECONNECT_SECONDS)
+            if stop():
+                return
 
     def _settle_until(self, stop: Callable[[], bool], report: Callable[["Ledgers"], None]) -> None:
         checked_at = -_CHECK_SECONDS

@@ -14,6 +14,7 @@ from pgcutover.mapping import RelationName
 from pgcutover.pgoutput import format_lsn, parse_lsn
 
 PLUGIN = "pgoutput"
+_MB = 1 << 20
 _ROOTS_SINCE = 130000  # a publication can name a partitioned table
 
 
@@ -101,6 +102,28 @@ def _expected(where: str, what: str, expected: str, server: Server) -> str:
         f"{where}: expected {what} {expected}, found {server.system_identifier}; this is another "
         "server"
     )
+
+
+def describe_retained(label: Label, facts: SlotFacts, limit_mb: float) -> str:
+    """Return a warning where the slot retains too much WAL, or soon loses some; '' otherwise."""
+    retained = facts.retained_bytes / _MB
+    if facts.wal_status in ("unreserved", "lost"):
+        return (
+            f"{label}: the slot is past max_slot_wal_keep_size (wal_status {facts.wal_status}); "
+            'run "pgcutover ledger run" now, or its WAL is lost and the proof with it'
+        )
+    if limit_mb and retained > limit_mb:
+        return (
+            f"{label}: the slot retains {retained:.0f} MB of WAL, more than the {limit_mb:g} MB of "
+            "ledger.max_retained_wal_mb; end the oldest transaction, keep the reader running, or "
+            "drop the slot"
+        )
+    if facts.safe_bytes is not None and facts.safe_bytes < facts.retained_bytes:
+        return (
+            f"{label}: the slot retains {retained:.0f} MB of WAL, and max_slot_wal_keep_size lets "
+            f"it retain {facts.safe_bytes / _MB:.0f} MB more"
+        )
+    return ""
 
 
 def publish(

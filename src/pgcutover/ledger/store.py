@@ -199,6 +199,11 @@ class Store:
         with self.transaction() as database:
             database.execute("insert or replace into meta values ('note', ?)", (note,))
 
+    def note(self) -> str:
+        """Return the last trouble of a reader; '' if there was none."""
+        rows = self.fetch("select value from meta where name = 'note'")
+        return rows[0][0] if rows else ""
+
     def count(self, **numbers: float) -> None:
         """Add to counters."""
         with self.transaction() as database:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pgcutover.catalog import Manifest, read_manifest
+from pgcutover.compare.options import limits_of
 from pgcutover.compare.plan.spec import TableOptions
 from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.compare.throttle.governor import Governor
@@ -110,14 +111,7 @@ def _options(settings: Settings, result: ResultEntry) -> TableOptions:
 def _session(side: str, dsn: str, settings: Settings) -> SideSession:
     """Return a session with the throttle of a run; it connects when it is first used."""
     budgets = settings.budgets
-    of_source = LoadLimits(
-        budgets.max_source_load,
-        budgets.max_replica_lag_seconds,
-        budgets.max_xmin_age_transactions,
-        budgets.max_active_sessions,
-        budgets.max_retained_wal_mb,
-    )
-    limits = of_source if side == "source" else LoadLimits(budgets.max_target_load)
+    limits: LoadLimits = getattr(limits_of(budgets), side)
     governor = Governor(side, lambda: open_watch(dsn), limits, budgets.pause_seconds, _say)
     return SideSession(side, dsn, budgets.statement_timeout_seconds, governor=governor)
 

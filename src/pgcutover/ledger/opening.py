@@ -1,0 +1,69 @@
+"""Opens the ledgers of the migration that migration.toml describes."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pgcutover.catalog import read_manifest
+from pgcutover.compare import CompareOptions, Comparer
+from pgcutover.compare.options import limits_of, table_options
+from pgcutover.config import Settings, load_rules
+from pgcutover.connect import open_side
+from pgcutover.errors import ConfigError
+from pgcutover.ledger.ledgers import FILE, LedgerParts
+from pgcutover.local_folder import make_local_folder
+from pgcutover.sides import Sides
+
+
+def parts_from(settings: Settings) -> LedgerParts:
+    """Return what the ledgers are made of; ConfigError where a variable is not set.
+
+    Both catalogs are read. Rows are read with the roles of [source] and [target], within the load
+    of [budgets].
+    """
+    if not settings.ledger.is_on:
+        raise ConfigError(
+            f"{settings.path.name}: the change ledger is off; expected source_dsn_env and "
+            "target_dsn_env in [ledger]"
+        )
+    own = Sides(settings.ledger.source_dsn_env, settings.ledger.target_dsn_env).map(_dsn)
+    dsns = Sides(settings.source.dsn_env, settings.target.dsn_env).map(_dsn)
+    with open_side("source", dsns.source) as source, open_side("target", dsns.target) as target:
+        manifest = read_manifest(source, target, load_rules(settings))
+    tables, limits = table_options(settings.tables), limits_of(settings.budgets)
+    options = CompareOptions(
+        salt=secrets.token_hex(16),
+        statement_timeout_seconds=settings.budgets.statement_timeout_seconds,
+        source_limits=limits.source,
+        target_limits=limits.target,
+        pause_seconds=settings.budgets.pause_seconds,
+        tables=tables,
+    )
+    comparer = Comparer(dsns.source, dsns.target, manifest, options)
+    path = make_local_folder(settings.path.parent) / FILE
+    return LedgerParts(settings.ledger, own, manifest, comparer, path, tables)
+
+
+@contextmanager
+def single_reader(parts: LedgerParts) -> Iterator[None]:
+    """Hold the lock of the ledgers; ConfigError while another process on this machine does."""
+    path = parts.path.with_suffix(".lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ConfigError(
+            'another "pgcutover ledger run" of this migration is running on this machine; end it '
+            "first"
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _dsn(variable: str) -> str:
+    if not (dsn := os.environ.get(variable)):
+        raise ConfigError(f"{variable} is not set; expected it to hold a DSN")
+    return dsn

@@ -1,0 +1,77 @@
+"""`pgcutover ledger`: a service that Ctrl-C ends and the next start resumes, and its status."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from ledger.rig import MOVED, Rig
+
+from pgcutover.exit_codes import ExitCode
+
+TOML = """
+name = "ledger"
+table_mappings = "rules.json"
+[source]
+dsn_env = "PGCUTOVER_SOURCE_DSN"
+[target]
+dsn_env = "PGCUTOVER_TARGET_DSN"
+[ledger]
+source_dsn_env = "PGCUTOVER_SOURCE_DSN"
+target_dsn_env = "PGCUTOVER_TARGET_DSN"
+slot = "{slot}"
+"""
+COMMAND = [sys.executable, "-m", "pgcutover", "ledger"]
+
+
+@pytest.fixture
+def variables(rig: Rig) -> Mapping[str, str]:
+    (rig.folder / "rules.json").write_text(json.dumps({"rules": MOVED}))
+    (rig.folder / "migration.toml").write_text(TOML.format(slot=rig.slot))
+    return {
+        **os.environ,
+        "PGCUTOVER_SOURCE_DSN": rig.databases.source,
+        "PGCUTOVER_TARGET_DSN": rig.databases.target,
+    }
+
+
+def run_until(pattern: str, folder: Path, variables: Mapping[str, str]) -> tuple[int, str]:
+    """Run the service until a line matches, end it as Ctrl-C does; its exit code and lines."""
+    with subprocess.Popen(
+        [*COMMAND, "run"], cwd=folder, env=variables, stderr=subprocess.PIPE, text=True
+    ) as service:
+        assert service.stderr is not None
+        lines = []
+        for line in service.stderr:
+            lines.append(line)
+            if re.search(pattern, line):
+                service.send_signal(signal.SIGINT)
+        return service.wait(), "".join(lines)
+
+
+def test_the_service_is_ended_and_resumed_and_tells_its_state(
+    rig: Rig, variables: Mapping[str, str]
+) -> None:
+    rig.both("create table app.keyless (n int)")
+    code, lines = run_until("open keys", rig.folder, variables)
+    assert code == 128 + signal.SIGINT
+    assert "following 2 tables by slot" in lines
+    assert "app.keyless is not followed: it has no key" in lines
+    rig.run("source", "insert into app.a select n from generate_series(1, 50) n")
+    code, _ = run_until("open keys: [0-9]+, the oldest", rig.folder, variables)
+    assert code == 128 + signal.SIGINT
+    done = subprocess.run(
+        [*COMMAND, "status", "--json"], cwd=rig.folder, env=variables, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == ExitCode.PASS, done.stderr
+    state = json.loads(done.stdout)
+    assert state["open_keys_by_table"] == {"app.a": 50}
+    assert state["whole_tables"]["app.keyless"] == "it has no key"
+    assert state["faults"] == []
+    assert rig.databases.source not in done.stdout + lines
