@@ -56,6 +56,7 @@ def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
     """
     from pgcutover.verdict_json.document import validate
     from pgcutover.verdict_json.file import write_verdict
+    from pgcutover.verdict_json.seal import write_seal
 
     out = gate.options.out
     manifest = out / "manifest.json"
@@ -63,6 +64,8 @@ def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
     document = validate(build_document(gate, context, judgement, [manifest, *_snapshots(out)]))
     verdict = out / "verdict.json"
     write_verdict(document, verdict)
+    if gate.options.key_secret is not None:
+        write_seal(verdict, gate.options.key_secret)
     troubles: list[str] = []
     html = _page(troubles, "the sign-off page", lambda: _html(document, out))
     allure = _page(troubles, "the Allure report", lambda: _allure(gate, context, document))

@@ -7,7 +7,14 @@ from pathlib import Path
 
 _RUN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]+")
 # the files of a run; any other, such as a signature, was added by somebody
-RUN_FILES = ("verdict.json", "manifest.json", "signoff.html", "allure.html", "junit.xml")
+RUN_FILES = (
+    "verdict.json",
+    "verdict.seal",
+    "manifest.json",
+    "signoff.html",
+    "allure.html",
+    "junit.xml",
+)
 SCHEMA_FOLDER = "schema"
 
 
