@@ -54,6 +54,7 @@ def _run_checks(arguments: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from pgcutover.checking import docs_pages
+    from pgcutover.cutover import command as cutover_command
     from pgcutover.embedded import command
     from pgcutover.ledger import command as ledger_command
     from pgcutover.reveal import command as reveal_command
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     reveal.set_defaults(run=reveal_command.run)
     ledger = commands.add_parser("ledger", help="record changed keys on both sides, and settle")
     ledger_command.add_arguments(ledger)
+    cutover_command.add_commands(commands)
     pages = commands.add_parser("pages", help="print a generated page of docs/, or write all")
     chosen = pages.add_mutually_exclusive_group(required=True)
     chosen.add_argument("page", nargs="?", choices=sorted(docs_pages.FILES))

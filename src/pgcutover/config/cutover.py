@@ -1,7 +1,7 @@
 """The sections `[cutover]`: approvals, hooks, and the pointers that clients follow."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -25,7 +25,7 @@ class Hook:
     """Further tries after a failed one."""
     pass_env: tuple[EnvironmentVariable, ...] = ()
     """Environment variables that the command needs. It gets no others but PATH, HOME, LANG, TZ,
-    TMPDIR and `PGCUTOVER_STEP`, `PGCUTOVER_SIDE` and `PGCUTOVER_MIGRATION`."""
+    TMPDIR, `PGCUTOVER_STEP`, `PGCUTOVER_SIDE`, `PGCUTOVER_SLOT` and `PGCUTOVER_MIGRATION`."""
 
     def __post_init__(self) -> None:
         """Refuse a hook that names neither or both, or a password in its address."""
@@ -53,6 +53,18 @@ class Hooks:
     smoke: Hook | None = None
     """After the switch: try the application on the side in `PGCUTOVER_SIDE`. Until it is opened,
     that side refuses writes."""
+    prepare_mover: Hook | None = None
+    """Before the slot on the side in `PGCUTOVER_SIDE` is created: make there what a stream from it
+    needs, such as a publication, which must exist earlier than the changes that it publishes."""
+    fence_mover: Hook | None = None
+    """After the drain: keep the mover from writing. `PGCUTOVER_SIDE` is the side that it reads."""
+    unfence_mover: Hook | None = None
+    """On the way back: let the mover write again."""
+    start_mover: Hook | None = None
+    """After the opening of a side: end the mover's stream to it, and start one from it that carries
+    the changes of the slot in `PGCUTOVER_SLOT`. `PGCUTOVER_SIDE` is the side that it reads."""
+    finish_mover: Hook | None = None
+    """At the end: end the mover's streams and delete what belongs to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
@@ -90,6 +102,9 @@ class Cutover:
     """Require `--approved-by NAME` of another person than the one who runs the command."""
     dual_write: bool = False
     """The application writes to both sides by itself, so both may accept writes."""
+    slot_plugin: Literal["pgoutput", "test_decoding", "pglogical_output"] = "pgoutput"
+    """Output plugin of the slots from which the mover carries changes back; AWS DMS reads
+    `test_decoding` or `pglogical_output`."""
     secret: Secret | None = None
     env_file: EnvFile | None = None
     hooks: Hooks = Hooks()

@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pgcutover.cutover.errors import StepError
+from pgcutover.cutover.errors import ChangedError, StepError
 from pgcutover.cutover.resolver import Side
 
 
@@ -37,7 +37,7 @@ class EnvFilePointer:
         for side, url in self.urls.items():
             if values[0] == url:
                 return side
-        raise StepError(
+        raise ChangedError(
             f"{self.name} holds the DSN of neither side: somebody changed it; nothing was written"
         )
 

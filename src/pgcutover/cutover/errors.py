@@ -13,3 +13,7 @@ class StepError(PgCutoverError):
 
 class BudgetError(StepError):
     """The freeze lasted longer than its budget."""
+
+
+class ChangedError(StepError):
+    """A pointer names neither side: somebody else changed it."""

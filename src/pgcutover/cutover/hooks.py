@@ -37,12 +37,15 @@ class HookRunner:
     folder: Path
     clock: Callable[[], float] = time.monotonic
 
-    def run(self, name: str, hook: Hook, side: Side, deadline: float | None = None) -> None:
+    def run(
+        self, name: str, hook: Hook, side: Side, deadline: float | None = None, slot: str = ""
+    ) -> None:
         """Run a hook until it succeeds; StepError once no try is left or `deadline` is reached."""
         with suppress(FileNotFoundError):
             end_orphan(self.folder)
+        names = {"STEP": name, "SIDE": side.value, "MIGRATION": self.migration, "SLOT": slot}
         for remaining in range(hook.retries, -1, -1):
-            reason = self._try(name, hook, side, deadline)
+            reason = self._try(hook, names, deadline)
             if not reason:
                 return
             if not remaining or self._seconds(hook, deadline) <= _PAUSE_SECONDS:
@@ -59,13 +62,12 @@ class HookRunner:
             return f"hook {name}: {program} is not an executable file; correct its path or mode"
         return ""
 
-    def _try(self, name: str, hook: Hook, side: Side, deadline: float | None) -> str:
+    def _try(self, hook: Hook, names: Mapping[str, str], deadline: float | None) -> str:
         """Run a hook once; return why it failed, '' if it did not."""
         seconds = self._seconds(hook, deadline)
         if seconds <= 0:
             return "no time is left for it in the freeze budget"
-        names = {"STEP": name, "SIDE": side.value, "MIGRATION": self.migration}
-        with self._log(name).open("wb") as output, _locked(self.folder) as lock:
+        with self._log(names["STEP"]).open("wb") as output, _locked(self.folder) as lock:
             process = self._start(hook, names, output.fileno(), lock)
             try:
                 code = process.wait(seconds)
@@ -95,7 +97,7 @@ class HookRunner:
         except OSError as error:
             raise StepError(f"hook: {hook.command[0]} cannot start: {error.strerror}") from error
         if process.stdin is not None:
-            body = {name.lower(): value for name, value in names.items()}
+            body = {name.lower(): value for name, value in names.items() if value}
             with suppress(BrokenPipeError), process.stdin as stdin:
                 stdin.write(json.dumps({"url": hook.url, "body": body}).encode())
         return process
@@ -115,7 +117,7 @@ class HookRunner:
 def environment(hook: Hook, names: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a hook: what it asked for, and nothing that may be a secret."""
     kept = {name: os.environ[name] for name in (*_INHERITED, *hook.pass_env) if name in os.environ}
-    return kept | {f"PGCUTOVER_{name}": value for name, value in names.items()}
+    return kept | {f"PGCUTOVER_{name}": value for name, value in names.items() if value}
 
 
 def end_orphan(folder: Path) -> None:

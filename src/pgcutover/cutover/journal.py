@@ -5,6 +5,7 @@ missing or exchanged line is found. A crash can only leave the last line incompl
 because the step that wrote it did not go on. Times are for readers: nothing is decided by them.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -19,6 +20,12 @@ from pgcutover.errors import PgCutoverError
 from pgcutover.local_folder import make_local_folder
 
 FILE = "cutover.journal"
+_RESERVE = "cutover.reserve"
+_RESERVE_BYTES = 65_536
+_NO_ROOM = (
+    "the journal {} cannot be written: {}; no step goes on without it: make room, then run the "
+    "same command again"
+)
 _FORMAT = 1
 _FIRST = "0" * 64
 
@@ -58,25 +65,46 @@ class Journal:
         """Keep the open file; use `open_journal`."""
         self.path, self.entries = path, entries
         self._descriptor, self._last_hash = descriptor, last_hash
+        self._used_reserve = False
 
     def append(self, kind: str, step: str = "", **details: object) -> Entry:
         """Write a line and sync it; JournalError leaves the file as it was."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         entry = Entry(len(self.entries), kind, step, details, now)
         line, digest = _line(entry, self._last_hash)
+        try:
+            self._write(line)
+        except OSError as error:
+            if not self._release_reserve(error):
+                raise JournalError(_NO_ROOM.format(self.path, error.strerror)) from error
+            self._write(line)
+        self._last_hash = digest
+        self.entries.append(entry)
+        return entry
+
+    def require_room(self) -> None:
+        """Raise JournalError once the disk was full; only the way back uses the reserve."""
+        if self._used_reserve:
+            raise JournalError(_NO_ROOM.format(self.path, os.strerror(errno.ENOSPC)))
+
+    def _write(self, line: bytes) -> None:
+        """Write and sync a line; an error leaves the file as it was."""
         size = os.fstat(self._descriptor).st_size
         try:
             _write_all(self._descriptor, line)
             os.fsync(self._descriptor)
-        except OSError as error:
+        except OSError:
             os.ftruncate(self._descriptor, size)
-            raise JournalError(
-                f"the journal {self.path} cannot be written: {error.strerror}; no step goes on "
-                "without it: make room, then run the same command again"
-            ) from error
-        self._last_hash = digest
-        self.entries.append(entry)
-        return entry
+            raise
+
+    def _release_reserve(self, error: OSError) -> bool:
+        """Make room on a full disk, once, so that service can be restored."""
+        reserve = self.path.with_name(_RESERVE)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not reserve.exists():
+            return False
+        reserve.unlink()
+        self._used_reserve = True
+        return True
 
     def close(self) -> None:
         """Close the file, and with it the lock on it."""
@@ -125,7 +153,20 @@ def _load(path: Path, descriptor: int, identity: Identity) -> Journal:
         journal.append("begin", format=_FORMAT, **identity.plain())
         _sync_folder(path.parent)
     _refuse_foreign(journal, identity)
+    _make_reserve(path.with_name(_RESERVE))
     return journal
+
+
+def _make_reserve(reserve: Path) -> None:
+    """Occupy room for the lines of a way back."""
+    try:
+        with reserve.open("wb") as stream:
+            stream.write(b"\0" * _RESERVE_BYTES)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        reserve.unlink(missing_ok=True)
+        raise JournalError(_NO_ROOM.format(reserve, error.strerror)) from error
 
 
 def _refuse_foreign(journal: Journal, identity: Identity) -> None:

@@ -163,7 +163,8 @@ EFFECTS: dict[Step, Callable[[State], State]] = {
     Step.SMOKE: lambda s: replace(s, smoked=True),
     Step.OPEN: lambda s: _opened(s),
     Step.UNLOCK: lambda s: _thawed(s),
-    Step.SWITCH_BACK: lambda s: replace(s, pointer=s.writer, smoked=False),
+    # a switch that was interrupted may have sent clients over too
+    Step.SWITCH_BACK: lambda s: replace(s, pointer=s.writer, exposed=True, smoked=False),
     Step.UNDEPLOY: lambda s: replace(s, deployed=False),
     Step.UNFENCE_WRITER: lambda s: _thawed(s),
     Step.UNFENCE_MOVER: lambda s: replace(s, mover_fenced=False),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from pgcutover.cutover.errors import StepError
+from pgcutover.cutover.errors import ChangedError, StepError
 from pgcutover.cutover.pointer import FIVE_KEYS, conninfo_of
 from pgcutover.cutover.resolver import Side
 from pgcutover.errors import MoverError
@@ -75,7 +75,7 @@ class SecretPointer:
                 return side
         if not any(_label(side) in held for side in Side for held in stages.values()):
             return Side.SOURCE  # nothing was prepared yet
-        raise StepError(
+        raise ChangedError(
             f"{self.name}: its current version is neither side's: somebody changed the secret; "
             "nothing was overwritten. Look at the versions, then run the command again"
         )

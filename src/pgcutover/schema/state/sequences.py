@@ -149,6 +149,28 @@ def sequences_diff(
     return Diff("*", (*behind, *problems), facts)
 
 
+def match_sequences(
+    source: Connection, target: Connection, tables: Sequence[MappedTable]
+) -> dict[str, str]:
+    """Return the target's name of each source sequence that gives values to a mapped column."""
+    columns = {
+        (t.source.schema, t.source.name, mine): (t.target.schema, t.target.name, theirs)
+        for t in tables
+        for mine, theirs in t.columns
+    }
+    ours = {
+        (c.schema, c.table, c.name): name
+        for name, drawing in _drawing(target, "target").items()
+        for c in drawing
+    }
+    return {
+        name: ours[target_column]
+        for name, drawing in _drawing(source, "source").items()
+        for c in drawing
+        if (target_column := columns.get((c.schema, c.table, c.name))) in ours
+    }
+
+
 def _behind(
     target: Connection,
     position: SequenceState,

@@ -1,0 +1,91 @@
+"""Logical slots that hold the changes of a side from its opening on."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import psycopg
+
+from pgcutover.connect import Connection, open_owner
+from pgcutover.cutover.errors import StepError
+from pgcutover.cutover.resolver import Side
+from pgcutover.database_errors import describe_error
+
+T = TypeVar("T")
+
+_CREATE_SECONDS = 60
+_FIND = """
+select plugin::text, active, database = current_database(),
+       coalesce(to_jsonb(s) ->> 'wal_status', 'reserved') from pg_replication_slots s
+where slot_name = %s
+"""
+_CREATE = "select pg_create_logical_replication_slot(%s, %s)"
+# only flushed WAL can be passed, and the flush is that of a commit of ours
+_ADVANCE = """
+select end_lsn::text from pg_replication_slot_advance(%s, pg_current_wal_flush_lsn())
+"""
+_FLUSH = "select pg_logical_emit_message(true, 'pgcutover', 'advance')"
+_DROP = "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s"
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalSlots:
+    """Slots on both sides; `dsns` are of roles that may create them."""
+
+    dsns: Mapping[Side, str] = field(repr=False)
+    plugin: str = "pgoutput"
+
+    def create(self, side: Side, name: str) -> None:
+        """Create the slot; an unused one of an earlier attempt is replaced."""
+
+        def create(connection: Connection) -> None:
+            row = connection.execute(_FIND, [name]).fetchone()
+            if row is not None and (row[1] or not row[2] or row[0] != self.plugin):
+                raise StepError(
+                    f"{side}: the slot name {name} is taken by a slot that is in use, or of "
+                    "another database or plugin; drop that slot, or rename the migration"
+                )
+            if row is not None:
+                connection.execute(_DROP, [name])
+            connection.execute(_CREATE, [name, self.plugin])
+
+        self._run(side, f"the slot {name} cannot be created", _CREATE_SECONDS, create)
+
+    def exists(self, side: Side, name: str) -> bool:
+        """Return whether the slot exists, and its WAL too."""
+        row = self._run(
+            side,
+            "slots cannot be read",
+            _CREATE_SECONDS,
+            lambda connection: connection.execute(_FIND, [name]).fetchone(),
+        )
+        return row is not None and row[3] != "lost"
+
+    def advance(self, side: Side, name: str, seconds: float) -> str:
+        """Move the slot past everything that is committed on its server."""
+
+        def advance(connection: Connection) -> str:
+            connection.execute(_FLUSH)
+            row = connection.execute(_ADVANCE, [name]).fetchone()
+            return str(row[0]) if row else ""
+
+        return self._run(side, f"the slot {name} cannot be advanced", seconds, advance)
+
+    def drop(self, side: Side, name: str) -> None:
+        """Drop the slot, if it exists."""
+        self._run(
+            side,
+            f"the slot {name} cannot be dropped",
+            _CREATE_SECONDS,
+            lambda connection: connection.execute(_DROP, [name]) and None,
+        )
+
+    def _run(self, side: Side, what: str, seconds: float, call: Callable[[Connection], T]) -> T:
+        try:
+            with open_owner(self.dsns[side]) as connection:
+                milliseconds = max(1, int(seconds * 1000))
+                connection.execute(f"set statement_timeout to {milliseconds}".encode())
+                connection.execute("set synchronous_commit to on")
+                return call(connection)
+        except psycopg.Error as error:
+            raise StepError(f"{side}: {what}: {describe_error(error)}") from error

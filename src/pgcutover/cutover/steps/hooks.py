@@ -1,0 +1,36 @@
+"""Maintenance, deployment and smoke: hooks of the team. Without a hook a step does nothing."""
+
+from functools import partial
+
+from pgcutover.cutover.errors import RefusedError
+from pgcutover.cutover.resolver import State, Step
+from pgcutover.cutover.steps.model import Facts, StepSpec, not_shown
+from pgcutover.cutover.world import World
+
+
+def _refuse_unusable(world: World, state: State) -> None:
+    """Refuse before the first step of all if any hook cannot be started."""
+    names = type(world.settings.hooks).__dataclass_fields__
+    problems = [p for name in names if (p := world.hooks.problem(name, world.hook(name)))]
+    if problems:
+        raise RefusedError("; ".join(problems))
+
+
+def _run(name: str, world: World, state: State) -> Facts:
+    """Run a hook about the side that clients are being sent to."""
+    return {"hook": world.run_hook(name, state.pointer)}
+
+
+STEPS = (
+    StepSpec(
+        Step.START_MAINTENANCE,
+        partial(_run, "maintenance_on"),
+        not_shown,
+        Step.END_MAINTENANCE,
+        guard=_refuse_unusable,
+    ),
+    StepSpec(Step.END_MAINTENANCE, partial(_run, "maintenance_off"), not_shown, restores=True),
+    StepSpec(Step.DEPLOY, partial(_run, "deploy"), not_shown, Step.UNDEPLOY, in_freeze=True),
+    StepSpec(Step.UNDEPLOY, partial(_run, "deploy_back"), not_shown, restores=True),
+    StepSpec(Step.SMOKE, partial(_run, "smoke"), not_shown, in_freeze=True),
+)

@@ -1,0 +1,26 @@
+"""The final gate and the sequences."""
+
+from pgcutover.cutover.resolver import State, Step
+from pgcutover.cutover.steps.model import Facts, StepSpec, not_shown
+from pgcutover.cutover.world import World
+
+
+def _prove(world: World, state: State) -> Facts:
+    if state.locked:
+        world.freezes[state.writer].verify()
+    return world.gate.prove(state.writer, world.budget.left())
+
+
+def _raise_sequences(world: World, state: State) -> Facts:
+    return world.sequences.raise_on(state.standby)
+
+
+def _are_raised(world: World, state: State) -> bool:
+    return world.sequences.are_beyond(state.standby)
+
+
+STEPS = (
+    # a proof is worth what was locked when it was made, so it is made again after a crash
+    StepSpec(Step.PROVE, _prove, not_shown, in_freeze=True),
+    StepSpec(Step.RAISE_SEQUENCES, _raise_sequences, _are_raised, in_freeze=True),
+)

@@ -1,0 +1,63 @@
+"""The pointers that clients follow."""
+
+from pgcutover.cutover.errors import ChangedError, StepError
+from pgcutover.cutover.pointer import common_side
+from pgcutover.cutover.resolver import Side, State, Step
+from pgcutover.cutover.steps.model import Facts, StepSpec
+from pgcutover.cutover.world import World
+
+
+def _prepare(world: World, state: State) -> Facts:
+    for pointer in world.pointers:
+        pointer.prepare(state.writer)
+    return {"pointers": [pointer.name for pointer in world.pointers]}
+
+
+def _switch(world: World, state: State) -> Facts:
+    for pointer in world.pointers:
+        pointer.switch(state.standby)
+    return {"side": state.standby.value, "hook": world.run_hook("switch", state.standby)}
+
+
+def _switch_back(world: World, state: State) -> Facts:
+    """Send clients back to the writer; what somebody else changed stays as it is, and is named."""
+    failed: dict[str, str] = {}
+    for pointer in world.pointers:
+        try:
+            pointer.switch(state.writer)
+        except ChangedError as error:
+            failed[pointer.name] = str(error)
+        except StepError as error:
+            if not world.must_unfreeze:
+                raise
+            failed[pointer.name] = str(error)
+    facts = {"side": state.writer.value, "hook": world.run_hook("switch", state.writer)}
+    return {**facts, "not_switched": failed} if failed else facts
+
+
+def _names(world: World, side: Side) -> bool | None:
+    """Return whether all pointers name a side; None where only the team's hook can know."""
+    if world.hook("switch") is not None or not world.pointers:
+        return None
+    return common_side(world.pointers, side) is side
+
+
+def _is_back(world: World, state: State) -> bool | None:
+    """Return True if all pointers name the writer; None if not, as one may have been changed."""
+    try:
+        return _names(world, state.writer) or None
+    except StepError:
+        return None
+
+
+STEPS = (
+    StepSpec(Step.PREPARE_SECRET, _prepare, lambda world, state: None),
+    StepSpec(
+        Step.SWITCH,
+        _switch,
+        lambda world, state: _names(world, state.standby),
+        Step.SWITCH_BACK,
+        in_freeze=True,
+    ),
+    StepSpec(Step.SWITCH_BACK, _switch_back, _is_back, restores=True),
+)

@@ -1,0 +1,239 @@
+"""Makes the parts of a cutover from migration.toml."""
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+
+from pgcutover import __version__
+from pgcutover.catalog import Manifest, read_manifest
+from pgcutover.compare import CompareOptions, TableOptions
+from pgcutover.config import Settings, load_rules
+from pgcutover.connect import ServerFacts, open_side
+from pgcutover.cutover.approval import Approval
+from pgcutover.cutover.comparison_gate import ComparisonGate
+from pgcutover.cutover.driver import Driver
+from pgcutover.cutover.env_file import EnvFilePointer
+from pgcutover.cutover.errors import RefusedError
+from pgcutover.cutover.gate_verdict import Expected
+from pgcutover.cutover.hooks import HookRunner
+from pgcutover.cutover.journal import Identity, open_journal
+from pgcutover.cutover.marker_mover import MarkerMover
+from pgcutover.cutover.operator_lock import operator_lock
+from pgcutover.cutover.pointer import Pointer
+from pgcutover.cutover.resolver import Side
+from pgcutover.cutover.return_slot import LogicalSlots
+from pgcutover.cutover.secret_switch import SecretPointer
+from pgcutover.cutover.sequence_positions import SequencePositions
+from pgcutover.cutover.table_freeze import TableFreeze
+from pgcutover.cutover.world import Budget, World
+from pgcutover.errors import ConfigError
+from pgcutover.freeze import PoolerHooks
+from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.sides import Sides
+
+_MAX_SLOT_NAME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """DSNs of the reading roles and of the roles that change things, and the manifest."""
+
+    readers: Mapping[Side, str]
+    owners: Mapping[Side, str]
+    manifest: Manifest
+
+    def __repr__(self) -> str:
+        """Show no DSN."""
+        return f"Databases({len(self.manifest.tables)} tables)"
+
+    def facts(self, side: Side) -> ServerFacts:
+        """Return the server and the database of a side."""
+        return self.manifest.source if side is Side.SOURCE else self.manifest.target
+
+
+def open_databases(settings: Settings) -> Databases:
+    """Read both catalogs; ConfigError where a variable is not set."""
+    freeze = settings.freeze
+    readers = {
+        Side.SOURCE: read_variable("source.dsn_env", settings.source.dsn_env),
+        Side.TARGET: read_variable("target.dsn_env", settings.target.dsn_env),
+    }
+    owners = {
+        Side.SOURCE: read_variable("freeze.dsn_env", freeze.dsn_env),
+        Side.TARGET: read_variable("freeze.target_dsn_env", freeze.target_dsn_env),
+    }
+    with (
+        open_side("source", readers[Side.SOURCE]) as source,
+        open_side("target", readers[Side.TARGET]) as target,
+    ):
+        return Databases(readers, owners, read_manifest(source, target, load_rules(settings)))
+
+
+@contextmanager
+def open_driver(
+    settings: Settings,
+    databases: Databases,
+    approval: Approval,
+    check_gate: Callable[[], Mapping[str, object]],
+    progress: Callable[[str], None],
+    *,
+    must_unfreeze: bool = False,
+) -> Iterator[Driver]:
+    """Return a driver that is alone, with its journal open."""
+    with ExitStack() as stack:
+        lock = stack.enter_context(operator_lock(settings.name, databases.owners))
+        journal = open_journal(settings.path, identity_of(settings, databases))
+        stack.enter_context(closing(journal))
+        world = make_world(settings, databases, approval, check_gate, must_unfreeze=must_unfreeze)
+        for freeze in world.freezes.values():
+            stack.callback(freeze.unlock)
+        yield Driver(world, journal, lock.verify, progress)
+
+
+def identity_of(settings: Settings, databases: Databases) -> Identity:
+    """Return the migration and the databases that its journal is bound to."""
+    places = [f"{facts.system_identifier}/{facts.database}" for facts in map(databases.facts, Side)]
+    return Identity(settings.name, *places)
+
+
+def expected_verdict(settings: Settings, databases: Databases) -> Expected:
+    """Return what a verdict must be about to open the cutover."""
+    source, target = (
+        (facts.system_identifier, facts.database) for facts in map(databases.facts, Side)
+    )
+    return Expected(settings.name, settings.config_sha256, __version__, Sides(source, target))
+
+
+def make_world(
+    settings: Settings,
+    databases: Databases,
+    approval: Approval,
+    check_gate: Callable[[], Mapping[str, object]],
+    *,
+    must_unfreeze: bool = False,
+) -> World:
+    """Return all that the steps act on; nothing is opened yet."""
+    cutover, tables = settings.cutover, databases.manifest.tables
+    marker = _marker(settings, tables)
+    hooks = HookRunner(settings.name, settings.path.parent)
+    prefix = slot_prefix(settings.name)
+    budget = Budget(settings.freeze.budget_seconds)
+    return World(
+        settings.name,
+        cutover,
+        {side: _freeze(settings, databases, side, marker, hooks) for side in Side},
+        MarkerMover(
+            databases.owners,
+            (marker,),
+            settings.freeze.max_lag_seconds,
+            hooks,
+            lambda name: getattr(cutover.hooks, name),
+            settings.freeze.mover_role,
+            {side: _tables(tables, side) for side in Side},
+        ),
+        ComparisonGate(
+            (databases.readers[Side.SOURCE], databases.readers[Side.TARGET]),
+            databases.manifest,
+            _compare_options(settings),
+        ),
+        LogicalSlots(databases.owners, cutover.slot_plugin),
+        SequencePositions(databases.owners, tables),
+        make_pointers(settings),
+        hooks,
+        check_gate,
+        approval,
+        budget,
+        prefix,
+        must_unfreeze,
+    )
+
+
+def make_pointers(settings: Settings) -> tuple[Pointer, ...]:
+    """Return the pointers that migration.toml names."""
+    secret, env_file = settings.cutover.secret, settings.cutover.env_file
+    pointers: list[Pointer] = []
+    if secret is not None:
+        from pgcutover.context import AwsAccess
+        from pgcutover.movers.dms.client import Api
+
+        access = AwsAccess(os.environ.get("PGCUTOVER_AWS_ENDPOINT_URL"))
+        url = read_variable("cutover.secret.target_url_env", secret.target_url_env)
+        api = Api(secret.region, access)
+        pointers.append(SecretPointer(api, secret.id, secret.target_url_env, url))
+    if env_file is not None:
+        urls = {
+            Side.SOURCE: read_variable("cutover.env_file.source_url_env", env_file.source_url_env),
+            Side.TARGET: read_variable("cutover.env_file.target_url_env", env_file.target_url_env),
+        }
+        pointers.append(EnvFilePointer(settings.resolve(env_file.path), env_file.name, urls))
+    return tuple(pointers)
+
+
+def slot_prefix(migration: str) -> str:
+    """Return the first part of the names of a migration's slots."""
+    return f"pgcutover_{re.sub('[^a-z0-9_]', '_', migration.lower())[:_MAX_SLOT_NAME]}"
+
+
+def read_variable(key: str, variable: str) -> str:
+    """Return the DSN in a variable that migration.toml names; ConfigError where there is none."""
+    if not variable:
+        raise ConfigError(f"{key} is not set in migration.toml; the cutover needs it")
+    value = os.environ.get(variable)
+    if not value:
+        raise ConfigError(f"{variable} is not set ({key}); expected it to hold a DSN")
+    return value
+
+
+def _freeze(
+    settings: Settings,
+    databases: Databases,
+    side: Side,
+    marker: Mapping[Side, RelationName],
+    hooks: HookRunner,
+) -> TableFreeze:
+    tables = databases.manifest.tables
+    names = _tables(tables, side)
+    pause, resume = settings.freeze.pause, settings.freeze.resume
+    pooler = None
+    if settings.freeze.mode == "hook" and pause is not None and resume is not None:
+        pooler = PoolerHooks(
+            lambda: hooks.run("pause", pause, side), lambda: hooks.run("resume", resume, side)
+        )
+    return TableFreeze(
+        side,
+        databases.owners[side],
+        names,
+        marker[side],
+        settings.freeze,
+        databases.readers[side],
+        pooler,
+    )
+
+
+def _tables(tables: tuple[MappedTable, ...], side: Side) -> tuple[RelationName, ...]:
+    return tuple(t.source if side is Side.SOURCE else t.target for t in tables)
+
+
+def _marker(settings: Settings, tables: tuple[MappedTable, ...]) -> Mapping[Side, RelationName]:
+    name = settings.schema.marker_table
+    found = next((t for t in tables if str(t.source) == name), None)
+    if found is None:
+        raise RefusedError(
+            f"schema.marker_table {name!r} is not a mapped table, so no drain can be proven; "
+            "create it on the source and include it in the table mappings"
+        )
+    return {Side.SOURCE: found.source, Side.TARGET: found.target}
+
+
+def _compare_options(settings: Settings) -> CompareOptions:
+    return CompareOptions(
+        secrets.token_hex(16),
+        config_sha256=settings.config_sha256,
+        tables={
+            name: TableOptions(own.key, tuple(e.column for e in own.exclude), own.tolerate)
+            for name, own in settings.tables.items()
+        },
+    )

@@ -1,0 +1,283 @@
+"""A migration between two databases of the shared servers, moved by native subscriptions."""
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from pgcutover.config import load_settings
+from pgcutover.cutover.approval import Approval
+from pgcutover.cutover.driver import Driver
+from pgcutover.cutover.journal import open_journal
+from pgcutover.cutover.marker_mover import MarkerMover
+from pgcutover.cutover.operator_lock import operator_lock
+from pgcutover.cutover.resolver import Side
+from pgcutover.cutover.wiring import identity_of, make_world, open_databases
+
+SCHEMA = """
+create table public.orders (id bigserial primary key, token uuid unique not null, note text);
+create table public.pgcutover_marker (id uuid primary key, noted_at timestamptz default now());
+"""
+MIGRATION = """
+name = "{name}"
+table_mappings = "mapping.json"
+[source]
+dsn_env = "PGCUTOVER_SOURCE_DSN"
+[target]
+dsn_env = "PGCUTOVER_TARGET_DSN"
+[freeze]
+dsn_env = "PGCUTOVER_SOURCE_OWNER_DSN"
+target_dsn_env = "PGCUTOVER_TARGET_OWNER_DSN"
+budget_seconds = 20
+max_lag_seconds = 10
+connections_per_second = 1
+[cutover.env_file]
+path = "app.env"
+source_url_env = "PGCUTOVER_SOURCE_DSN"
+target_url_env = "PGCUTOVER_TARGET_DSN"
+"""
+MAPPING = {
+    "rules": [
+        {
+            "rule-type": "selection",
+            "rule-id": "1",
+            "rule-name": "all",
+            "object-locator": {"schema-name": "public", "table-name": "%"},
+            "rule-action": "include",
+        }
+    ]
+}
+CLIENT = Path(__file__).with_name("client.py")
+
+
+def execute(dsn, *statements):
+    """Run statements, each by itself; return the rows of the last one."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in statements:
+            cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionMover(MarkerMover):
+    """Native logical replication, in the direction of the writer."""
+
+    name: str = ""
+
+    def fence(self, writer):
+        self._alter(writer, "disable")
+        self._wait_until_idle(writer)
+
+    def unfence(self, writer):
+        self._alter(writer, "enable")
+
+    def is_fenced(self, writer):
+        query = sql.SQL("select subenabled from pg_subscription where subname = {}")
+        rows = execute(self.dsns[writer.other], query.format(sql.Literal(self._named(writer))))
+        return bool(rows) and not rows[0][0]
+
+    def start(self, writer, slot):
+        self._drop(writer.other)
+        self.create(writer, slot)
+        self.drain(writer, 30)
+
+    def prepare(self, side):
+        """Create the publication."""
+        name = self._named(side)
+        exists = sql.SQL("select 1 from pg_publication where pubname = {}")
+        if not execute(self.dsns[side], exists.format(sql.Literal(name))):
+            create = "create publication {} for table public.orders, public.pgcutover_marker"
+            execute(self.dsns[side], sql.SQL(create).format(sql.Identifier(name)))
+
+    def create(self, writer, slot=None):
+        """Create the subscription, from a slot that exists or with one of its own."""
+        if self._exists(writer):
+            return
+        name = sql.Identifier(self._named(writer))
+        options = f"with (create_slot = false, slot_name = '{slot}', copy_data = false)"
+        # the servers' own account cannot read the CA's file
+        dsn = make_conninfo(self.dsns[writer], sslmode="require", sslrootcert="")
+        execute(
+            self.dsns[writer.other],
+            sql.SQL("create subscription {} connection {} publication {} {}").format(
+                name, sql.Literal(dsn), name, sql.SQL(options if slot else "")
+            ),
+        )
+
+    def _drop(self, writer):
+        """Drop the stream from a side, with its slot."""
+        if not self._exists(writer):
+            return
+        name = sql.Identifier(self._named(writer))
+        rows = execute(
+            self.dsns[writer.other],
+            sql.SQL("select subslotname from pg_subscription where subname = {}").format(
+                sql.Literal(self._named(writer))
+            ),
+        )
+        if rows[0][0] is not None:
+            execute(
+                self.dsns[writer.other],
+                sql.SQL("alter subscription {} disable").format(name),
+                sql.SQL("alter subscription {} set (slot_name = none)").format(name),
+            )
+            self._drop_slot(writer, rows[0][0])
+        execute(self.dsns[writer.other], sql.SQL("drop subscription {}").format(name))
+
+    def _drop_slot(self, writer, slot):
+        for _ in range(500):
+            try:
+                execute(
+                    self.dsns[writer],
+                    sql.SQL(
+                        "select pg_drop_replication_slot(slot_name) from pg_replication_slots"
+                        " where slot_name = {}"
+                    ).format(sql.Literal(slot)),
+                )
+            except psycopg.errors.ObjectInUse:
+                time.sleep(0.01)
+            else:
+                return
+
+    def _alter(self, writer, what):
+        if self._exists(writer):
+            statement = sql.SQL("alter subscription {} {}").format(
+                sql.Identifier(self._named(writer)), sql.SQL(what)
+            )
+            execute(self.dsns[writer.other], statement)
+
+    def _exists(self, writer):
+        query = sql.SQL("select 1 from pg_subscription where subname = {}")
+        return bool(
+            execute(self.dsns[writer.other], query.format(sql.Literal(self._named(writer))))
+        )
+
+    def _wait_until_idle(self, writer):
+        query = sql.SQL(
+            "select 1 from pg_stat_subscription where subname = {} and pid is not null"
+        ).format(sql.Literal(self._named(writer)))
+        while execute(self.dsns[writer.other], query):
+            time.sleep(0.005)
+
+    def _named(self, writer):
+        return f"{self.name}_from_{writer}"
+
+
+class Night:
+    """A migration folder, its databases, its mover, and the commands of an operator."""
+
+    def __init__(self, folder, databases, monkeypatch):
+        self.folder, self.databases = folder, databases
+        self.dsns = {Side.SOURCE: databases.source, Side.TARGET: databases.target}
+        role = sql.Identifier(databases.name)
+        for side, dsn in self.dsns.items():
+            create = sql.SQL("create role {} superuser login password 'owner'").format(role)
+            execute(dsn, create, SCHEMA)
+            owner = make_conninfo(dsn, user=databases.name, password="owner")
+            monkeypatch.setenv(f"PGCUTOVER_{side.name}_DSN", dsn)
+            monkeypatch.setenv(f"PGCUTOVER_{side.name}_OWNER_DSN", owner)
+        (folder / "migration.toml").write_text(MIGRATION.format(name=databases.name))
+        (folder / "mapping.json").write_text(json.dumps(MAPPING))
+        (folder / "app.env").write_text(f"DATABASE_URL={databases.source}\n")
+        self.record = folder / "acknowledged"
+        self.problem = ""
+        self.change_world = lambda world: world
+        mover = self.world(Side.SOURCE).mover
+        mover.prepare(Side.SOURCE)
+        mover.create(Side.SOURCE)
+
+    def close(self):
+        """Drop the role that locks and fences, and what it owns."""
+        role = sql.Identifier(self.databases.name)
+        for dsn in self.dsns.values():
+            execute(
+                dsn,
+                sql.SQL("drop owned by {} cascade").format(role),
+                sql.SQL("drop role {}").format(role),
+            )
+
+    @property
+    def settings(self):
+        return load_settings(self.folder / "migration.toml")
+
+    def world(self, side=None):
+        """All parts as the command makes them, but the mover, and a gate that is overridden."""
+        settings = self.settings
+        databases = open_databases(settings)
+        approval = Approval(settings.name, True, False, None)
+        world = make_world(settings, databases, approval, self.check_gate)
+        mover = SubscriptionMover(
+            self.dsns,
+            world.mover.markers,
+            world.mover.max_lag_seconds,
+            world.hooks,
+            world.mover.find_hook,
+            "",
+            {},
+            settings.name,
+        )
+        return self.change_world(replace(world, mover=mover))
+
+    def check_gate(self):
+        return {"run": "a test's"}
+
+    @contextmanager
+    def driver(self, journal_class=None):
+        settings = self.settings
+        databases = open_databases(settings)
+        with operator_lock(settings.name, self.dsns) as lock:
+            journal = open_journal(settings.path, identity_of(settings, databases))
+            world = self.world()
+            try:
+                yield Driver(world, journal, lock.verify)
+            finally:
+                journal.close()
+                for freeze in world.freezes.values():
+                    freeze.unlock()
+
+    def lead(self, goal):
+        """Run `cutover` or `rollback` to its end; return the driver's last state."""
+        with self.driver() as driver:
+            driver.recover()
+            driver.drive(goal)
+            return driver.state
+
+    @contextmanager
+    def client(self):
+        """An application that writes throughout; at its end it must have met no error."""
+        process = subprocess.Popen(
+            [sys.executable, str(CLIENT), str(self.folder / "app.env"), str(self.record)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            self.wait_for_writes(1)
+            yield process
+        finally:
+            _, errors = process.communicate()
+        assert process.returncode == 0, errors
+
+    def acknowledged(self):
+        if not self.record.exists():
+            return []
+        return [line.split()[0] for line in self.record.read_text().splitlines()]
+
+    def wait_for_writes(self, count, seconds=30):
+        """Wait for further acknowledged writes: a client can write."""
+        wanted, deadline = len(self.acknowledged()) + count, time.monotonic() + seconds
+        while len(self.acknowledged()) < wanted:
+            assert time.monotonic() < deadline, "clients cannot write"
+            time.sleep(0.01)
+
+    def lost(self, side):
+        """Acknowledged writes that a side does not have."""
+        found = {str(token) for (token,) in execute(self.dsns[side], "select token from orders")}
+        return [token for token in self.acknowledged() if token not in found]
