@@ -81,7 +81,7 @@ def test_a_try_that_fails_is_counted_and_the_next_one_succeeds(site: Site) -> No
     with psycopg.connect(site.dsn) as writer, site.freeze(lock_timeout_seconds=0.1) as freeze:
         writer.execute(INSERT)
         freeze.prepare()
-        timer = threading.Timer(0.15, writer.commit)
+        timer = threading.Timer(0.4, writer.commit)
         timer.start()
         result = freeze.lock()
         timer.join()

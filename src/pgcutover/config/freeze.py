@@ -28,7 +28,7 @@ class FreezeSettings:
     """Longest freeze. The source's server ends the freeze when its session has been idle for so
     long, even if pgcutover is dead or the network is cut."""
     lock_timeout_seconds: Annotated[float, Field(ge=0.01, le=5)] = 0.2
-    """Longest wait of one try for the locks; writers wait behind it."""
+    """Longest wait of one try for the locks, made of shorter ones so that writers can go on."""
     tries: Annotated[int, Field(ge=1, le=100)] = 5
     """Tries for the locks."""
     prepare_timeout_seconds: Positive = 15.0

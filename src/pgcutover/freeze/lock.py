@@ -24,7 +24,7 @@ from pgcutover.database_errors import describe_error
 from pgcutover.errors import FreezeError, PgCutoverError, UnreadableError
 from pgcutover.freeze.deadline import deadline
 from pgcutover.freeze.fence import create_fence, inspect_fence
-from pgcutover.freeze.lock_session import LockSession
+from pgcutover.freeze.lock_session import Granted, LockSession
 from pgcutover.freeze.queue_watch import QueueWatch
 from pgcutover.freeze.relations import LockedRelation, read_relations
 from pgcutover.freeze.writers import Writers, list_writers
@@ -54,7 +54,7 @@ class FreezeOptions:
 
 @dataclass(frozen=True, slots=True)
 class FreezeResult:
-    """A granted lock: the tries, the time that writers waited for them, and the position.
+    """A granted lock: the tries, their time, that of the granted attempt, and the position.
 
     Changes up to `lsn` are all that the source's tables get; `snapshot` is of the same moment.
     `given_up` counts the locks that were released for an ACCESS EXCLUSIVE request.
@@ -128,7 +128,7 @@ class Freeze:
 
     @property
     def seconds_left(self) -> float:
-        """Return the rest of the budget since the first try; the whole one before it."""
+        """Return the rest of the budget since writers wait; the whole one before."""
         spent = monotonic() - self._begun if self._begun else 0.0
         return self.options.budget_seconds - spent
 
@@ -162,20 +162,25 @@ class Freeze:
 
     def lock(self) -> FreezeResult:
         """Make writers wait; after the last try, FreezeError names a session that holds a table."""
-        self._begun, waited, error = monotonic(), 0.0, FreezeError(_GIVEN_UP)
+        started, error = monotonic(), FreezeError(_GIVEN_UP)
         self._pause()
         for tries in range(1, self.options.tries + 1):
-            begun = monotonic()
             try:
-                lsn, snapshot = self._try_lock()
+                granted = self._try_lock()
             except FreezeError as refused:
                 error = refused
-                waited += monotonic() - begun
                 # writers that queued behind the try go on in this time
                 sleep(uniform(0.5, 1) * self.options.lock_timeout_seconds)  # noqa: S311
                 continue
-            took = monotonic() - begun
-            self.result = FreezeResult(tries, waited, took, lsn, snapshot, self._given_up)
+            self._begun = granted.begun
+            self.result = FreezeResult(
+                tries,
+                granted.begun - started,
+                monotonic() - granted.begun,
+                granted.lsn,
+                granted.snapshot,
+                self._given_up,
+            )
             return self.result
         self.rollback()
         tried = count_noun(self.options.tries, "try", "tries")
@@ -254,7 +259,7 @@ class Freeze:
             raise FreezeError("the tables are not locked; call lock() first")
         return self._session
 
-    def _try_lock(self) -> tuple[str, str]:
+    def _try_lock(self) -> Granted:
         self.prepare()
         with self._mutex:
             if self._state is not _State.PREPARED or self._session is None:

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from random import uniform
+from time import monotonic, sleep
 
 import psycopg
 
@@ -13,6 +16,8 @@ from pgcutover.freeze.relations import LockedRelation, lock_statement
 
 _TRANSACTION_TIMEOUT_SINCE = 170000
 _SNAPSHOT_SINCE = 130000
+_SHARES = (*[1 / 20] * 5, 1 / 4, *[1 / 20] * 5, 1 / 2)  # of the lock timeout
+_WAITS = 4
 _NETWORK_SECONDS = 2.0  # for the answer of a server that needs no time
 _SAVEPOINT = b"savepoint pgcutover_lock"
 _UNDO = b"rollback to savepoint pgcutover_lock"
@@ -33,6 +38,15 @@ _BLOCK_PREPARE = [
     "AccessExclusiveLock",
 ]  # fmt: skip
 _BLOCK_LOCK = ["RowExclusiveLock", *_BLOCK_PREPARE]
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Position and snapshot at the grant, and the monotonic time at which its attempt began."""
+
+    lsn: str
+    snapshot: str
+    begun: float
 
 
 class LockSession:
@@ -68,26 +82,53 @@ class LockSession:
 
     def lock_out_writers(
         self, relations: Sequence[LockedRelation], wait_seconds: float, idle_seconds: float
-    ) -> tuple[str, str]:
-        """Take SHARE and return position and snapshot; the earlier locks stay if that fails."""
-        try:
-            with deadline(self.connection, wait_seconds + _NETWORK_SECONDS):
-                # lock_timeout is for each table; statement_timeout bounds the sum
-                self.set_timeouts(wait_seconds, idle_seconds)
-                self.connection.execute(_SAVEPOINT)
-                self.connection.execute(lock_statement(relations, "share"))
-                self.connection.execute("set local statement_timeout to 0")
-                return self._position()
-        except psycopg.Error as error:
-            if not self._undo_try():
-                self.rollback()
-            raise FreezeError(self._describe(error, relations, _BLOCK_LOCK)) from error
+    ) -> Granted:
+        """Take SHARE and return position and snapshot; the earlier locks stay if that fails.
 
-    def set_timeouts(self, wait_seconds: float, idle_seconds: float) -> None:
-        """Bound each statement, and the time that the session may be idle in its transaction."""
-        wait, idle = (round(seconds * 1000) for seconds in (wait_seconds, idle_seconds))
+        A writer that holds one table and waits for another one of ours keeps the lock away until
+        the timeout. So most attempts are short: the sooner such a writer may go on, the more often
+        the lock is tried. The long ones are for writers that need more time.
+        """
+        failed: psycopg.Error | None = None
+        for share in _SHARES:
+            try:
+                return self._attempt(relations, wait_seconds * share, wait_seconds, idle_seconds)
+            except psycopg.Error as error:
+                failed = error
+                if not self._undo_attempt():
+                    self.rollback()
+                    break
+                sleep(uniform(0.01, 0.05) * wait_seconds)  # noqa: S311
+        words = self._describe(failed, relations, _BLOCK_LOCK) if failed else "no attempt"
+        raise FreezeError(words) from failed
+
+    def _attempt(
+        self,
+        relations: Sequence[LockedRelation],
+        lock_seconds: float,
+        wait_seconds: float,
+        idle_seconds: float,
+    ) -> Granted:
+        """Wait `lock_seconds` for each table, and a few times as long for all of them."""
+        begun = monotonic()
+        statement_seconds = min(wait_seconds, lock_seconds * _WAITS)
+        with deadline(self.connection, statement_seconds + _NETWORK_SECONDS):
+            self.set_timeouts(statement_seconds, idle_seconds, lock_seconds)
+            self.connection.execute(_SAVEPOINT)
+            self.connection.execute(lock_statement(relations, "share"))
+            self.connection.execute("set local statement_timeout to 0")
+            return Granted(*self._position(), begun)
+
+    def set_timeouts(
+        self, wait_seconds: float, idle_seconds: float, lock_seconds: float | None = None
+    ) -> None:
+        """Bound each statement, each lock, and the time of being idle in the transaction."""
+        lock_seconds = wait_seconds if lock_seconds is None else lock_seconds
+        wait, idle, lock = (
+            max(1, round(seconds * 1000)) for seconds in (wait_seconds, idle_seconds, lock_seconds)
+        )
         self.connection.execute(
-            f"set local lock_timeout to {wait}; set local statement_timeout to {wait}; "
+            f"set local lock_timeout to {lock}; set local statement_timeout to {wait}; "
             f"set local idle_in_transaction_session_timeout to {idle}".encode()
         )
 
@@ -116,7 +157,7 @@ class LockSession:
         row = self.connection.execute(query.encode()).fetchone()
         return (str(row[0]), str(row[1])) if row else ("", "")
 
-    def _undo_try(self) -> bool:
+    def _undo_attempt(self) -> bool:
         try:
             with deadline(self.connection, _NETWORK_SECONDS):
                 self.connection.execute(_UNDO)
