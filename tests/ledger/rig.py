@@ -1,8 +1,8 @@
 """Two databases with followed tables, their ledgers, and a mover that the test moves by hand."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 
@@ -16,8 +16,9 @@ from pgcutover.config.ledger import Ledger
 from pgcutover.connect import open_session
 from pgcutover.ledger.ledgers import FILE, LedgerParts, Ledgers, open_ledgers
 from pgcutover.ledger.model import Proof
-from pgcutover.mapping import MappedTable, MappingRules, parse_rules
+from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.sides import Sides
+from pgcutover.verdict import Verdict
 
 SCHEMA = """
 create schema app;
@@ -41,6 +42,8 @@ class Rig:
     folder: Path
     rules: MappingRules = field(default_factory=moved_rules)
     ledgers: Ledgers | None = None
+    gate: Comparer | None = None
+    known: Manifest | None = None
 
     @property
     def dsns(self) -> Sides[str]:
@@ -65,8 +68,11 @@ class Rig:
             self.run(label, *statements)
 
     def manifest(self) -> Manifest:
-        with open_session(self.dsns.source) as source, open_session(self.dsns.target) as target:
-            return read_manifest(source, target, self.rules)
+        """Both catalogs, read once: only `SCHEMA` and tables of a test make them."""
+        if self.known is None:
+            with open_session(self.dsns.source) as source, open_session(self.dsns.target) as target:
+                self.known = read_manifest(source, target, self.rules)
+        return self.known
 
     def comparer(self, manifest: Manifest, **options: object) -> Comparer:
         return Comparer(*self.dsns, manifest, CompareOptions(salt="salt", **options))  # type: ignore[arg-type]
@@ -82,6 +88,17 @@ class Rig:
         self.ledgers = open_ledgers(self.parts(), **options)
         return self.ledgers
 
+    def begin(self, rows: int = 20) -> None:
+        """Start with equal tables, new slots and a comparison of every table."""
+        self.both(
+            "truncate app.a, app.b",
+            f"insert into app.a select n, 'v' from generate_series(1, {rows}) n",
+            f"insert into app.b select 'x', n, n from generate_series(1, {rows}) n",
+        )
+        self.open(anew=True)
+        assert self.compare() == {}
+        assert self.prove().verdict is Verdict.PASS
+
     def close(self) -> None:
         if self.ledgers is not None:
             self.ledgers.close()
@@ -90,11 +107,13 @@ class Rig:
     def compare(self, *tables: str) -> dict[str, str]:
         """Compare whole tables as the gate does; return the reports of those that differ."""
         manifest = self.manifest()
-        wanted: Sequence[MappedTable] = [
-            t for t in manifest.tables if not tables or str(t) in tables
-        ]
-        with closing(self.comparer(manifest, log=self.now.log)) as comparer:
-            diffs = {str(t): comparer.rows(t) for t in wanted}
+        if self.gate is None:
+            self.gate = self.comparer(manifest)
+        self.gate._options = replace(self.gate._options, log=self.now.log)
+        wanted = [t for t in manifest.tables if not tables or str(t) in tables]
+        self.gate.end_keys()  # forgets the last result
+        diffs = {str(t): self.gate.rows(t) for t in wanted}
+        self.gate.end_keys()
         return {name: diff.report() for name, diff in diffs.items() if diff}
 
     def prove(self) -> Proof:
@@ -113,6 +132,5 @@ def opened(databases: Databases, folder: Path, schema: str = SCHEMA) -> Iterator
         yield rig
     finally:
         rig.close()
-
-
-Made = Callable[..., Rig]
+        if rig.gate is not None:
+            rig.gate.close()

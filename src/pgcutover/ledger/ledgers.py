@@ -13,7 +13,7 @@ from pgcutover.catalog import Manifest
 from pgcutover.compare import Comparer, TableOptions
 from pgcutover.compare.snapshots import Taken
 from pgcutover.config import Ledger, Settings
-from pgcutover.connect import Connection, open_owner, open_session, open_watch
+from pgcutover.connect import Connection, open_owner
 from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.ledger import coverage, slot
 from pgcutover.ledger.comparison_log import LedgerLog
@@ -30,6 +30,7 @@ from pgcutover.ledger.tables import (
     read_members,
 )
 from pgcutover.ledger.visibility import Snapshot
+from pgcutover.ledger.watch import Watch
 from pgcutover.local_folder import NAME
 from pgcutover.mapping import RelationName
 from pgcutover.sides import Sides
@@ -89,6 +90,7 @@ class Ledgers:
     def __init__(self, parts: LedgerParts, store: Store) -> None:
         """Plan which tables are followed; nothing is created yet."""
         self._parts, self.store = parts, store
+        self._watches = parts.dsns.map(Watch)
         self._tables = {str(table): table for table in parts.manifest.tables}
         self.plan = self._plan()
         self._readers = _LABELS.map(self._reader)
@@ -107,6 +109,8 @@ class Ledgers:
         """Close all connections and the store; the slots keep their WAL for the next start."""
         for reader in self._readers:
             reader.close()
+        for watch in self._watches:
+            watch.close()
         self._parts.comparer.close()
         self.store.close()
 
@@ -221,11 +225,11 @@ class Ledgers:
     def read_slots(self) -> Sides[slot.SlotFacts | None]:
         """Return the slots as their servers show them."""
 
-        def read(dsn: str) -> slot.SlotFacts | None:
-            with closing(open_watch(dsn)) as connection:
+        def read(watch: Watch) -> slot.SlotFacts | None:
+            with watch.look() as connection:
                 return slot.read_slot(connection, self._parts.config.slot)
 
-        return self._parts.dsns.map(read)
+        return self._watches.map(read)
 
     def warnings(self, slots: Sides[slot.SlotFacts | None]) -> list[str]:
         """Return the slots that retain too much WAL, and the last trouble of a reader."""
@@ -241,11 +245,11 @@ class Ledgers:
         manifest = self._parts.manifest
         roots = Sides([t.source for t in manifest.tables], [t.target for t in manifest.tables])
 
-        def members(dsn: str, names: Sequence[RelationName]) -> list[Member]:
-            with closing(open_session(dsn)) as connection:
+        def members(watch: Watch, names: Sequence[RelationName]) -> list[Member]:
+            with watch.look() as connection:
                 return read_members(connection, names)
 
-        found = self._parts.dsns.combine(roots, members)
+        found = self._watches.combine(roots, members)
         return plan_tables(manifest, self._parts.options, found, manifest.tables)
 
     def _reader(self, label: Label) -> SlotReader:
@@ -333,7 +337,8 @@ class Ledgers:
         state = self.store.slot_state(label)
         if state is None:
             return
-        with closing(open_watch(getattr(self._parts.dsns, label))) as connection:
+        watch: Watch = getattr(self._watches, label)
+        with watch.look() as connection:
             server = slot.read_server(connection, label)
             found = slot.read_slot(connection, state.slot)
         positions = self.store.positions(label)
@@ -345,7 +350,8 @@ class Ledgers:
 
     def _all_fingerprints(self, tables: Sequence[str]) -> dict[str, Sides[str]]:
         def read(label: Label) -> list[str]:
-            with closing(open_session(getattr(self._parts.dsns, label))) as connection:
+            watch: Watch = getattr(self._watches, label)
+            with watch.look() as connection:
                 names = [getattr(self._tables[table], label) for table in tables]
                 return [read_fingerprint(connection, n, self._parts.config.slot) for n in names]
 

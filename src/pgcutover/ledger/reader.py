@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 
 import psycopg
 
-from pgcutover.connect import Connection, open_watch
+from pgcutover.connect import Connection
 from pgcutover.database_errors import describe_error
 from pgcutover.errors import PgCutoverError, ServerError, UnreadableError
 from pgcutover.ledger.changes import Batch, ChangeReader
@@ -22,6 +21,7 @@ from pgcutover.ledger.store import Store
 from pgcutover.ledger.stream import Keepalive, SlotStream, WalData
 from pgcutover.ledger.tables import read_members
 from pgcutover.ledger.visibility import Snapshot
+from pgcutover.ledger.watch import Watch
 from pgcutover.mapping import RelationName
 from pgcutover.pgoutput import format_lsn, parse_lsn
 
@@ -47,6 +47,7 @@ class SlotReader:
     ) -> None:
         """Connect to nothing yet."""
         self._label, self._dsn, self._store = label, dsn, store
+        self._watch = Watch(dsn)
         self._roots, self._keys = roots, keys
         self._tables: dict[int, str] = {}
         self._stream: SlotStream | None = None
@@ -68,7 +69,7 @@ class SlotReader:
         state = self._store.slot_state(self._label)
         if state is None:
             raise UnreadableError(f"{self._label}: the ledger has no slot yet; run it first")
-        with closing(open_watch(self._dsn)) as connection:
+        with self._watch.look() as connection:
             server, found = self._unread_slot(connection, state.slot)
             positions = self._store.positions(self._label)
         fault = describe_identity_fault(self._label, state, positions, server, found)
@@ -110,12 +111,13 @@ class SlotReader:
 
     def flushed_lsn(self) -> int:
         """Return the position up to which the server can send changes now."""
-        with closing(open_watch(self._dsn)) as connection:
+        with self._watch.look() as connection:
             row = connection.execute("select pg_current_wal_flush_lsn()::text").fetchone()
         return parse_lsn(row[0]) if row else 0
 
     def close(self) -> None:
-        """Close the connection; what is not recorded will be sent again."""
+        """Close the connections; what is not recorded will be sent again."""
+        self._watch.close()
         if self._stream is not None:
             self._stream.close()
         self._stream = None
@@ -204,7 +206,7 @@ class SlotReader:
     def _locate(self, oid: int) -> str | None:
         """Return the followed table of a relation; a partition that is new is looked up."""
         if oid not in self._tables:
-            with closing(open_watch(self._dsn)) as connection:
+            with self._watch.look() as connection:
                 self._learn_tables(connection)
         return self._tables.get(oid)
 
