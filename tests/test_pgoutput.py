@@ -27,6 +27,16 @@ from pgcutover.pgoutput import (
     format_lsn,
     parse_lsn,
 )
+from pgcutover.pgoutput_streaming import (
+    EndPrepared,
+    LogicalMessage,
+    Prepare,
+    StreamCommit,
+    Streamed,
+    StreamStart,
+    StreamStop,
+    decode_any,
+)
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -225,3 +235,71 @@ def test_positions_come_back_as_they_were(lsn: int) -> None:
 def test_positions_are_written_as_postgresql_writes_them() -> None:
     assert parse_lsn("16/B374D848") == 0x16B374D848
     assert format_lsn(0x16B374D848) == "16/B374D848"
+
+
+def test_streamed_and_prepared_transactions_as_postgresql_sends_them(
+    fresh_database: Callable[..., str],
+) -> None:
+    with psycopg.connect(fresh_database("target"), autocommit=True) as conn:
+        name = f"slot_{uuid4().hex[:8]}"
+        conn.execute("set logical_decoding_work_mem = '64kB'")
+        conn.execute("create table public.t (id int primary key)")
+        conn.execute("create publication p for all tables")
+        conn.execute(
+            "select pg_create_logical_replication_slot(%s, 'pgoutput', false, true)", (name,)
+        )
+        tops = [_write_streams(conn, end) for end in ("commit", "rollback")]
+        tops += [_write_prepared(conn, end) for end in ("commit", "rollback")]
+        conn.execute("select pg_logical_emit_message(true, 'prefix', 'content')")
+        rows = conn.execute(
+            "select data from pg_logical_slot_get_binary_changes(%s, null, null, 'proto_version',"
+            " '4', 'publication_names', 'p', 'streaming', 'on', 'messages', 'on')",
+            (name,),
+            binary=True,
+        )
+        found, in_stream = [], False
+        for (data,) in rows:
+            message = decode_any(bytes(data), in_stream=in_stream)  # type: ignore[arg-type]
+            in_stream = isinstance(message, StreamStart) or (
+                in_stream and not isinstance(message, StreamStop)
+            )
+            found.append(message)
+        conn.execute("select pg_drop_replication_slot(%s)", (name,))
+    commits = [m.xid for m in found if isinstance(m, StreamCommit)]
+    assert commits == tops[:1]
+    assert {m.xid for m in found if isinstance(m, StreamStart)} <= {*tops}
+    subs = {m.xid for m in found if isinstance(m, Streamed) and isinstance(m.message, Insert)}
+    assert subs - {*tops}
+    ends = [m for m in found if isinstance(m, EndPrepared)]
+    assert [(m.xid in tops, m.is_commit) for m in ends] == [(True, True), (True, False)]
+    assert any(isinstance(m, Prepare) for m in found)
+    assert LogicalMessage("prefix") in found
+
+
+def _write_streams(conn: Connection, end: str) -> object:
+    conn.execute("begin")
+    top = conn.execute("select pg_current_xact_id()::text::int8").fetchone()
+    conn.execute("savepoint s")
+    conn.execute("insert into public.t select generate_series(1, 3000)")
+    conn.execute(end)
+    conn.execute("truncate public.t")
+    return (top or (None,))[0]
+
+
+def _write_prepared(conn: Connection, end: str) -> object:
+    conn.execute("begin")
+    top = conn.execute("select pg_current_xact_id()::text::int8").fetchone()
+    conn.execute("insert into public.t select generate_series(1, 3)")
+    conn.execute("prepare transaction 'streamed test'")
+    conn.execute(f"{end} prepared 'streamed test'".encode())
+    conn.execute("truncate public.t")
+    return (top or (None,))[0]
+
+
+@given(st.binary(max_size=60), st.booleans())
+def test_noise_is_refused_in_streams_too(noise: bytes, in_stream: bool) -> None:
+    for kind in b"BCORYIUDTSEcAbPpKrM":
+        try:
+            decode_any(bytes([kind]) + noise, in_stream=in_stream)
+        except UnreadableError:
+            continue
