@@ -109,6 +109,8 @@ class Stage:
     users: MappedTable = USERS
     visits: MappedTable = VISITS
     log: MappedTable = LOG
+    deadline_seconds: float = 120.0
+    """The longest wait for something that happens; a busy machine takes long."""
 
     def source(self, statement: str, *parameters: object) -> list[Any]:
         return execute(self.source_dsn, statement, *parameters)
@@ -133,7 +135,7 @@ class Stage:
         mover = self.mover(**changes)
         mover.provision()
         mover.start()
-        mover.wait_until_loaded(30)
+        mover.wait_until_loaded(self.deadline_seconds)
         return mover
 
     def client(self, service: str) -> Any:

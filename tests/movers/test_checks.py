@@ -31,7 +31,7 @@ class Tables:
         self.tables = tables
 
 
-def run(check_id, stage, table=None):
+def run(check_id, stage, table=None, wait_seconds=60.0):
     """Run a check as the gate does: fresh sessions, a mover that only reads."""
     module = importlib.import_module(f"pgcutover.checks.replication.{CHECKS[check_id]}")
     (check,) = (f for name, f in vars(module).items() if name.startswith("test_"))
@@ -40,7 +40,7 @@ def run(check_id, stage, table=None):
         given = {
             "dms_task": stage.settings.task,
             "dms_table": table,
-            "mover": stage.mover(may_create=False, wait_seconds=5.0),
+            "mover": stage.mover(may_create=False, wait_seconds=wait_seconds),
             "dms_control_tables": ControlTables(),
             "manifest": Tables(stage.users, stage.visits, stage.log),
             "source": source,
@@ -49,15 +49,15 @@ def run(check_id, stage, table=None):
         check(**{name: given[name] for name in names})
 
 
-def failure(check_id, stage, table=None):
+def failure(check_id, stage, table=None, wait_seconds=60.0):
     with pytest.raises(AssertionError) as caught:
-        run(check_id, stage, table)
+        run(check_id, stage, table, wait_seconds)
     return str(caught.value).split("\nassert ")[0]
 
 
-def start_and_wait(mover):
+def start_and_wait(mover, stage):
     mover.start()
-    mover.wait_until_loaded(30)
+    mover.wait_until_loaded(stage.deadline_seconds)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def healthy(another_stage):
         mover.resume()
         stage.source("update public.users set name = 'new' where id % 50 = 0")
         stage.source("delete from public.visits where id > 490")
-        mover.drain(stage.marker, 30)
+        mover.drain(stage.marker, stage.deadline_seconds)
         yield stage
 
 
@@ -83,7 +83,7 @@ def damaged(another_stage):
         stage.target("delete from public.log where line = 'line 4'")
         stage.target("delete from auth.users where id = 5")
         stage.source("update public.users set name = 'lost' where id = 5")
-        mover.drain(stage.marker, 30)
+        mover.drain(stage.marker, stage.deadline_seconds)
         yield stage
 
 
@@ -123,7 +123,7 @@ def test_rows_that_the_validation_of_dms_found_different_are_red(damaged):
 
 
 def test_row_deleted_from_a_table_that_dms_saw_no_change_of_is_red(damaged):
-    message = failure("DMS-TABLES", damaged, damaged.log)
+    message = failure("DMS-TABLES", damaged, damaged.log, wait_seconds=3.0)
     assert "loaded 20 rows and captured no change since, but the target has 19" in message
 
 
@@ -148,7 +148,7 @@ def test_failed_unwatched_task_is_red(stage):
     mover.provision()
     stage.store_secret("source", password="wr0ng-Passw0rd-7319")
     with pytest.raises(MoverError, match="has failed"):
-        start_and_wait(mover)
+        start_and_wait(mover, stage)
     message = failure("DMS-TASK", stage)
     for part in (
         "is failed",

@@ -12,7 +12,7 @@ def test_load_stops_for_the_schema_then_resumes_and_drains(stage):
     mover = stage.mover()
     mover.provision()
     mover.start()
-    summary = mover.wait_until_loaded(30)
+    summary = mover.wait_until_loaded(stage.deadline_seconds)
     assert (summary.rows, summary.errored) == (820, ())
     assert mover.status().stop_reason == "STOPPED_AFTER_CACHED_EVENTS"
     assert stage.target("select count(*) from auth.users") == [(300,)]
@@ -27,7 +27,7 @@ def test_load_stops_for_the_schema_then_resumes_and_drains(stage):
     mover.resume()
     mover.start()
     assert mover.wait_until_loaded(1).rows == 820
-    drained = mover.drain(stage.marker, 30)
+    drained = mover.drain(stage.marker, stage.deadline_seconds)
     assert drained.unapplied == ()
     assert stage.target("select name from auth.users where id = 7") == [("changed",)]
     assert stage.target("select count(*) from public.visits where id = 9") == [(0,)]
@@ -38,14 +38,14 @@ def test_load_stops_for_the_schema_then_resumes_and_drains(stage):
     with pytest.raises(MoverError, match="expected running"):
         mover.drain(stage.marker, 5)
     mover.resume()
-    mover.drain(stage.marker, 30)
+    mover.drain(stage.marker, stage.deadline_seconds)
 
 
 def test_nothing_waits_for_a_load_that_was_never_started(stage):
     mover = stage.mover()
     mover.provision()
     with pytest.raises(MoverError, match="never started"):
-        mover.wait_until_loaded(30)
+        mover.wait_until_loaded(stage.deadline_seconds)
     with pytest.raises(MoverError, match="start it first"):
         mover.resume()
 
@@ -58,7 +58,7 @@ def test_wait_that_ends_early_leaves_the_load_to_be_waited_for_again(stage):
         mover.start()
         with pytest.raises(MoverError, match=r"not done after 0\.5 s; .*again"):
             mover.wait_until_loaded(0.5)
-    assert mover.wait_until_loaded(30).rows == 820
+    assert mover.wait_until_loaded(stage.deadline_seconds).rows == 820
 
 
 def test_table_that_cannot_be_loaded_is_named_and_the_rest_is_loaded(stage):
@@ -66,7 +66,7 @@ def test_table_that_cannot_be_loaded_is_named_and_the_rest_is_loaded(stage):
     mover = stage.mover()
     mover.provision()
     mover.start()
-    summary = mover.wait_until_loaded(30)
+    summary = mover.wait_until_loaded(stage.deadline_seconds)
     assert summary.errored == ("public.visits",)
     assert "load: in error: public.visits" in stage.lines
     assert stage.target("select count(*) from auth.users") == [(300,)]
@@ -83,7 +83,7 @@ def test_drain_ends_when_the_marker_does_not_arrive_or_the_task_stops(stage):
         return lambda: False
 
     with pytest.raises(MoverError, match=r"is stopped .*; resume it"):
-        mover.drain(stopped_meanwhile, 30)
+        mover.drain(stopped_meanwhile, stage.deadline_seconds)
 
 
 def test_value_above_the_lob_limit_is_never_cut_in_silence(stage):
@@ -91,13 +91,13 @@ def test_value_above_the_lob_limit_is_never_cut_in_silence(stage):
     mover = stage.mover(task_settings=with_lob_limit(staged, 1))
     mover.provision()
     with pytest.raises(MoverError, match=r"LOB of public\.users was truncated"):
-        start_and_wait(mover)
+        start_and_wait(mover, stage)
 
 
 def test_lag_and_report_tell_what_dms_knows(stage):
     mover = stage.loaded()
     mover.resume()
-    mover.drain(stage.marker, 30)
+    mover.drain(stage.marker, stage.deadline_seconds)
     lag = wait_for(
         lambda: mover.lag() if mover.lag().source_seconds is not None else None,
         what="metrics",
@@ -111,6 +111,6 @@ def test_lag_and_report_tell_what_dms_knows(stage):
     assert report.tables["public.log"]["dms_validation"] == "No primary key"
 
 
-def start_and_wait(mover):
+def start_and_wait(mover, stage):
     mover.start()
-    mover.wait_until_loaded(30)
+    mover.wait_until_loaded(stage.deadline_seconds)

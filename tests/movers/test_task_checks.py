@@ -10,7 +10,11 @@ from pgcutover.movers.dms import LobColumn, TableStatistics, TaskStatus
 from pgcutover.movers.dms.checks import judge_exceptions, judge_table
 from pgcutover.movers.dms.partition_statistics import statistics_of
 from pgcutover.movers.dms.task_checks import TaskContext, judge_task
-from pgcutover.movers.dms.wait_for_validation import WaitPolicy, judge_table_when_final
+from pgcutover.movers.dms.wait_for_validation import (
+    WaitPolicy,
+    judge_table_when_final,
+    wait_until_validated,
+)
 
 SOURCE = RelationName("public", "users")
 TABLE = MappedTable(SOURCE, RelationName("auth", "users"), (("id", "id"),))
@@ -194,6 +198,22 @@ def test_waiting_for_a_validation_of_hours_ends():
     endless = [(replace(PENDING, validation_pending=n),) for n in range(10_000, 0, -1)]
     with pytest.raises(UnreadableError, match="Pending records"):
         settled(*endless)
+
+
+def validated(*answers):
+    """Wait for the validation, of which DMS says one answer after the other, a second each."""
+    queue, now = list(answers), [0.0]
+
+    def read():
+        now[0] += 1.0
+        return queue.pop(0) if len(queue) > 1 else queue[0]
+
+    return wait_until_validated(read, WaitPolicy(6.0, clock=lambda: now[0]), 0), now[0]
+
+
+def test_all_tables_are_waited_for_until_validated_or_stalled():
+    assert validated((GOOD, PENDING), (GOOD, GOOD)) == (True, 2.0)
+    assert validated((GOOD, PENDING))[0] is False
 
 
 def test_changes_still_under_way_explain_a_count_that_does_not_match():

@@ -29,6 +29,7 @@ from pgcutover.movers.dms.wait_for_validation import (
     WaitPolicy,
     judge_table_when_final,
     make_row_counter,
+    wait_until_validated,
 )
 
 if TYPE_CHECKING:
@@ -137,6 +138,12 @@ class Dms:
         return drain.drain(
             self._api, self._settings.task, write_marker, timeout_seconds, self._poll
         )
+
+    def wait_until_validated(self) -> bool:
+        """Wait while the validation of DMS advances; return whether it has reached all tables."""
+        arn = self.status().arn
+        policy = WaitPolicy(self._wait_seconds)
+        return wait_until_validated(lambda: read_tables(self._api, arn), policy, self._poll)
 
     def teardown(self, *, confirm: str = "") -> TeardownResult:
         """Delete the objects that provision() created; `confirm` must be the task's name."""

@@ -68,6 +68,19 @@ def judge_table_when_final(
         time.sleep(poll_seconds)
 
 
+def wait_until_validated(
+    read: Callable[[], Sequence[TableStatistics]], policy: WaitPolicy, poll_seconds: float
+) -> bool:
+    """Return whether DMS has validated all tables, once it has or its validation has stalled."""
+    while True:
+        tables = read()
+        if not any(map(is_undecided, tables)):
+            return True
+        if not policy.for_validation(tables):
+            return False
+        time.sleep(poll_seconds)
+
+
 def make_row_counter(
     table: MappedTable, source: "psycopg.Connection[Any]", target: "psycopg.Connection[Any]"
 ) -> Callable[[], tuple[int, int]]:

@@ -84,6 +84,8 @@ def _migrate(options: "Options", journal: RunJournal, stage: _Stage) -> Endpoint
         journal.say(f"drained: the marker row reached the target after {seconds:.2f} s")
         _refresh(stage.target.dsn(generate.DATABASE))
     if options.sabotage:
+        if mover is not None:
+            mover.wait_until_validated()  # else DMS may report the sabotage before the gate does
         sabotage.apply(stage.target.dsn(generate.DATABASE), options.sabotage)
         journal.say(f"SABOTAGE {options.sabotage}: {sabotage.names()[options.sabotage]}")
     return Endpoints(
