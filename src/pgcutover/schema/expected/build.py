@@ -35,6 +35,7 @@ from pgcutover.provision.pg_dump import LOCK_WAIT_SECONDS, SECTIONS, dump_statem
 from pgcutover.provision.scripts import read_scripts
 from pgcutover.provision.sql_splitter import Statement
 from pgcutover.schema.expected.apply_mapping import find_dumped_tables, move
+from pgcutover.schema.expected.dumped_partitions import create_as_partitions
 from pgcutover.schema.expected.not_created import TOLERATED, NotCreated, find_not_created
 from pgcutover.schema.expected.scratch_database import connect, scratch_database
 from pgcutover.schema.expected.scratch_roles import (
@@ -184,7 +185,8 @@ def _make(
     owner, roles = _roles_of(recipe)
     create_missing_roles(connection, roles)
     found = dump.result()
-    refused = run_batches(connection, found.statements, "the source's dump", TOLERATED)
+    statements = create_as_partitions(found.statements, recipe.target_major)
+    refused = run_batches(connection, statements, "the source's dump", TOLERATED)
     if found.unreadable:
         refused = create_from_catalogs(connection, dsn, recipe.source_dsn)
     missing = find_not_created(
