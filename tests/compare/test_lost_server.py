@@ -82,7 +82,7 @@ def test_a_lock_that_is_not_given_is_unknown_and_the_next_is_judged(lab: Lab, mo
     manifest = lab.manifest()
     with psycopg.connect(lab.target) as other, lab.comparer(manifest) as comparer:
         other.execute("lock table core.kv in access exclusive mode")
-        with pytest.raises(PgCutoverError, match=r"core\.kv: the target"):
+        with pytest.raises(PgCutoverError, match=r"target: core\.kv: locked by pid"):
             comparer.rows(manifest.target_table("core.kv"))
         other.rollback()
         assert not comparer.rows(manifest.target_table("core.kv"))
