@@ -194,7 +194,10 @@ class Night:
         mover.create(Side.SOURCE)
 
     def close(self):
-        """Drop the role that locks and fences, and what it owns."""
+        """Drop the mover, and the role that locks and fences with what it owns."""
+        mover = self.world().mover
+        for side in Side:
+            mover._drop(side)
         role = sql.Identifier(self.databases.name)
         for dsn in self.dsns.values():
             execute(
