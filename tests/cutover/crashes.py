@@ -29,7 +29,7 @@ FAILURES = {
     Step.UNFENCE_MOVER: Step.SMOKE,
 }
 # done only while clients were never sent to the target, so these kills come first
-UNEXPOSED = (Step.UNFENCE_STANDBY,)
+UNEXPOSED = (Step.FENCE_STANDBY, Step.UNFENCE_STANDBY)
 # done only on the way to the target
 FORWARD = (Step.CHECK_GATE,)
 _INSIDE_SECONDS = 0.15

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,14 +12,17 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from pgcutover.compare import CompareOptions, Comparer
 from pgcutover.config import load_settings
 from pgcutover.cutover.approval import Approval
 from pgcutover.cutover.driver import Driver
-from pgcutover.cutover.journal import open_journal
+from pgcutover.cutover.journal import journal_path, open_journal, read_entries
 from pgcutover.cutover.marker_mover import MarkerMover
 from pgcutover.cutover.operator_lock import operator_lock
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.wiring import identity_of, make_world, open_databases
+from pgcutover.ledger.ledgers import open_ledgers
+from pgcutover.ledger.opening import parts_from
 
 SCHEMA = """
 create table public.orders (id bigserial primary key, token uuid unique not null, note text);
@@ -54,6 +57,12 @@ MAPPING = {
         }
     ]
 }
+LEDGER = """
+[ledger]
+source_dsn_env = "PGCUTOVER_SOURCE_OWNER_DSN"
+target_dsn_env = "PGCUTOVER_TARGET_OWNER_DSN"
+slot = "ledger_{}"
+"""
 CLIENT = Path(__file__).with_name("client.py")
 
 
@@ -71,6 +80,9 @@ class SubscriptionMover(MarkerMover):
 
     name: str = ""
 
+    def problems(self):
+        return []
+
     def fence(self, writer):
         self._alter(writer, "disable")
         self._wait_until_idle(writer)
@@ -84,9 +96,16 @@ class SubscriptionMover(MarkerMover):
         return bool(rows) and not rows[0][0]
 
     def start(self, writer, slot):
+        self.replace_stream(writer, slot)
+        self.drain(writer, 30)
+
+    def replace_stream(self, writer, slot):
         self._drop(writer.other)
         self.create(writer, slot)
-        self.drain(writer, 30)
+
+    def drop_all(self, writer):
+        for side in Side:
+            self._drop(side)
 
     def prepare(self, side):
         """Create the publication."""
@@ -173,7 +192,7 @@ class SubscriptionMover(MarkerMover):
 class Night:
     """A migration folder, its databases, its mover, and the commands of an operator."""
 
-    def __init__(self, folder, databases, monkeypatch):
+    def __init__(self, folder, databases, monkeypatch, extra=""):
         self.folder, self.databases = folder, databases
         self.dsns = {Side.SOURCE: databases.source, Side.TARGET: databases.target}
         role = sql.Identifier(databases.name)
@@ -183,7 +202,7 @@ class Night:
             owner = make_conninfo(dsn, user=databases.name, password="owner")
             monkeypatch.setenv(f"PGCUTOVER_{side.name}_DSN", dsn)
             monkeypatch.setenv(f"PGCUTOVER_{side.name}_OWNER_DSN", owner)
-        (folder / "migration.toml").write_text(MIGRATION.format(name=databases.name))
+        (folder / "migration.toml").write_text(MIGRATION.format(name=databases.name) + extra)
         (folder / "mapping.json").write_text(json.dumps(MAPPING))
         (folder / "app.env").write_text(f"DATABASE_URL={databases.source}\n")
         self.record = folder / "acknowledged"
@@ -193,11 +212,19 @@ class Night:
         mover.prepare(Side.SOURCE)
         mover.create(Side.SOURCE)
 
+    def compare_once(self):
+        """Compare every table as a gate does, and record it for the ledgers."""
+        parts = parts_from(self.settings)
+        with closing(open_ledgers(parts)) as ledgers:
+            ledgers.drain(time.monotonic() + 30)
+            options = CompareOptions(salt="salt", log=ledgers.log)
+            with closing(Comparer(*self.dsns.values(), parts.manifest, options)) as comparer:
+                found = [comparer.rows(table) for table in parts.manifest.tables]
+        assert not any(found)
+
     def close(self):
         """Drop the mover, and the role that locks and fences with what it owns."""
-        mover = self.world().mover
-        for side in Side:
-            mover._drop(side)
+        self.world().mover.drop_all(Side.SOURCE)
         role = sql.Identifier(self.databases.name)
         for dsn in self.dsns.values():
             execute(
@@ -244,6 +271,7 @@ class Night:
                 journal.close()
                 for freeze in world.freezes.values():
                     freeze.unlock()
+                world.gate.close()
 
     def lead(self, goal):
         """Run `cutover` or `rollback` to its end; return the driver's last state."""
@@ -251,6 +279,11 @@ class Night:
             driver.recover()
             driver.drive(goal)
             return driver.state
+
+    def facts(self, step):
+        """What the journal holds about the last completion of a step."""
+        entries = read_entries(journal_path(self.settings.path))
+        return next(e for e in reversed(entries) if (e.kind, e.step) == ("done", step)).details
 
     @contextmanager
     def client(self):

@@ -1,23 +1,25 @@
 """A whole night on two servers, with a client that writes throughout."""
 
 import pytest
-from cutover.rig import Night
+from cutover.rig import LEDGER, Night
 
-from pgcutover.cutover.resolver import Side
+from pgcutover.cutover.resolver import Side, Step
 
 
 @pytest.fixture
 def night(tmp_path, databases, monkeypatch):
-    made = Night(tmp_path, databases, monkeypatch)
+    made = Night(tmp_path, databases, monkeypatch, LEDGER.format(databases.name))
     yield made
     made.close()
 
 
 def test_cut_over_roll_back_and_cut_over_again_loses_no_write(night):
+    night.compare_once()
     with night.client():
         for goal in (Side.TARGET, Side.SOURCE, Side.TARGET):
             state = night.lead(goal)
             assert (state.writer, state.pointer, state.serves) == (goal, goal, True)
+            assert night.facts(Step.PROVE)["method"] == "change ledger"
             night.wait_for_writes(20)
     assert len(night.acknowledged()) > 60
     assert night.lost(Side.TARGET) == []

@@ -199,6 +199,8 @@ def _require_pass(
 ) -> Mapping[str, object]:
     latest = Path.cwd() / settings.report.directory / "latest" / "verdict.json"
     path = (arguments.verdict or latest).resolve()
+    if not path.is_file():
+        raise RefusedError(f"the cutover needs a PASS: {path} does not exist; run the gate")
     expected = expected_verdict(settings, databases)
     document = require_pass(path, expected, find_secret(settings.path, create=False), now())
     return {"run": document.run.id}

@@ -46,6 +46,9 @@ class ComparisonGate:
             raise StepError(f"FAIL: source and target differ: {'; '.join(findings[:3])}")
         return {"verdict": "PASS", "tables": len(self.manifest.tables), "method": "full comparison"}
 
+    def close(self) -> None:
+        """Do nothing: each comparison closes its sessions."""
+
     def _compare(self, options: CompareOptions, deadline: float = math.inf) -> list[str]:
         """Return a sentence for each table that differs; StepError after the deadline."""
         comparer, tables = Comparer(*self.dsns, self.manifest, options), self.manifest.tables

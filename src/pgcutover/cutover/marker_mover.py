@@ -30,6 +30,10 @@ from pgcutover.mapping import RelationName
 from pgcutover.sides import Sides
 
 _START_SECONDS = 60.0
+_UNFENCED = (
+    "neither freeze.mover_role nor cutover.hooks.fence_mover and unfence_mover are set; after the "
+    "drain, nothing would keep the mover from writing"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,19 @@ class MarkerMover:
     find_hook: Callable[[str], Hook | None]
     role: str
     tables: Mapping[Side, tuple[RelationName, ...]]
+
+    def problems(self) -> list[str]:
+        """Return what migration.toml lacks to fence the mover, and to start it the other way."""
+        found = []
+        if not self.role and not (
+            self._has_hook("fence_mover") and self._has_hook("unfence_mover")
+        ):
+            found.append(_UNFENCED)
+        if not self._has_hook("start_mover"):
+            found.append(
+                "cutover.hooks.start_mover is not set; without it nothing carries writes back"
+            )
+        return found
 
     def lag_seconds(self, writer: Side) -> float | None:
         """Return the time that a marker takes; None if none arrives in ten times the limit."""
@@ -117,10 +134,7 @@ class MarkerMover:
 
     def _relations(self, standby: Connection, writer: Side) -> tuple[LockedRelation, ...]:
         if not self.role:
-            raise StepError(
-                "neither cutover.hooks.fence_mover nor freeze.mover_role is set; after the drain, "
-                "nothing keeps the mover from writing"
-            )
+            raise StepError(_UNFENCED)
         return read_relations(standby, self.tables[writer.other])
 
     @contextmanager

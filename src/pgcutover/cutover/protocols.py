@@ -46,6 +46,9 @@ class SideFreeze(Protocol):
 class Mover(Protocol):
     """Carries rows from the writer to the standby, in one or more streams."""
 
+    def problems(self) -> list[str]:
+        """Return what migration.toml lacks for the mover's steps."""
+
     def lag_seconds(self, writer: Side) -> float | None:
         """Return how long a change takes to the standby; None if it does not arrive."""
 
@@ -82,6 +85,9 @@ class FinalGate(Protocol):
 
     def prove(self, writer: Side, seconds: float) -> Mapping[str, object]:
         """Return facts of the proof; StepError where it is not a PASS."""
+
+    def close(self) -> None:
+        """Close what was opened."""
 
 
 class ReturnSlot(Protocol):

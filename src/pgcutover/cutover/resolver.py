@@ -189,10 +189,17 @@ def remaining_steps(state: State, goal: Side) -> Iterator[Step]:
 
 
 def after_restart(state: State) -> State:
-    """Return the state after the driver's end: the lock is gone, and PASS and approval expire."""
+    """Return the state after the driver's end.
+
+    The lock is gone. What was prepared outside of a freeze may be stale, so it is prepared again;
+    PASS and approval expire. What was proven before the fence is still true behind it.
+    """
+    if state.writer_fenced:
+        return replace(state, approved=False)
     lost = _thawed(state) if state.locked else state
-    frozen = lost.writer_fenced  # what was proven before the fence is still true behind it
-    return replace(lost, gate_passed=frozen and lost.gate_passed, approved=False)
+    return replace(
+        lost, gate_passed=False, approved=False, slot_created=False, secret_prepared=False
+    )
 
 
 def _towards_standby(s: State) -> Iterator[Step]:

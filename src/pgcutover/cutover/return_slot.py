@@ -39,6 +39,7 @@ class LogicalSlots:
         """Create the slot; an unused one of an earlier attempt is replaced."""
 
         def create(connection: Connection) -> None:
+            _refuse_without_decoding(connection, side)
             row = connection.execute(_FIND, [name]).fetchone()
             if row is not None and (row[1] or not row[2] or row[0] != self.plugin):
                 raise StepError(
@@ -89,3 +90,13 @@ class LogicalSlots:
                 return call(connection)
         except psycopg.Error as error:
             raise StepError(f"{side}: {what}: {describe_error(error)}") from error
+
+
+def _refuse_without_decoding(connection: Connection, side: Side) -> None:
+    """Raise StepError where the server keeps too little WAL for a logical slot."""
+    ((level,),) = connection.execute("select current_setting('wal_level')").fetchall()
+    if level != "logical":
+        raise StepError(
+            f"{side}: expected wal_level logical, found {level}; without it nothing carries writes "
+            "back. Set it (on RDS the parameter rds.logical_replication) and restart"
+        )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from pgcutover import __version__
 from pgcutover.catalog import Manifest, read_manifest
-from pgcutover.compare import CompareOptions, TableOptions
+from pgcutover.compare import CompareOptions
+from pgcutover.compare.options import table_options
 from pgcutover.config import Settings, load_rules
 from pgcutover.connect import ServerFacts, open_side
 from pgcutover.cutover.approval import Approval
@@ -20,9 +21,11 @@ from pgcutover.cutover.errors import RefusedError
 from pgcutover.cutover.gate_verdict import Expected
 from pgcutover.cutover.hooks import HookRunner
 from pgcutover.cutover.journal import Identity, open_journal
+from pgcutover.cutover.ledger_gate import LedgerGate
 from pgcutover.cutover.marker_mover import MarkerMover
 from pgcutover.cutover.operator_lock import operator_lock
 from pgcutover.cutover.pointer import Pointer
+from pgcutover.cutover.protocols import FinalGate
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.return_slot import LogicalSlots
 from pgcutover.cutover.secret_switch import SecretPointer
@@ -90,6 +93,7 @@ def open_driver(
         world = make_world(settings, databases, approval, check_gate, must_unfreeze=must_unfreeze)
         for freeze in world.freezes.values():
             stack.callback(freeze.unlock)
+        stack.callback(world.gate.close)
         yield Driver(world, journal, lock.verify, progress)
 
 
@@ -134,11 +138,7 @@ def make_world(
             settings.freeze.mover_role,
             {side: _tables(tables, side) for side in Side},
         ),
-        ComparisonGate(
-            (databases.readers[Side.SOURCE], databases.readers[Side.TARGET]),
-            databases.manifest,
-            _compare_options(settings),
-        ),
+        make_gate(settings, databases),
         LogicalSlots(databases.owners, cutover.slot_plugin),
         SequencePositions(databases.owners, tables),
         make_pointers(settings),
@@ -149,6 +149,19 @@ def make_world(
         prefix,
         must_unfreeze,
     )
+
+
+def make_gate(settings: Settings, databases: Databases) -> FinalGate:
+    """Return the final gate: by the change ledger where it is on, else by a full comparison."""
+    if settings.ledger.is_on:
+        return LedgerGate(settings)
+    options = CompareOptions(
+        secrets.token_hex(16),
+        config_sha256=settings.config_sha256,
+        tables=table_options(settings.tables),
+    )
+    dsns = (databases.readers[Side.SOURCE], databases.readers[Side.TARGET])
+    return ComparisonGate(dsns, databases.manifest, options)
 
 
 def make_pointers(settings: Settings) -> tuple[Pointer, ...]:
@@ -226,14 +239,3 @@ def _marker(settings: Settings, tables: tuple[MappedTable, ...]) -> Mapping[Side
             "create it on the source and include it in the table mappings"
         )
     return {Side.SOURCE: found.source, Side.TARGET: found.target}
-
-
-def _compare_options(settings: Settings) -> CompareOptions:
-    return CompareOptions(
-        secrets.token_hex(16),
-        config_sha256=settings.config_sha256,
-        tables={
-            name: TableOptions(own.key, tuple(e.column for e in own.exclude), own.tolerate)
-            for name, own in settings.tables.items()
-        },
-    )

@@ -9,9 +9,10 @@ from pgcutover.cutover.world import World
 
 
 def _refuse_unusable(world: World, state: State) -> None:
-    """Refuse before the first step of all if any hook cannot be started."""
+    """Refuse before anything is changed if a hook is missing or cannot be started."""
     names = type(world.settings.hooks).__dataclass_fields__
-    problems = [p for name in names if (p := world.hooks.problem(name, world.hook(name)))]
+    problems = world.mover.problems()
+    problems += [p for name in names if (p := world.hooks.problem(name, world.hook(name)))]
     if problems:
         raise RefusedError("; ".join(problems))
 

@@ -1,0 +1,105 @@
+"""The final gate by the change ledger: only the keys of the last seconds are compared."""
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+
+from pgcutover.config import Settings
+from pgcutover.cutover.errors import StepError
+from pgcutover.cutover.resolver import Side
+from pgcutover.errors import PgCutoverError
+from pgcutover.ledger.ledgers import Ledgers, open_ledgers
+from pgcutover.ledger.opening import parts_from, single_reader
+from pgcutover.verdict import Verdict
+from pgcutover.words import count_noun
+
+_CATCH_UP_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+_FEW_KEYS = 1_000
+
+
+@dataclass(slots=True)
+class LedgerGate:
+    """Reads both ledgers and settles from `prepare` on; the proof drains them and settles the rest.
+
+    It reads the slots itself, so `pgcutover ledger run` must have ended.
+    """
+
+    settings: Settings
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _ledgers: Ledgers | None = None
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _error: list[Exception] = field(default_factory=list)
+
+    def prepare(self) -> float | None:
+        """Catch up with both sides; return the forecast, None where the open set stays large."""
+        if self._ledgers is None:
+            parts = parts_from(self.settings)
+            self._stack.enter_context(single_reader(parts))
+            self._ledgers = self._stack.enter_context(closing(open_ledgers(parts)))
+        self._start()
+        return self._catch_up(self._ledgers)
+
+    def prove(self, writer: Side, seconds: float) -> Mapping[str, object]:
+        """Drain both ledgers and compare the open keys; StepError unless all is proven equal."""
+        begun = time.monotonic()
+        ledgers = self._ledgers
+        if ledgers is None:
+            self.prepare()  # after a crash behind the fence
+            return self.prove(writer, seconds - (time.monotonic() - begun))
+        self._stop()
+        ledgers.drain(begun + seconds)
+        opened = ledgers.open_set().keys
+        while ledgers.settle_once(wait=False).closed:
+            if time.monotonic() > begun + seconds:
+                raise StepError("UNKNOWN: no time is left in the freeze budget for the open keys")
+        proof = ledgers.proof()
+        if proof.verdict is not Verdict.PASS:
+            differing = sum(proof.differing.values())
+            words = [f"{count_noun(differing, 'key')} differ"] if differing else []
+            raise StepError(f"{proof.verdict.name}: {'; '.join([*words, *proof.reasons][:3])}")
+        return {"verdict": "PASS", "open_keys": opened, "method": "change ledger"}
+
+    def close(self) -> None:
+        """End the reader, and close both ledgers; the slots keep their WAL."""
+        self._stop()
+        self._ledgers = None
+        self._stack.close()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._stopped.clear()
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+
+    def _stop(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopped.set()
+            thread.join()
+
+    def _run(self) -> None:
+        try:
+            if self._ledgers is not None:
+                self._ledgers.run(self._stopped.is_set, lambda _: None)
+        except PgCutoverError as error:
+            self._error.append(error)
+
+    def _catch_up(self, ledgers: Ledgers) -> float | None:
+        """Wait until few keys are open; return the forecast of comparing them."""
+        deadline = time.monotonic() + _CATCH_UP_SECONDS
+        while True:
+            if self._error:
+                raise StepError(f"the change ledger ended: {self._error.pop()}")
+            found = ledgers.open_set()
+            if found.whole_tables:
+                name, reason = next(iter(found.whole_tables.items()))
+                raise StepError(f"{name} needs a full comparison: {reason}; run the gate again")
+            if found.keys < _FEW_KEYS:
+                return found.forecast_seconds or 0.0
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(_POLL_SECONDS)
