@@ -99,11 +99,18 @@ def _chain(encodings: Sequence[Encoding], seed: int, sentinels: Sentinels) -> sq
 
 
 def _record(expressions: Sequence[sql.Composed], seed: int) -> sql.Composed:
-    """Return a record hash in groups, each seeded by the one before: ROW() has a limit."""
-    hashed = _number(seed)
+    """Return a record hash in groups, because ROW() has a limit.
+
+    Each group begins with the hash of those before it. As its seed alone that would be lost where
+    all columns of the group are NULL.
+    """
+    seeded, before = _number(seed), list[sql.Composed]()
+    hashed = seeded
     for start in range(0, len(expressions), _ROW_ENTRIES):
-        listed = sql.SQL(", ").join(expressions[start : start + _ROW_ENTRIES])
-        hashed = sql.SQL("hash_record_extended(row({}), {})").format(listed, hashed)
+        group = [*before, *expressions[start : start + _ROW_ENTRIES]]
+        listed = sql.SQL(", ").join(group)
+        hashed = sql.SQL("hash_record_extended(row({}), {})").format(listed, seeded)
+        before = [sql.SQL("int8send({})").format(hashed)]
     return hashed
 
 
