@@ -119,8 +119,7 @@ class Rig:
     def prove(self) -> Proof:
         """Drain both slots, settle while that closes keys, and return the verdict."""
         self.now.drain(monotonic() + 30)
-        while self.now.settle_once(wait=False).closed:
-            pass
+        self.now.settle_all(monotonic() + 30)
         return self.now.proof()
 
 

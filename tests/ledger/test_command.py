@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ledger.rig import MOVED, Rig
 
+from pgcutover.cli import main
 from pgcutover.exit_codes import ExitCode
 
 TOML = """
@@ -55,7 +56,10 @@ def run_until(pattern: str, folder: Path, variables: Mapping[str, str]) -> tuple
 
 
 def test_the_service_is_ended_and_resumed_and_tells_its_state(
-    rig: Rig, variables: Mapping[str, str]
+    rig: Rig,
+    variables: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     rig.both("create table app.keyless (n int)")
     code, lines = run_until("open keys", rig.folder, variables)
@@ -65,13 +69,14 @@ def test_the_service_is_ended_and_resumed_and_tells_its_state(
     rig.run("source", "insert into app.a select n from generate_series(1, 50) n")
     code, _ = run_until("open keys: [0-9]+, the oldest", rig.folder, variables)
     assert code == 128 + signal.SIGINT
-    done = subprocess.run(
-        [*COMMAND, "status", "--json"], cwd=rig.folder, env=variables, capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == ExitCode.PASS, done.stderr
-    state = json.loads(done.stdout)
+    for name in ("PGCUTOVER_SOURCE_DSN", "PGCUTOVER_TARGET_DSN"):
+        monkeypatch.setenv(name, variables[name])
+    capsys.readouterr()
+    migration = str(rig.folder / "migration.toml")
+    assert main(["ledger", "--migration", migration, "status", "--json"]) == ExitCode.PASS
+    printed = capsys.readouterr().out
+    state = json.loads(printed)
     assert state["open_keys_by_table"] == {"app.a": 50}
     assert state["whole_tables"]["app.keyless"] == "it has no key"
     assert state["faults"] == []
-    assert rig.databases.source not in done.stdout + lines
+    assert rig.databases.source not in printed + lines

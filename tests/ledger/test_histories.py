@@ -16,7 +16,7 @@ from psycopg import sql
 
 from pgcutover.verdict import Verdict
 
-HISTORIES = int(os.environ.get("PGCUTOVER_LEDGER_HISTORIES", "5"))
+HISTORIES = int(os.environ.get("PGCUTOVER_LEDGER_HISTORIES", "3"))
 NUMBERS = st.integers(1, 12)
 
 

@@ -18,7 +18,6 @@ from pgcutover.verdict import Verdict
 DROP = "select pg_drop_replication_slot('{slot}')"
 WRITE = "insert into app.a values (1000, 'after')"
 FAULTS = {
-    "does not exist any more": [DROP],
     "expected plugin pgoutput, found test_decoding": [
         DROP,
         "select pg_create_logical_replication_slot('{slot}', 'test_decoding')",

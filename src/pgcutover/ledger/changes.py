@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 
 from pgcutover.errors import UnreadableError
 from pgcutover.ledger.model import Change, Key, WholeTable
@@ -196,9 +197,9 @@ class ChangeReader:
         return _Columns(table, tuple(names.index(name) for name in wanted), is_identified)
 
 
-def key_text(values: Sequence[object]) -> Key:
+def key_text(values: Sequence[str]) -> Key:
     """Return the key as the ledger writes it."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return f"[{','.join(map(encode_basestring, values))}]"
 
 
 def key_values(key: Key) -> tuple[str, ...]:

@@ -144,6 +144,22 @@ class Ledgers:
         """Compare up to `limit` open keys again; with `wait`, none that has just differed."""
         return self._settler.settle(limit or self._parts.config.batch_keys, wait=wait)
 
+    def settle_all(self, deadline: float) -> SettleResult:
+        """Compare every open key once more, when nothing moves; by a time.monotonic() deadline.
+
+        UnreadableError after the deadline.
+        """
+        total, found = SettleResult(), self.open_set()
+        wanted = sum(n for name, n in found.by_table.items() if name not in found.whole_tables)
+        while total.compared < wanted and (batch := self.settle_once(wait=False)).compared:
+            total = total.plus(batch)
+            if time.monotonic() > deadline:
+                raise UnreadableError(
+                    f"expected {wanted} open keys to be compared within the freeze, found time "
+                    f"for {total.compared}"
+                )
+        return total
+
     def record_comparison(self, table: str, source_snapshot: Taken, target_snapshot: Taken) -> None:
         """Record that a whole table was found equal in these snapshots.
 

@@ -70,6 +70,15 @@ class SettleResult:
     differing: int = 0
     seconds: float = 0.0
 
+    def plus(self, other: "SettleResult") -> "SettleResult":
+        """Return the sum of both."""
+        return SettleResult(
+            self.compared + other.compared,
+            self.closed + other.closed,
+            self.differing + other.differing,
+            self.seconds + other.seconds,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class OpenSet:

@@ -17,10 +17,12 @@ from pgcutover.sides import LABELS, Sides
 _LONGEST_WAIT_SECONDS = 5.0
 # a key that differed waits twice as long after each attempt: its change may be in flight
 _OPEN = """
-select c.key from change c left join attempt a on a.name = c.name and a.key = c.key
- where c.name = ?1 and (?2 or a.at is null or a.at + min(0.1 * (1 << min(a.tries, 10)), ?3) < ?4)
- group by c.key order by coalesce(a.tries, 0), min(c.at) limit ?5
+select distinct c.key from change c left join attempt a on a.name = c.name and a.key = c.key
+ where c.name = ?1 and c.key > ?2 and c.key <= ?3
+   and (?4 or a.at is null or a.at + min(0.1 * (1 << min(a.tries, 10)), ?5) < ?6)
+ order by c.key limit ?7
 """
+_LAST_KEY = "~"  # a key is a JSON array, so its text is before this
 _SETTLED_TABLES = """
 select c.name from compared c
  where c.baseline_source is not null and c.altered is null
@@ -36,6 +38,7 @@ class Settler:
     def __init__(self, store: Store, comparer: Comparer, tables: Mapping[str, MappedTable]) -> None:
         """Compare nothing yet; `tables` are the followed ones by name."""
         self._store, self._comparer, self._tables = store, comparer, tables
+        self._cursors: dict[str, Key] = {}
         self.unreadable: dict[str, str] = {}
 
     def settle(self, limit: int, *, wait: bool) -> SettleResult:
@@ -60,10 +63,24 @@ class Settler:
             if limit <= 0:
                 break
             if name in self._tables:
-                arguments = (name, not wait, _LONGEST_WAIT_SECONDS, time.time(), limit)
-                batches[name] = [key for (key,) in self._store.fetch(_OPEN, *arguments)]
+                batches[name] = self._next_keys(name, limit, wait=wait)
                 limit -= len(batches[name])
         return {name: keys for name, keys in batches.items() if keys}
+
+    def _next_keys(self, name: str, limit: int, *, wait: bool) -> list[Key]:
+        """Return keys from where the last batch ended, then from the beginning."""
+
+        def fetch(after: Key, until: Key, most: int) -> list[Key]:
+            when = (not wait, _LONGEST_WAIT_SECONDS, time.time())
+            return [key for (key,) in self._store.fetch(_OPEN, name, after, until, *when, most)]
+
+        cursor = self._cursors.get(name, "")
+        found = fetch(cursor, _LAST_KEY, limit)
+        if cursor and len(found) < limit:
+            found += fetch("", cursor, limit - len(found))
+        if found:
+            self._cursors[name] = found[-1]
+        return found
 
     def _compare(
         self, batches: Mapping[str, Sequence[Key]]

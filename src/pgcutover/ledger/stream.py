@@ -77,14 +77,21 @@ class SlotStream:
     def messages(self, timeout_seconds: float) -> Iterator[WalData | Keepalive]:
         """Yield what arrives until nothing has arrived for this time; psycopg.Error if it ends."""
         while True:
-            size, data = self._pgconn.get_copy_data(1)
+            size, data = self._next()
             if size > 0:
                 yield from _parse(bytes(data))
-            elif size == 0:
-                if not self._wait(timeout_seconds):
-                    return
-            else:
+            elif size < 0:
                 raise psycopg.OperationalError(self._describe_end(size))
+            elif not self._wait(timeout_seconds):
+                return
+
+    def _next(self) -> tuple[int, memoryview | bytes]:
+        """Return the next message; under TLS each is a record of its own, to be read first."""
+        size, data = self._pgconn.get_copy_data(1)
+        if size == 0:
+            self._pgconn.consume_input()
+            size, data = self._pgconn.get_copy_data(1)
+        return size, data
 
     def confirm(self, position: int, *, wants_reply: bool = False) -> None:
         """Tell the server that everything before `position` is recorded and may be forgotten."""
@@ -98,10 +105,7 @@ class SlotStream:
         self._connection.close()
 
     def _wait(self, seconds: float) -> bool:
-        ready, _, _ = select([self._pgconn.socket], [], [], seconds)
-        if ready:
-            self._pgconn.consume_input()
-        return bool(ready)
+        return bool(select([self._pgconn.socket], [], [], seconds)[0])
 
     def _describe_end(self, size: int) -> str:
         if size == _COPY_DONE:
