@@ -153,6 +153,24 @@ def test_a_key_without_an_index_on_one_side_is_read_whole(big: Lab) -> None:
     assert "1 row missing" in diff.report()
 
 
+def test_a_table_that_is_not_cached_is_read_by_ranges_only_in_the_order_of_its_heap(
+    big: Lab, monkeypatch
+) -> None:
+    for name in ("table_stats", "model"):
+        monkeypatch.setattr(f"pgcutover.compare.plan.{name}.IN_CACHE_PAGES", 0)
+    assert not asked(big)
+    for dsn, schema in ((big.source, "app"), (big.target, "core")):
+        run(
+            dsn,
+            f"create table {schema}.mixed as select * from {schema}.big order by hashint4(k)",
+            f"truncate {schema}.big",
+            f"insert into {schema}.big select * from {schema}.mixed",
+            f"analyze {schema}.big",
+        )
+    with big.comparer() as comparer:
+        assert comparer.rows(big.table("core.big")).facts["read_by"] == "the whole heap"
+
+
 @pytest.mark.parametrize("kind", ["text", "numeric", "bytea"])
 def test_keys_without_a_grid_are_compared_by_buckets(own_lab: Lab, kind, monkeypatch) -> None:
 

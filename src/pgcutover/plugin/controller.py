@@ -88,6 +88,7 @@ class Gate:
         self.journal = RunJournal(self._write_line)
         self.checks: tuple[Check, ...] = find_checks(*options.check_folders)
         self.context: RunContext | None = None
+        self.context_bytes = b""  # the same for every worker
         self.checkpoints = Checkpoints(None, resume=False)
         self.plan = Plan((), ())
         self.results: list[Result] = []
@@ -139,7 +140,8 @@ class Gate:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Hand the context to an xdist worker."""
-        node.workerinput["pgcutover"] = self._context().to_bytes()
+        self.context_bytes = self.context_bytes or self._context().to_bytes()
+        node.workerinput["pgcutover"] = self.context_bytes
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> TableScheduling:

@@ -9,7 +9,7 @@ from psycopg import sql
 from pgcutover.compare.hashing.row_hash import SideHash
 from pgcutover.compare.hashing.row_text import ComparedTable
 from pgcutover.compare.plan.key_domain import KEY_DOMAINS, KeyDomain
-from pgcutover.compare.plan.table_stats import TableStats
+from pgcutover.compare.plan.table_stats import IN_CACHE_PAGES, TableStats
 from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.config.tables import Tolerance
 from pgcutover.database_errors import unreadable_on_error
@@ -20,7 +20,6 @@ T = TypeVar("T")
 EVERYTHING = sql.SQL("true")
 ALL_ROWS: Sides[sql.Composable] = Sides(EVERYTHING, EVERYTHING)
 _CORRELATED = 0.5  # from here on an index scan reads the heap about in order
-_IN_CACHE_PAGES = 16_384
 _FEW_LEAVES = 8
 
 
@@ -48,7 +47,7 @@ class TableSide:
             return False
         if stats.kind == "p":
             return len(stats.leaves) <= _FEW_LEAVES
-        return stats.correlation >= _CORRELATED or stats.pages <= _IN_CACHE_PAGES
+        return stats.correlation >= _CORRELATED or stats.pages <= IN_CACHE_PAGES
 
     def fetch(self, query: sql.Composed, *, by_index: bool = False) -> list[tuple[Any, ...]]:
         """Return a query's rows in the current snapshot; UnreadableError where it fails."""

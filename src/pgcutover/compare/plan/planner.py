@@ -16,7 +16,7 @@ from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.config.tables import Tolerance
 from pgcutover.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
-from pgcutover.sides import Sides
+from pgcutover.sides import Sides, fetch_both
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,14 @@ def plan_comparison(
 ) -> TableComparison:
     """Plan the comparison of a table's rows, from its columns and statistics on both sides."""
     tolerances = tuple(_on_both_sides(t, scope.tables) for t in scope.tolerances)
-    plans = Sides(
-        _plan_side("source", scope, sessions.source, tuple(t.source for t in tolerances)),
-        _plan_side("target", scope, sessions.target, tuple(t.target for t in tolerances)),
+    of_source, of_target = (
+        tuple(t.source for t in tolerances),
+        tuple(t.target for t in tolerances),
+    )
+    plans = fetch_both(
+        lambda: _plan_side("source", scope, sessions.source, of_source),
+        lambda: _plan_side("target", scope, sessions.target, of_target),
+        (*sessions.source.open, *sessions.target.open),
     )
     bins = plans.combine(plans.swap(), _bins)
     encodings = plans.combine(plans.swap(), lambda own, other: _encodings(own, other, calibration))

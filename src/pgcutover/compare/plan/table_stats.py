@@ -9,6 +9,8 @@ from psycopg.rows import dict_row
 from pgcutover.connect import Connection
 from pgcutover.mapping import RelationName
 
+IN_CACHE_PAGES = 16_384
+
 
 @dataclass(frozen=True, slots=True)
 class BaseType:
@@ -29,7 +31,8 @@ class TableStats:
     """One side's table; `rows_estimate` comes from the planner's statistics and may be wrong.
 
     `leaves` are the relations that hold the rows: the table itself or its partitions.
-    `correlation` is that of the heap with the key's first column, 0 where it is unknown.
+    `correlation` is that of the heap with the key's first column, 0 where it is unknown or where
+    the table is small enough to be cached.
     """
 
     types: dict[str, BaseType]
@@ -45,15 +48,16 @@ class TableStats:
 
 def read_stats(connection: Connection, name: RelationName, key: Sequence[str]) -> TableStats | None:
     """Return the statistics of one table; None where it does not exist."""
-    first = key[0] if key else ""
-    arguments = {"schema": name.schema, "name": name.name, "first": first}
+    arguments = {"schema": name.schema, "name": name.name, "first": key[0] if key else ""}
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_STORAGE, arguments).fetchone()
         if row is None:
             return None
         types = cursor.execute(_TYPES, [row["oid"]]).fetchall()
         leaves = cursor.execute(_LEAVES, [row["oid"]]).fetchall() if row["kind"] == "p" else None
-    found = (
+        is_cached = row["pages"] <= IN_CACHE_PAGES  # the statistics' view is slow to plan
+        found = None if is_cached else cursor.execute(_CORRELATION, arguments).fetchone()
+    parts = (
         [(name, row["pages"])]
         if leaves is None
         else [(RelationName(at["schema"], at["name"]), at["pages"]) for at in leaves]
@@ -66,9 +70,9 @@ def read_stats(connection: Connection, name: RelationName, key: Sequence[str]) -
         row["kind"],
         row["pages"],
         max(0, int(row["rows"])),
-        tuple(leaf for leaf, _ in found),
-        tuple(pages for _, pages in found),
-        abs(row["correlation"]),
+        tuple(leaf for leaf, _ in parts),
+        tuple(pages for _, pages in parts),
+        abs(found["correlation"]) if found else 0.0,
         row["indexed"],
         frozenset(t["column"] for t in types if t["not_null"]),
     )
@@ -85,9 +89,6 @@ with recursive tree as (
      where t.relkind = 'p'
 ), leaf as (select oid from tree where relkind <> 'p')
 select c.oid, c.relkind::text as kind, s.pages::bigint, s.rows::bigint,
-       coalesce((select t.correlation from pg_stats t
-                  where t.schemaname = %(schema)s and t.tablename = %(name)s
-                    and t.attname = %(first)s and not t.inherited), 0)::float8 as correlation,
        exists (select from pg_index i join pg_attribute a
                    on a.attrelid = c.oid and a.attnum = i.indkey[0] and a.attname = %(first)s
                 where i.indrelid = c.oid and i.indisvalid and i.indisready and i.indpred is null
@@ -102,6 +103,11 @@ select c.oid, c.relkind::text as kind, s.pages::bigint, s.rows::bigint,
                   from pg_class p
                  where p.oid = c.oid and c.relkind <> 'p' or p.oid in (select oid from leaf)) s
  where n.nspname = %(schema)s and c.relname = %(name)s
+""")
+
+_CORRELATION = sql.SQL("""
+select coalesce(correlation, 0)::float8 as correlation from pg_stats
+ where schemaname = %(schema)s and tablename = %(name)s and attname = %(first)s and not inherited
 """)
 
 _TYPES = sql.SQL("""
