@@ -1,4 +1,4 @@
-"""Registers the support of the tests; each file of tests/support owns its fixtures."""
+"""Register the fixtures of tests/support."""
 
 import sys
 from pathlib import Path

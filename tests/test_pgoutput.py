@@ -1,4 +1,4 @@
-"""The decoder reads what PostgreSQL really sends, and refuses everything else."""
+"""Test the pgoutput decoder with messages of a real server, and with invalid messages."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 
 class Slot:
-    """A slot on a database of its own; `changes` gives what happened since it last did."""
+    """A logical slot on its own database; `changes` returns the changes since the last call."""
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
@@ -73,7 +73,7 @@ def slot(request: pytest.FixtureRequest, fresh_database: Callable[..., str]) -> 
         )
 
 
-def test_a_transaction_as_postgresql_sends_it(slot: Slot) -> None:
+def test_decodes_a_transaction(slot: Slot) -> None:
     slot.conn.execute("create type public.mood as enum ('ok')")
     slot.conn.execute("create table public.t (id int primary key, v text, m public.mood)")
     slot.changes()
@@ -126,7 +126,7 @@ def test_updates_and_deletes_under_each_replica_identity(slot: Slot) -> None:
     ]
 
 
-def test_a_toasted_value_that_did_not_change_is_marked(slot: Slot) -> None:
+def test_marks_an_unchanged_toasted_value(slot: Slot) -> None:
     slot.conn.execute("create table public.t (id int primary key, n int, big text)")
     slot.conn.execute("alter table public.t alter big set storage external")
     slot.conn.execute("insert into public.t values (1, 1, repeat('x', 9000))")
@@ -150,7 +150,7 @@ def test_truncate_with_its_options(slot: Slot) -> None:
     assert (len(second.relation_oids), second.cascade, second.restart_identity) == (1, False, False)
 
 
-def test_a_transaction_from_elsewhere_names_its_origin(slot: Slot) -> None:
+def test_a_replicated_transaction_names_its_origin(slot: Slot) -> None:
     run = slot.conn.execute
     run("create table public.t (id int primary key)")
     slot.changes()
@@ -166,7 +166,7 @@ def test_a_transaction_from_elsewhere_names_its_origin(slot: Slot) -> None:
     assert [m.name for m in found] == [origin]
 
 
-def test_what_is_no_message_is_refused() -> None:
+def test_an_invalid_message_is_refused() -> None:
     relation = b"R" + struct.pack("!I", 7) + b"public\0t\0d" + struct.pack("!H", 0)
     assert decode(relation) == Relation(7, "public", "t", "d", ())
     insert = b"I" + struct.pack("!I", 7) + b"N" + struct.pack("!H", 1)
@@ -189,7 +189,7 @@ def test_what_is_no_message_is_refused() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_noise_is_decoded_or_refused_and_nothing_else(noise: bytes) -> None:
+def test_random_bytes_are_decoded_or_refused(noise: bytes) -> None:
     for kind in b"BCORYIUDT":
         try:
             decode(bytes([kind]) + noise)
@@ -212,7 +212,7 @@ def encode(row: list[object]) -> bytes:
 
 
 @given(st.integers(0, 2**32 - 1), TUPLE, st.none() | TUPLE, st.booleans())
-def test_rows_come_back_as_they_were(
+def test_encoded_rows_are_decoded_unchanged(
     oid: int, new: list[object], old: list[object] | None, key: bool
 ) -> None:
     head = struct.pack("!I", oid)
@@ -228,16 +228,16 @@ def test_rows_come_back_as_they_were(
 
 
 @given(st.integers(0, 2**64 - 1))
-def test_positions_come_back_as_they_were(lsn: int) -> None:
+def test_an_lsn_is_parsed_and_formatted_unchanged(lsn: int) -> None:
     assert parse_lsn(format_lsn(lsn)) == lsn
 
 
-def test_positions_are_written_as_postgresql_writes_them() -> None:
+def test_an_lsn_is_formatted_as_postgresql_does() -> None:
     assert parse_lsn("16/B374D848") == 0x16B374D848
     assert format_lsn(0x16B374D848) == "16/B374D848"
 
 
-def test_streamed_and_prepared_transactions_as_postgresql_sends_them(
+def test_decodes_streamed_and_prepared_transactions(
     fresh_database: Callable[..., str],
 ) -> None:
     with psycopg.connect(fresh_database("target"), autocommit=True) as conn:
@@ -297,7 +297,7 @@ def _write_prepared(conn: Connection, end: str) -> object:
 
 
 @given(st.binary(max_size=60), st.booleans())
-def test_noise_is_refused_in_streams_too(noise: bytes, in_stream: bool) -> None:
+def test_random_bytes_in_streams_are_decoded_or_refused(noise: bytes, in_stream: bool) -> None:
     for kind in b"BCORYIUDTSEcAbPpKrM":
         try:
             decode_any(bytes([kind]) + noise, in_stream=in_stream)

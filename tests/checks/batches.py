@@ -1,7 +1,7 @@
-"""Puts faults of different tables into one batch, so that one lab serves all of them.
+"""Group faults of different tables into batches that share one lab.
 
-The lab has copies of the tables with the most faults; a fault of such a table alone may be tried
-on a copy.
+The lab has copies of the tables with the most faults; a fault of such a table alone can be applied
+to a copy.
 """
 
 import re
@@ -27,7 +27,7 @@ def copies_sql(schema: str) -> str:
 
 
 def batches(faults: Sequence[Fault]) -> list[tuple[Fault, ...]]:
-    """Return the faults in batches; no two of a batch touch the same table."""
+    """Return the faults in batches; no two faults of a batch change the same table."""
     made: list[tuple[list[Fault], set[str]]] = []
     for fault in faults:
         if not _add(made, fault):
@@ -71,12 +71,12 @@ def _renamed(fault: Fault, old: str, new: str) -> Fault:
 
 
 def _tables(fault: Fault) -> set[str]:
-    """Return the tables, indexes and sequences that the fault's statements and results name."""
+    """Return the tables, indexes and sequences named by the fault's statements and results."""
     named = {_table_of(identity) for identity in fault.red | fault.unknown}
     return named.union(_TABLE.findall(f"{fault.source} {fault.target}"))
 
 
 def _table_of(identity: str) -> str:
-    """Return the table; the check itself where it is about the whole database."""
+    """Return the table, or the check's id if the check concerns the whole database."""
     check, name = identity.rstrip("]").split("[", 1)
     return check if name == "*" else ".".join(name.split(".")[:2])

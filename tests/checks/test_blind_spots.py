@@ -1,4 +1,4 @@
-"""docs/blind-spots.md says what the fault list says, and the list leaves no check out."""
+"""Test that docs/blind-spots.md matches the fault list, and that the list covers every check."""
 
 from compare.lab import CHECKS
 from faultlist.everything import SEEN
@@ -10,7 +10,7 @@ ELSEWHERE = {"READY-TLS", "READY-DISTINCT", "READY-ENCRYPTED", "SCHEMA-DECLARED"
 """Checks of the lab that no difference between the databases turns red."""
 
 
-def test_the_page_is_what_the_list_says() -> None:
+def test_the_page_matches_the_fault_list() -> None:
     written = page(packaged_checks())
     assert PAGE.read_text("utf-8") == written, (
         "docs/blind-spots.md is behind; run: python tests/checks/faultlist/page.py"

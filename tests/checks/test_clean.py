@@ -1,9 +1,9 @@
-"""Equal databases are green in every check."""
+"""Test that every check passes on equal databases."""
 
 from compare.lab import CHECKS, Lab
 
 
-def test_equal_databases_are_green_everywhere(lab: Lab) -> None:
+def test_every_check_passes_on_equal_databases(lab: Lab) -> None:
     judged = lab.judge()
     assert (judged.red, judged.unknown) == ({}, {})
     assert {identity.split("[")[0] for identity in judged.green} == {c.id for c in CHECKS}

@@ -1,4 +1,4 @@
-"""The fault row of CONTRIBUTING.md turns the check of CONTRIBUTING.md red."""
+"""Test that the fault row in CONTRIBUTING.md makes the check in CONTRIBUTING.md fail."""
 
 import compare.lab
 from compare.lab import Lab, run
@@ -8,7 +8,7 @@ from support import contributing
 from pgcutover.checking.registry import find_checks
 
 
-def test_the_fault_turns_the_check_red(own_lab: Lab, tmp_path, monkeypatch) -> None:
+def test_the_fault_makes_the_check_fail(own_lab: Lab, tmp_path, monkeypatch) -> None:
     file = tmp_path / contributing.FILE
     file.parent.mkdir(parents=True)
     file.write_text(contributing.CHECK)

@@ -1,4 +1,4 @@
-"""A declared difference must be there as declared, be needed, and be of one exact object."""
+"""Test that a declared difference must exist exactly as declared, for one object."""
 
 import pytest
 from compare.lab import Lab, run
@@ -57,7 +57,7 @@ GREEN = [
 
 
 @pytest.mark.parametrize(("_name", "statement", "declared"), GREEN, ids=[g[0] for g in GREEN])
-def test_what_is_declared_is_no_finding_and_is_told(lab: Lab, _name, statement, declared) -> None:
+def test_a_declared_difference_is_reported_as_such(lab: Lab, _name, statement, declared) -> None:
     run(lab.target, statement)
     assert lab.judge("schema").red
     lab.declared = (declared,)
@@ -125,9 +125,7 @@ RED = [
 @pytest.mark.parametrize(
     ("_name", "statement", "declared", "red", "says"), RED, ids=[r[0] for r in RED]
 )
-def test_a_declaration_that_is_wrong_is_red(
-    lab: Lab, _name, statement, declared, red, says
-) -> None:
+def test_a_wrong_declaration_fails(lab: Lab, _name, statement, declared, red, says) -> None:
     run(lab.target, statement)
     lab.declared = (declared,)
     judged = lab.judge("schema")
@@ -136,19 +134,19 @@ def test_a_declaration_that_is_wrong_is_red(
     assert says in judged.text
 
 
-def test_a_declaration_made_twice_is_red(lab: Lab) -> None:
+def test_a_repeated_declaration_fails(lab: Lab) -> None:
     run(lab.target, GUESS)
     lab.declared = (declare("index", "core.guess", "added"),) * 2
     assert "declared 2 times" in lab.judge("schema").red[DECLARED]
 
 
-def test_declarations_that_contradict_each_other_are_red(lab: Lab) -> None:
+def test_contradictory_declarations_fail(lab: Lab) -> None:
     run(lab.target, GUESS)
     lab.declared = tuple(declare("index", "core.guess", c) for c in ("added", "dropped"))
     assert "declared added and dropped" in lab.judge("schema").red[DECLARED]
 
 
-def test_a_declaration_excuses_its_own_object_alone(lab: Lab) -> None:
+def test_a_declaration_covers_only_its_own_object(lab: Lab) -> None:
     run(lab.target, GUESS, "create index guess2 on core.kv (v)")
     lab.declared = (declare("index", "core.guess", "added", GUESS),)
     judged = lab.judge("schema")
@@ -156,7 +154,7 @@ def test_a_declaration_excuses_its_own_object_alone(lab: Lab) -> None:
     assert "core.guess2" in judged.text
 
 
-def test_a_declaration_excuses_its_own_property_alone(lab: Lab) -> None:
+def test_a_declaration_covers_only_its_own_property(lab: Lab) -> None:
     run(
         lab.target,
         "delete from core.kv where v is null",

@@ -1,4 +1,4 @@
-"""Every fault of the list turns exactly the checks red that it names; harmless things none."""
+"""Test that each fault of the list fails exactly the checks that it names."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,8 +36,8 @@ def damaged(pair: Pair, faults: Sequence[Fault]) -> Iterator[Lab]:
 
 
 @pytest.mark.parametrize("batch", BATCHES, ids=["+".join(f.id for f in b) for b in BATCHES])
-def test_what_is_red(pair: Pair, batch: tuple[Fault, ...]) -> None:
-    """Faults of different tables at once; each must turn its own checks red, and no others."""
+def test_each_fault_fails_exactly_its_checks(pair: Pair, batch: tuple[Fault, ...]) -> None:
+    """Apply faults of different tables together; each must fail its own checks and no others."""
     with damaged(pair, batch) as lab:
         judged = lab.judge()
     assert judged.red.keys() == frozenset().union(*(f.red for f in batch)), judged.text
@@ -48,7 +48,7 @@ def test_what_is_red(pair: Pair, batch: tuple[Fault, ...]) -> None:
 
 
 def about(judged: Judged, fault: Fault) -> str:
-    """Return what was said of the fault's own objects."""
+    """Return the results that concern the fault's own objects."""
     found = {**judged.red, **judged.unknown}
     own = [text for identity, text in found.items() if identity in fault.red | fault.unknown]
     names = {identity.split("[", 1)[1].rstrip("]") for identity in fault.red | fault.unknown}
@@ -56,5 +56,5 @@ def about(judged: Judged, fault: Fault) -> str:
     return "\n".join([*own, *findings])
 
 
-def test_every_fault_has_a_name_of_its_own() -> None:
+def test_fault_names_are_unique() -> None:
     assert len({f.id for f in FAULTS}) == len(FAULTS)

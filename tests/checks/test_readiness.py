@@ -1,4 +1,4 @@
-"""Two databases, verified TLS, and roles that see every row: or the gate says what is wrong."""
+"""Test the readiness checks: two databases, verified TLS, and roles that can read every row."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ EVERY = (
 
 @contextmanager
 def reader(pair: Pair, lab: Lab, side: str) -> Iterator[str]:
-    """A role of the gate's own that may read everything, in place of the superuser."""
+    """A role for the gate that may read everything, instead of the superuser."""
     role = f"reader_{uuid4().hex[:8]}"
     dsn, password = getattr(lab, side), "throw-away"
     lab.scratch = lab.scratch or conninfo.make_conninfo(lab.target, dbname="postgres")
@@ -33,11 +33,11 @@ def reader(pair: Pair, lab: Lab, side: str) -> Iterator[str]:
         setattr(lab, side, dsn)
 
 
-def undecided(table: str, *more: str) -> set[str]:
+def unknown_results(table: str, *more: str) -> set[str]:
     return {f"{check}[{table}]" for check in ("READY-READABLE", "DATA-COUNTS", "DATA-ROWS", *more)}
 
 
-LEDGER = undecided("core.ledger", "DATA-RECENT")
+LEDGER = unknown_results("core.ledger", "DATA-RECENT")
 DENIALS = [
     (
         "target",
@@ -70,7 +70,7 @@ DENIALS = [
 
 
 @pytest.mark.parametrize(("side", "denial", "says"), DENIALS)
-def test_a_table_that_cannot_be_read_whole_is_unknown_and_the_rest_is_judged(
+def test_an_unreadable_table_is_unknown_and_others_are_checked(
     pair: Pair, own_lab: Lab, side, denial, says
 ) -> None:
     admin = getattr(own_lab, side)
@@ -87,38 +87,38 @@ def test_a_table_that_cannot_be_read_whole_is_unknown_and_the_rest_is_judged(
     assert says.format(role=role) in said
 
 
-def test_a_reader_that_may_read_everything_is_enough(pair: Pair, own_lab: Lab) -> None:
+def test_pg_read_all_data_is_enough(pair: Pair, own_lab: Lab) -> None:
     with reader(pair, own_lab, "source"), reader(pair, own_lab, "target"):
         judged = own_lab.judge()
     assert (judged.red, judged.unknown) == ({}, {})
 
 
-def test_a_schema_that_cannot_be_entered_is_unknown(pair: Pair, own_lab: Lab) -> None:
+def test_a_schema_without_usage_is_unknown(pair: Pair, own_lab: Lab) -> None:
     admin = own_lab.target
     with reader(pair, own_lab, "target") as role:
         run(admin, f"revoke usage on schema sales from {role}")
         judged = own_lab.judge()
     assert judged.red == {}
-    assert undecided("sales.purchases") <= set(judged.unknown)
-    assert not {i for i in judged.unknown if "READABLE" in i} - undecided("sales.purchases")
+    assert unknown_results("sales.purchases") <= set(judged.unknown)
+    assert not {i for i in judged.unknown if "READABLE" in i} - unknown_results("sales.purchases")
     assert 'grant usage on schema "sales"' in judged.text
 
 
-def test_a_table_that_neither_side_lets_us_read_is_not_equal(pair: Pair, own_lab: Lab) -> None:
+def test_a_table_unreadable_on_both_sides_is_not_equal(pair: Pair, own_lab: Lab) -> None:
     source, target = own_lab.source, own_lab.target
     with reader(pair, own_lab, "source") as one, reader(pair, own_lab, "target") as other:
         run(source, f"revoke select on app.nothing_yet from {one}")
         run(target, f"revoke select on core.nothing_yet from {other}")
         judged = own_lab.judge("readiness", "load")
-    assert set(judged.unknown) == undecided("core.nothing_yet")
+    assert set(judged.unknown) == unknown_results("core.nothing_yet")
 
 
-def test_one_database_twice_is_red(lab: Lab) -> None:
+def test_the_same_database_on_both_sides_fails(lab: Lab) -> None:
     lab.source = lab.target
     assert "same database" in same_database(lab)["READY-DISTINCT[*]"]
 
 
-def test_one_database_by_two_host_names_is_red(lab: Lab) -> None:
+def test_one_database_by_two_host_names_fails(lab: Lab) -> None:
     lab.source = lab.target.replace("host=localhost", "host=127.0.0.1").replace(
         "sslmode=verify-full", "sslmode=require"
     )
@@ -136,12 +136,12 @@ def same_database(lab: Lab) -> dict[str, str]:
     return lab.judge("readiness").red
 
 
-def test_another_database_of_the_same_server_is_another(lab: Lab) -> None:
+def test_two_databases_of_one_server_pass(lab: Lab) -> None:
     facts = lab.manifest().source
     assert not facts.is_same_database(replace(facts, database_oid=facts.database_oid + 1))
 
 
-def test_a_standby_is_the_same_database_and_a_restored_copy_is_not(lab: Lab) -> None:
+def test_a_standby_fails_and_a_restored_copy_passes(lab: Lab) -> None:
     facts = lab.manifest().source
     elsewhere = replace(facts, started_at="2020-01-01 00:00:00+00")
     assert facts.is_same_database(replace(elsewhere, in_recovery=True))
@@ -151,13 +151,13 @@ def test_a_standby_is_the_same_database_and_a_restored_copy_is_not(lab: Lab) -> 
 
 @pytest.mark.parametrize("side", ["source", "target"])
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "prefer"])
-def test_tls_that_does_not_check_the_host_is_red(lab: Lab, side: str, mode: str) -> None:
+def test_tls_without_host_verification_fails(lab: Lab, side: str, mode: str) -> None:
     weak = getattr(lab, side).replace("sslmode=verify-full", f"sslmode={mode}")
     setattr(lab, side, weak)
     assert f"{side}: TLS TLSv1.3, sslmode {mode}" in lab.judge("readiness").red["READY-TLS[*]"]
 
 
-def test_tls_set_in_the_environment_counts(lab: Lab, monkeypatch) -> None:
+def test_tls_settings_of_the_environment_apply(lab: Lab, monkeypatch) -> None:
     monkeypatch.setenv("PGSSLMODE", "verify-full")
     for side in ("source", "target"):
         setattr(lab, side, getattr(lab, side).replace("sslmode=verify-full", ""))

@@ -1,4 +1,4 @@
-"""What is wrong is named by table, column, disease and hashed keys; no value ever gets out."""
+"""Test that findings name table, column, cause and hashed keys, and never contain a value."""
 
 import re
 
@@ -36,7 +36,7 @@ update core.typed set t = upper(t), jb = '{{"{CANARY}": 2}}', ta = array['{CANAR
 
 
 @pytest.fixture
-def judged(own_lab: Lab):
+def lab_results(own_lab: Lab):
     run(own_lab.source, SOURCE)
     run(own_lab.target, COPY)
     assert own_lab.judge().red == {}
@@ -44,22 +44,22 @@ def judged(own_lab: Lab):
     return own_lab.judge()
 
 
-def test_no_value_and_no_key_is_in_anything_that_is_said(judged) -> None:
-    assert judged.red.keys() == {
+def test_no_output_contains_a_value_or_a_key(lab_results) -> None:
+    assert lab_results.red.keys() == {
         *(f"DATA-ROWS[core.{t}]" for t in ("kv", "audit_log", "accounts", "ledger", "typed")),
         "DATA-COUNTS[core.accounts]",
         "DATA-RECENT[core.ledger]",
         "DATA-ORPHANS[core.aliases.aliases_code_fkey]",
         "DATA-ORPHANS[core.ledger.ledger_account_id_fkey]",
     }
-    said = judged.text
+    said = lab_results.text
     assert "canary" not in said.lower()
     for hidden in ("4711", "secret", "900,", b"canary".hex(), "there was NULL"):
         assert hidden not in said, hidden
 
 
-def test_findings_name_table_column_disease_and_hashed_keys(judged) -> None:
-    found = {(f.object, f.kind): f for f in judged.findings if f.evidence.get("key_hashes")}
+def test_findings_name_table_column_cause_and_hashed_keys(lab_results) -> None:
+    found = {(f.object, f.kind): f for f in lab_results.findings if f.evidence.get("key_hashes")}
     changed = found["core.kv", "rows changed"]
     assert changed.evidence["count"] == len(changed.evidence["key_hashes"]) == 2
     assert changed.evidence["columns"] == {"v": "NULL and values mixed up"}
@@ -78,13 +78,13 @@ def test_findings_name_table_column_disease_and_hashed_keys(judged) -> None:
         assert finding.evidence["key_hashes"][0] in finding.message
 
 
-def test_one_key_has_one_hash_in_every_finding_of_its_table(judged) -> None:
-    hashes = {(f.object, f.kind): f.evidence.get("key_hashes") for f in judged.findings}
+def test_a_key_has_the_same_hash_in_all_findings_of_its_table(lab_results) -> None:
+    hashes = {(f.object, f.kind): f.evidence.get("key_hashes") for f in lab_results.findings}
     assert len({*hashes["core.kv", "rows changed"], *hashes["core.kv", "rows missing"]}) == 3
 
 
 def test_a_value_that_breaks_a_comparison_is_not_quoted(lab: Lab) -> None:
-    """PostgreSQL quotes values in its errors; ours say class and SQLSTATE."""
+    """PostgreSQL's errors quote values; the gate reports only class and SQLSTATE."""
     manifest = lab.manifest()
     run(
         lab.target,

@@ -1,4 +1,4 @@
-"""A target that cannot take over is red, for its own reason."""
+"""Test the checks that the target can accept the application's writes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def checker(lab: Lab, **options: object) -> ReadinessChecker:
     return ReadinessChecker(lab.source, lab.target, lab.manifest(), **options)
 
 
-def test_a_target_whose_sessions_are_read_only_is_red(lab: Lab) -> None:
+def test_a_read_only_target_database_fails(lab: Lab) -> None:
     with psycopg.connect(lab.target, autocommit=True) as connection:
         database = sql.Identifier(connection.info.dbname)
         connection.execute(
@@ -42,7 +42,7 @@ def test_a_target_whose_sessions_are_read_only_is_red(lab: Lab) -> None:
     assert "reset default_transaction_read_only" in judged.text
 
 
-def test_a_server_whose_sessions_are_read_only_is_red(pair: Pair, lab: Lab) -> None:
+def test_a_read_only_target_server_fails(pair: Pair, lab: Lab) -> None:
     run(pair.target.dsn(), "alter system set default_transaction_read_only to on", autocommit=True)
     try:
         run(pair.target.dsn(), "select pg_reload_conf()")
@@ -56,14 +56,14 @@ def test_a_server_whose_sessions_are_read_only_is_red(pair: Pair, lab: Lab) -> N
     assert "alter system reset" in red["READY-WRITABLE[*]"]
 
 
-def test_a_target_in_recovery_is_red(lab: Lab) -> None:
+def test_a_target_in_recovery_fails(lab: Lab) -> None:
     ready = checker(lab)
     standby = replace(ready.manifest.target, in_recovery=True)
     ready = replace(ready, manifest=replace(ready.manifest, target=standby))
     assert "the target is in recovery" in ready.writable().report()
 
 
-def test_an_unknown_subscription_is_red_and_a_declared_one_is_not(lab: Lab) -> None:
+def test_an_undeclared_subscription_fails(lab: Lab) -> None:
     try:
         run(lab.target, *SUBSCRIPTION, autocommit=True)
         judged = lab.judge("readiness")
@@ -76,14 +76,14 @@ def test_an_unknown_subscription_is_red_and_a_declared_one_is_not(lab: Lab) -> N
     assert not declared
 
 
-def test_a_disabled_subscription_is_green(lab: Lab) -> None:
+def test_a_disabled_subscription_passes(lab: Lab) -> None:
     run(lab.target, SUBSCRIPTION[0], autocommit=True)
     judged = lab.judge("readiness")
     run(lab.target, "drop subscription writer")
     assert judged.red == {}
 
 
-def test_swapped_sides_are_red(own_lab: Lab) -> None:
+def test_swapped_sides_fail(own_lab: Lab) -> None:
     run(own_lab.source, *JOURNAL)
     judged = own_lab.judge("readiness")
     assert judged.red.keys() == {"READY-DIRECTION[*]"}
@@ -101,8 +101,8 @@ def test_a_source_newer_than_its_target_is_a_warning(lab: Lab) -> None:
 
 
 @contextmanager
-def rules_before_others(dsn: str, *rules: str) -> Iterator[None]:
-    """The server's pg_hba.conf with more rules in front."""
+def prepend_hba_rules(dsn: str, *rules: str) -> Iterator[None]:
+    """Insert rules at the top of the server's pg_hba.conf."""
     with psycopg.connect(dsn) as connection:
         ((name,),) = connection.execute("show hba_file").fetchall()
     path = Path(name)
@@ -116,8 +116,8 @@ def rules_before_others(dsn: str, *rules: str) -> Iterator[None]:
         run(dsn, "select pg_reload_conf()")
 
 
-def test_a_target_that_accepts_unencrypted_connections_is_red(pair: Pair, lab: Lab) -> None:
-    with rules_before_others(pair.target.dsn(), "host all all 127.0.0.1/32 scram-sha-256"):
+def test_a_target_that_accepts_unencrypted_connections_fails(pair: Pair, lab: Lab) -> None:
+    with prepend_hba_rules(pair.target.dsn(), "host all all 127.0.0.1/32 scram-sha-256"):
         judged = lab.judge("readiness")
         accepted = checker(lab, policy=Policy(unencrypted_connections="a private network"))
         diff = accepted.encrypted()
@@ -139,15 +139,15 @@ def test_a_target_that_accepts_unencrypted_connections_is_red(pair: Pair, lab: L
         (("hostssl all all 10.0.0.0/8 md5", "host all all ::1/128 md5", "local all all md5"), ()),
     ],
 )
-def test_rules_for_other_addresses_are_read(pair: Pair, rules, found) -> None:
+def test_pg_hba_rules_for_other_addresses_are_read(pair: Pair, rules, found) -> None:
     dsn = pair.target.dsn()
-    with rules_before_others(dsn, *rules), open_session(dsn) as target:
+    with prepend_hba_rules(dsn, *rules), open_session(dsn) as target:
         accepting = rules_without_encryption(target)
     assert len(accepting) == len(found)
     assert all(said.startswith(expected) for said, expected in zip(accepting, found, strict=True))
 
 
-def test_a_weak_sslmode_is_a_policy_that_can_be_accepted(lab: Lab) -> None:
+def test_a_weak_sslmode_can_be_accepted(lab: Lab) -> None:
     lab.target = lab.target.replace("sslmode=verify-full", "sslmode=require")
     judged = lab.judge("readiness")
     assert judged.red.keys() == {"READY-TLS[*]"}
@@ -159,7 +159,7 @@ def test_a_weak_sslmode_is_a_policy_that_can_be_accepted(lab: Lab) -> None:
 
 @contextmanager
 def writing(dsn: str, role: str, statement: str) -> Iterator[None]:
-    """A session of the role that has written and not committed, and one that is idle."""
+    """Yield a session of the role with an uncommitted write, and an idle one."""
     role_dsn = psycopg.conninfo.make_conninfo(dsn, user=role, password="secret-7431")
     with psycopg.connect(role_dsn) as writer, psycopg.connect(role_dsn):
         writer.execute(statement.encode())
@@ -182,7 +182,7 @@ def app_role(pair: Pair, lab: Lab) -> Iterator[str]:
         run(server.dsn(), f"drop role {name}")
 
 
-def test_a_writer_on_the_target_is_red_but_for_the_mover(lab: Lab, app_role: str) -> None:
+def test_a_writer_on_the_target_other_than_the_mover_fails(lab: Lab, app_role: str) -> None:
     def judge(mover: MoverRole):
         return checker(lab, mover=mover).writers()
 
@@ -199,7 +199,7 @@ def test_a_writer_on_the_target_is_red_but_for_the_mover(lab: Lab, app_role: str
             another.rollback()
 
 
-def test_a_writer_on_a_source_without_a_mover_is_red(lab: Lab, app_role: str) -> None:
+def test_a_writer_on_a_source_without_a_mover_fails(lab: Lab, app_role: str) -> None:
     with writing(lab.source, app_role, "update app.kv set v = v"):
         found = checker(lab).writers()
         assert f"role {app_role} is writing to app.kv on the source" in found.report()

@@ -1,4 +1,4 @@
-"""The code of CONTRIBUTING.md."""
+"""The code examples of CONTRIBUTING.md."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Folders with a property: reachable by other accounts, or on a small disk."""
+"""Folders for tests: accessible to other accounts, or on a small file system."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from pgcutover.embedded.tools import install_servers, tools_dir
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """An empty folder, with spaces in its path, that every account can enter."""
+    """An empty folder, with spaces in its path, that every account can access."""
     outer = Path(tempfile.mkdtemp(prefix="pgcutover-test-", dir="/tmp"))
     folder = outer / "with two spaces"
     folder.mkdir()
@@ -27,7 +27,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def small_disk(open_folder: Path) -> Iterator[Callable[[int], Path]]:
-    """small_disk(megabytes): an empty folder on a disk of that size."""
+    """Return small_disk(megabytes), which mounts an empty file system of that size."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small disk")
     mounted: list[Path] = []
@@ -48,7 +48,7 @@ def small_disk(open_folder: Path) -> Iterator[Callable[[int], Path]]:
 
 @contextmanager
 def cache_copy(folder: Path, *majors: int, uid: int | None = None) -> Iterator[Path]:
-    """A cache folder holding the installed majors, made without a download."""
+    """A cache folder that holds the installed majors, created without a download."""
     install_servers(lambda _: None, majors)
     cache = folder / "cache"
     cache.mkdir()

@@ -1,4 +1,4 @@
-"""A TCP forwarder in front of a server of the tests."""
+"""A TCP forwarder in front of a test server."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 def forwarded(
     dsn: str, other: str = "", is_other: Callable[[], bool] = lambda: False
 ) -> Iterator[str]:
-    """The DSN of a forwarder to the server, or to the other one as soon as `is_other` says so."""
+    """Yield the DSN of a forwarder to `dsn`; new connections go to `other` while `is_other()`."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:

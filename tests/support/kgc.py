@@ -1,6 +1,6 @@
-"""KGC's databases for tests: built once a process, copied for each test that writes.
+"""Databases of the KGC example: built once per process, copied for each test that writes.
 
-Not registered by tests/conftest.py: a conftest that wants them imports them.
+tests/conftest.py does not register this module: a conftest that needs the fixtures imports them.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,12 +27,12 @@ MOVED = {
 
 
 def quiet(_: str) -> None:
-    """Progress that nobody reads."""
+    """Discard the progress messages."""
 
 
 @pytest.fixture(scope="session")
 def kgc_template(pair: Pair) -> str:
-    """The name of a source database with the generated data of scale 1."""
+    """The name of a source database with the generated data at scale 1."""
     return _once(pair, "source", _filled_source)
 
 
@@ -40,13 +40,13 @@ def kgc_template(pair: Pair) -> str:
 def kgc_loaded_template(
     pair: Pair, kgc_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    """The name of a target database provisioned, loaded and completed as a rehearsal leaves it."""
+    """The name of a target database that is provisioned, loaded and completed."""
     source, evidence = pair.source.dsn(kgc_template), tmp_path_factory.mktemp("evidence")
     return _once(pair, "target", lambda p, name: _loaded_target(p, name, source, evidence))
 
 
 def _once(pair: Pair, side: str, make: Callable[[Pair, str], None]) -> str:
-    """The template's name; made once a process, however many conftests import the fixture."""
+    """Return the template's name; build it once per process, whoever imports the fixture."""
     name = f"kgc_{side}_template"
     if (side, "kgc") not in pair.templates:
         make(pair, name)
@@ -69,7 +69,7 @@ def _loaded_target(pair: Pair, name: str, source: str, evidence: Path) -> None:
 
 @pytest.fixture
 def kgc_source(pair: Pair, kgc_template: str) -> Iterator[str]:
-    """The superuser's DSN of a source of the test's own, filled."""
+    """The superuser's DSN of a filled source database for one test."""
     name = create_database(pair.source, template=kgc_template)
     yield pair.source.dsn(name)
     drop_database(pair.source, name)
@@ -77,7 +77,7 @@ def kgc_source(pair: Pair, kgc_template: str) -> Iterator[str]:
 
 @pytest.fixture
 def kgc_target(pair: Pair, kgc_loaded_template: str) -> Iterator[str]:
-    """The superuser's DSN of a target of the test's own, equal to the source."""
+    """The superuser's DSN of a target database for one test, equal to the source."""
     name = create_database(pair.target, template=kgc_loaded_template)
     yield pair.target.dsn(name)
     drop_database(pair.target, name)
@@ -85,7 +85,7 @@ def kgc_target(pair: Pair, kgc_loaded_template: str) -> Iterator[str]:
 
 @pytest.fixture
 def empty_target(pair: Pair) -> Iterator[Callable[[], str]]:
-    """empty_target(): the superuser's DSN of a new target as KGC's administrator leaves it."""
+    """Return empty_target(), which returns the superuser's DSN of a new, empty target."""
     names: list[str] = []
 
     def make() -> str:
@@ -99,7 +99,7 @@ def empty_target(pair: Pair) -> Iterator[Callable[[], str]]:
 
 
 def load(source_dsn: str, target_dsn: str) -> None:
-    """Copies every table's rows, as a mover that makes no mistake would."""
+    """Copy the rows of every table, as a correct mover does."""
     with psycopg.connect(source_dsn) as source, psycopg.connect(target_dsn) as target:
         target.execute("set session_replication_role = replica")
         for table in TABLES:

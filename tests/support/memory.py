@@ -1,7 +1,7 @@
-"""Puts the temporary data of tests into memory, where the machine has room for it.
+"""Put the temporary files of tests into memory if the machine has enough of it.
 
-Servers of tests do not sync, yet creating and dropping a database of some hundred files costs about
-ten times as much on a disk (measured on ext4: 0.3 s against 0.02 s).
+The test servers do not sync, but creating and dropping a database of several hundred files takes
+about ten times as long on a disk (measured on ext4: 0.3 s against 0.02 s).
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A real PgBouncer in front of a server of the tests."""
+"""A real PgBouncer in front of a test server."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ ignore_startup_parameters = extra_float_digits,options
 
 
 def pgbouncer_program() -> str:
-    """The program; where it is missing, CI fails and a developer's run skips."""
+    """Return the program's path; if it is missing, CI fails and a developer's run skips."""
     found = shutil.which(
         "pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
     )
@@ -46,7 +46,7 @@ def pgbouncer_program() -> str:
 
 @contextmanager
 def pgbouncer(dsn: str, mode: str, size: int = 3) -> Iterator[str]:
-    """The DSN of a PgBouncer in front of the server; it shares `size` sessions of each user."""
+    """Yield the DSN of a PgBouncer that opens at most `size` server sessions per user."""
     program, parts = pgbouncer_program(), conninfo_to_dict(dsn)
     listen = _free_port()
     with tempfile.TemporaryDirectory(prefix="pgcutover-pool-") as name:

@@ -12,7 +12,7 @@ from support.pgbouncer import pgbouncer
 from pgcutover.connect import opening
 
 SIZE = 6
-# what PgBouncer keeps in step with each client is the client's own
+# excludes the settings that PgBouncer itself restores for each client
 _STATE = """
 select pg_backend_pid(), session_user = current_user,
        (select count(*) from pg_prepared_statements),
@@ -24,7 +24,7 @@ select pg_backend_pid(), session_user = current_user,
 
 @dataclass
 class Application:
-    """Writes all the time through the pool, as the role that the gate uses."""
+    """Write continuously through the pool, as the gate's role."""
 
     dsn: str
     written: int = 0
@@ -60,7 +60,7 @@ class Application:
 
 
 def sessions_of_the_pool(dsn: str) -> dict[int, tuple[object, ...]]:
-    """The state of every server session: so many transactions at once need them all."""
+    """Return the state of every server session; SIZE concurrent transactions use them all."""
     with ExitStack() as stack:
         clients = [stack.enter_context(psycopg.connect(dsn)) for _ in range(SIZE)]
         return {
@@ -71,7 +71,7 @@ def sessions_of_the_pool(dsn: str) -> dict[int, tuple[object, ...]]:
 
 @contextmanager
 def production(dsn: str, mode: str) -> Iterator[str]:
-    """The pooled DSN of a database that an application writes; in the end nothing is left."""
+    """Yield the pooled DSN of a database with a writing application; check for leftovers."""
     with psycopg.connect(dsn) as connection:
         connection.execute(
             "create table app_log (id int8 generated always as identity primary key)"
@@ -91,5 +91,5 @@ def production(dsn: str, mode: str) -> Iterator[str]:
 
 @pytest.fixture
 def unrefused(monkeypatch) -> None:
-    """The connection type itself, where the pooler is not refused."""
+    """The connection type without the check that refuses a pooler."""
     monkeypatch.setattr(opening, "refuse_pooler", lambda connection, dsn: None)

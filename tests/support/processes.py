@@ -1,4 +1,4 @@
-"""What runs on this machine, and programs started as a user would start them."""
+"""The processes of this machine, and programs started as a user starts them."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ COMMAND = [sys.executable, "-m", "pgcutover", "servers"]
 
 
 def command_lines() -> dict[int, str]:
-    """The command line of every process, by pid; zombies have none."""
+    """Return the command line of every process by pid; zombies have none."""
     if not Path("/proc/self").exists():
         listed = subprocess.run(["ps", "-Axo", "pid=,args="], capture_output=True, text=True)
         rows = (line.split(maxsplit=1) for line in listed.stdout.splitlines())
@@ -31,12 +31,12 @@ def command_lines() -> dict[int, str]:
 
 
 def running_below(folder: Path) -> dict[int, str]:
-    """The processes whose command line names the folder."""
+    """Return the processes whose command line contains the folder."""
     return {pid: line for pid, line in command_lines().items() if str(folder) in line}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    """Whether the condition comes true in time."""
+    """Return true if the condition becomes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -47,13 +47,13 @@ def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A running `pgcutover servers`, with everything of it below a folder of its own."""
+    """A running `pgcutover servers` with all its files below its own folder."""
 
     process: subprocess.Popen[str]
     parent: Path
 
     def read_until(self, word: str) -> list[str]:
-        """The lines of output up to the one that holds the word; fails at the end of output."""
+        """Return the lines of output up to the one with the word; fail at the end of output."""
         lines = []
         for line in self.process.stdout:
             lines.append(line.rstrip())
@@ -63,7 +63,7 @@ class Command:
         raise AssertionError(message)
 
     def leaves_nothing(self) -> bool:
-        """Whether, soon, no process of it runs and its folder is empty."""
+        """Return true if soon none of its processes runs and its folder is empty."""
         return eventually(lambda: not self.remains())
 
     def remains(self) -> list[object]:
@@ -77,7 +77,7 @@ def servers_command(
     env: Mapping[str, str] | None = None,
     prefix: tuple[str, ...] = (),
 ) -> Iterator[Command]:
-    """`pgcutover servers` in a terminal-like session of its own, its servers below the parent."""
+    """`pgcutover servers` in its own session; its servers are below the parent."""
     process = subprocess.Popen(
         [*prefix, *COMMAND, *options],
         env={**os.environ, "TMPDIR": str(parent), **(env or {})},
@@ -95,7 +95,7 @@ def servers_command(
 
 
 def run_servers_command(*options: str, env: Mapping[str, str]) -> tuple[int, str]:
-    """The exit code and the output of a `pgcutover servers` that ends by itself."""
+    """Return the exit code and output of a `pgcutover servers` that exits by itself."""
     done = subprocess.run(
         [*COMMAND, *options],
         env={**os.environ, **env},

@@ -1,4 +1,4 @@
-"""Real servers for tests: one pair a pytest process (or xdist worker), fresh databases a test."""
+"""Real servers for tests: one pair per pytest process (or xdist worker), new databases per test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _SETTINGS = {"max_prepared_transactions": "10"}
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The running servers of this process, and the template databases built on them."""
+    """The running servers of this process, and the template databases on them."""
 
     source: RunningServer
     target: RunningServer
@@ -28,7 +28,7 @@ class Pair:
         return {"source": self.source, "target": self.target}[side]
 
     def template(self, side: str, key: str, build: Callable[[str], None]) -> str:
-        """The name of a database that build(dsn) filled, once a process for each side and key."""
+        """Return the name of a database filled by build(dsn), once per process, side and key."""
         if (side, key) not in self.templates:
             name = create_database(self.server(side))
             build(self.server(side).dsn(name))
@@ -38,7 +38,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """Superuser DSNs of a fresh database of the same name on each side."""
+    """Superuser DSNs of two new databases of the same name, one on each side."""
 
     name: str
     source: str
@@ -58,14 +58,14 @@ def pair() -> Iterator[Pair]:
 
 @pytest.fixture
 def databases(pair: Pair) -> Iterator[Databases]:
-    """Empty databases on both sides, dropped afterwards."""
+    """Empty databases on both sides, dropped after the test."""
     with fresh_databases(pair) as fresh:
         yield fresh
 
 
 @pytest.fixture
 def fresh_database(pair: Pair) -> Iterator[Callable[..., str]]:
-    """fresh_database(side, template=None): the DSN of a new database, dropped afterwards."""
+    """Return fresh_database(side, template=None), which returns the DSN of a new database."""
     made: list[tuple[RunningServer, str]] = []
 
     def make(side: str, template: str | None = None) -> str:
@@ -82,7 +82,7 @@ def fresh_database(pair: Pair) -> Iterator[Callable[..., str]]:
 def fresh_databases(
     pair: Pair, source_template: str | None = None, target_template: str | None = None
 ) -> Iterator[Databases]:
-    """Databases of one random name on both sides, copied from templates or empty."""
+    """Yield databases of one random name on both sides, copied from templates or empty."""
     name = f"test_{uuid4().hex[:12]}"
     try:
         create_database(pair.source, name, source_template)
@@ -96,7 +96,7 @@ def fresh_databases(
 def create_database(
     server: RunningServer, name: str | None = None, template: str | None = None
 ) -> str:
-    """The name of a new database, copied from a template or empty."""
+    """Return the name of a new database, copied from a template or empty."""
     name = name or f"test_{uuid4().hex[:12]}"
     statement = sql.SQL("create database {} template {}").format(
         sql.Identifier(name), sql.Identifier(template or "template0")
@@ -107,7 +107,7 @@ def create_database(
 
 
 def drop_database(server: RunningServer, name: str) -> None:
-    """Drop a database with all that would keep it alive; nothing when it does not exist."""
+    """Drop a database with its sessions, slots and subscriptions, if it exists."""
     with psycopg.connect(server.dsn(), autocommit=True) as conn:
         if conn.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
             _release(server, name)

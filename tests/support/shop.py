@@ -1,8 +1,8 @@
-"""A shop of ten tables, one of them far larger than the others, on any server."""
+"""An example shop of ten tables, one of them far larger than the others."""
 
 import psycopg
 
-# every table but `order_items` has a fixed small size
+# every table except `order_items` has a small fixed size
 _SCHEMA = """
 create schema shop;
 create table shop.categories (id int primary key, name text not null unique);
@@ -61,7 +61,7 @@ analyze;
 
 
 def create_shop(dsn: str, order_items: int) -> None:
-    """Create the ten tables in the database, `order_items` with that many rows."""
+    """Create the ten tables in the database, with that many rows in `order_items`."""
     with psycopg.connect(dsn) as connection:
         connection.execute(_SCHEMA)
         connection.execute(_ROWS.format(items=order_items).encode())

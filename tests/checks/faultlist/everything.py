@@ -1,4 +1,4 @@
-"""The whole list."""
+"""All faults."""
 
 from faultlist.harmless import CONTROLS, NOT_SEEN
 from faultlist.keys import ALL_KEY_FAULTS

@@ -1,4 +1,4 @@
-"""What must stay green (controls), and what no check of the lab can see (blind)."""
+"""Changes on which every check must pass (controls), and faults that no check finds (blind)."""
 
 from faultlist.model import Fault
 

@@ -1,4 +1,4 @@
-"""Indexes and foreign keys that are missing, different, or not in force."""
+"""Missing, different or invalid indexes and foreign keys."""
 
 from faultlist.model import FKS, FKS_EXTRA, INDEXES, INDEXES_EXTRA, TABLES, Fault, every, of
 
@@ -12,7 +12,7 @@ def index(name: str, what: str, object_name: str, target: str, *says: str) -> Fa
 
 
 def swapped(name: str, what: str, object_name: str, definition: str, *says: str) -> Fault:
-    """An index made anew under its own name."""
+    """Return statements that replace an index under its own name."""
     return index(name, what, object_name, f"drop index {object_name}; create {definition}", *says)
 
 
@@ -21,7 +21,7 @@ def key(name: str, what: str, object_name: str, target: str, *says: str) -> Faul
 
 
 def rebuilt(name: str, what: str, object_name: str, definition: str, *says: str) -> Fault:
-    """A foreign key made anew under its own name."""
+    """Return statements that replace a foreign key under its own name."""
     table, _, constraint = object_name.rpartition(".")
     drop, add = f"drop constraint {constraint}", f"add constraint {constraint} {definition}"
     target = f"alter table {table} {drop}, {add}"

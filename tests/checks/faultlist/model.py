@@ -1,4 +1,4 @@
-"""What a row of the fault list says."""
+"""The dataclass of a fault."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ READABLE = "READY-READABLE"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A way a migration goes wrong, and exactly what must not be green then.
+    """A fault of a migration, and exactly the checks that must not pass with it.
 
-    `id` is that of the known fault where there is one. `says` must be found in what is reported.
-    No `red` and no `unknown` means that nobody sees it: harmless where the kind says so, or blind.
+    `id` is that of the known fault if there is one. `says` must occur in the report. Without `red`
+    and `unknown` no check finds it: it is harmless if its kind says so, else a blind spot.
     """
 
     id: str
@@ -31,12 +31,12 @@ class Fault:
 
     @property
     def checks(self) -> frozenset[str]:
-        """The checks that do not stay green."""
+        """The checks that do not pass."""
         return frozenset(identity.split("[")[0] for identity in self.red | self.unknown)
 
 
 def of(object_name: str, *checks: str) -> frozenset[str]:
-    """Identities of several checks' answers about one object."""
+    """Return the ids of several checks' results about one object."""
     return frozenset(f"{check}[{object_name}]" for check in checks)
 
 

@@ -1,10 +1,10 @@
-"""docs/blind-spots.md, written from the fault list: `python tests/checks/faultlist/page.py`."""
+"""Write docs/blind-spots.md from the fault list: `python tests/checks/faultlist/page.py`."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-if __name__ == "__main__":  # as a program it has no conftest to make the lists importable
+if __name__ == "__main__":  # run as a script, no conftest makes the lists importable
     sys.path[:0] = map(str, Path(__file__).parents[1:3])
 
 from faultlist.everything import FAULTS, SEEN
@@ -54,7 +54,7 @@ where those things are: {}.
 
 
 def page(checks: Sequence[Check]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     seeing = [c for c in checks if any(c.id in f.checks for f in SEEN)]
     of_schema = {check for f in SCHEMA_FAULTS for check in f.red}
     others = [c.id for c in checks if c not in seeing and c.id not in of_schema]

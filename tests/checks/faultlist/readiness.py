@@ -1,4 +1,4 @@
-"""Targets that could not take over."""
+"""Targets that cannot accept the application's writes."""
 
 from faultlist.harmless import THIS_DATABASE
 from faultlist.model import Fault, of

@@ -1,4 +1,4 @@
-"""Columns and tables that are not what they were."""
+"""Changed columns and tables."""
 
 from faultlist.model import (
     COLUMNS,

@@ -1,4 +1,4 @@
-"""A value of a type that has more than one way to be wrong."""
+"""Changed values of types that need more than one fault."""
 
 from faultlist.model import RECENT, ROWS, Fault, every, of
 from faultlist.values import typed

@@ -1,4 +1,4 @@
-"""A value that is not the same any more, one column at a time."""
+"""Changed values, one column at a time."""
 
 from faultlist.model import RECENT, ROWS, Fault, of
 
