@@ -12,6 +12,7 @@ from support.servers import Databases
 
 from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.compare import CompareOptions, Comparer
+from pgcutover.compare.live.fence import Fence
 from pgcutover.config.ledger import Ledger
 from pgcutover.connect import open_session
 from pgcutover.ledger.ledgers import FILE, LedgerParts, Ledgers, open_ledgers
@@ -104,12 +105,12 @@ class Rig:
             self.ledgers.close()
         self.ledgers = None
 
-    def compare(self, *tables: str) -> dict[str, str]:
+    def compare(self, *tables: str, fence: Fence | None = None) -> dict[str, str]:
         """Compare whole tables as the gate does; return the reports of those that differ."""
         manifest = self.manifest()
         if self.gate is None:
             self.gate = self.comparer(manifest)
-        self.gate._options = replace(self.gate._options, log=self.now.log)
+        self.gate._options = replace(self.gate._options, log=self.now.log, fence=fence)
         wanted = [t for t in manifest.tables if not tables or str(t) in tables]
         self.gate.end_keys()  # forgets the last result
         diffs = {str(t): self.gate.rows(t) for t in wanted}

@@ -1,7 +1,15 @@
 """The ledgers on real servers: what a change on either side does to the proof."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
 from ledger.rig import Rig
 
+from pgcutover.compare.snapshots import read_snapshot
+from pgcutover.connect import open_session
+from pgcutover.errors import UnreadableError
+from pgcutover.ledger.store import SUSPECT
 from pgcutover.verdict import Verdict
 
 
@@ -20,3 +28,45 @@ def test_equal_tables_are_proven_and_changes_are_compared_again(rig: Rig) -> Non
     rig.run("target", "delete from app.a where id = 50")
     proof = rig.prove()
     assert (proof.verdict, proof.differing) == (Verdict.FAIL, {"app.a": 1})
+
+
+@dataclass
+class ArrivingFence:
+    """A fence that passes after the change that was in flight has arrived."""
+
+    arrive: Callable[[], None]
+    name: str = "change of the test"
+
+    def passes(self) -> bool:
+        self.arrive()
+        return True
+
+
+def test_rows_in_flight_are_compared_again_by_the_settlement(rig: Rig) -> None:
+    rig.both("insert into app.a select n, 'v' from generate_series(1, 100) n")
+    ledgers = rig.open()
+    change = "update app.a set v = 'w' where id = 7; delete from app.a where id = 8"
+    rig.run("source", change)
+    assert rig.compare(fence=ArrivingFence(lambda: rig.run("target", change))) == {}
+    suspects = ledgers.store.fetch("select name, key from change where side = ?", SUSPECT)
+    assert suspects == [("app.a", '["7"]')]
+    assert rig.prove().verdict is Verdict.PASS
+
+
+def test_a_comparison_of_before_the_slot_or_of_before_another_one_proves_nothing(rig: Rig) -> None:
+    def taken() -> list[object]:
+        with open_session(rig.dsns.source) as source, open_session(rig.dsns.target) as target:
+            return [read_snapshot(source), read_snapshot(target)]
+
+    before = taken()
+    rig.both("insert into app.a values (1, 'v')")
+    ledgers = rig.open()
+    with pytest.raises(UnreadableError, match="older than the ledger's slot"):
+        ledgers.record_comparison("app.a", *before)  # type: ignore[arg-type]
+    early = taken()
+    rig.both("insert into app.a values (2, 'v')")
+    assert rig.compare() == {}
+    with pytest.raises(UnreadableError, match="older than the ledger's slot or"):
+        ledgers.record_comparison("app.a", *early)  # type: ignore[arg-type]
+    ledgers.record_comparison("app.a", *taken())  # type: ignore[arg-type]
+    assert rig.prove().verdict is Verdict.PASS
