@@ -1,15 +1,16 @@
 """The ledgers on real servers: what a change on either side does to the proof."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from ledger.rig import Rig
 
-from pgcutover.compare.snapshots import read_snapshot
+from pgcutover.compare.snapshots import ReadIn, RecheckedKeys, read_snapshot
 from pgcutover.connect import open_session
 from pgcutover.errors import UnreadableError
 from pgcutover.ledger.store import SUSPECT
+from pgcutover.sides import Sides
 from pgcutover.verdict import Verdict
 
 
@@ -68,5 +69,31 @@ def test_a_comparison_of_before_the_slot_or_of_before_another_one_proves_nothing
     assert rig.compare() == {}
     with pytest.raises(UnreadableError, match="older than the ledger's slot or"):
         ledgers.record_comparison("app.a", *early)  # type: ignore[arg-type]
+    standby = replace(taken()[0], in_recovery=True)  # type: ignore[type-var]
+    read_in = ReadIn(Sides(standby, standby), Sides(standby, standby), Sides("", ""))  # type: ignore[arg-type]
+    ledgers.log.record(rig.manifest().tables[0], read_in, RecheckedKeys(frozenset(), None))
+    assert "expected the primary, found a standby" in ledgers.store.note()
     ledgers.record_comparison("app.a", *taken())  # type: ignore[arg-type]
     assert rig.prove().verdict is Verdict.PASS
+
+
+def test_a_run_goes_on_after_its_connections_were_lost(rig: Rig) -> None:
+    rig.both("insert into app.a select n, 'v' from generate_series(1, 20) n")
+    ledgers = rig.open()
+    assert rig.compare() == {}
+    lost = (
+        "select pg_terminate_backend(pid) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    passes = []
+
+    def stop() -> bool:
+        passes.append(1)
+        if len(passes) == 3:
+            rig.both(lost, "update app.a set v = 'w' where id = 7")
+        recorded = ledgers.store.counter("recorded") == 2
+        return (recorded and not ledgers.open_set().keys) or len(passes) > 400
+
+    ledgers.run(stop, lambda _: None)
+    assert rig.prove().verdict is Verdict.PASS
+    assert ledgers.store.counter("closed") == 2

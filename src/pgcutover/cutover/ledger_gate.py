@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pgcutover.config import Settings
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
-from pgcutover.errors import PgCutoverError
+from pgcutover.errors import PgCutoverError, UnreadableError
 from pgcutover.ledger.ledgers import Ledgers, open_ledgers
 from pgcutover.ledger.opening import parts_from, single_reader
 from pgcutover.verdict import Verdict
@@ -53,9 +53,10 @@ class LedgerGate:
         self._stop()
         ledgers.drain(begun + seconds)
         opened = ledgers.open_set().keys
-        while ledgers.settle_once(wait=False).closed:
-            if time.monotonic() > begun + seconds:
-                raise StepError("UNKNOWN: no time is left in the freeze budget for the open keys")
+        try:
+            ledgers.settle_all(begun + seconds)
+        except UnreadableError as error:
+            raise StepError(f"UNKNOWN: {error}") from error
         proof = ledgers.proof()
         if proof.verdict is not Verdict.PASS:
             differing = sum(proof.differing.values())

@@ -2,6 +2,7 @@
 
 from pgcutover.compare.snapshots import ReadIn, RecheckedKeys
 from pgcutover.connect import Connection
+from pgcutover.errors import UnreadableError
 from pgcutover.ledger.changes import key_text
 from pgcutover.ledger.coverage import record_comparison
 from pgcutover.ledger.model import Compared
@@ -14,13 +15,12 @@ from pgcutover.sides import Sides
 class LedgerLog:
     """Keeps each table that compared equal, with its definition in the same snapshots.
 
-    `skipped` says why comparisons could not be used, by table.
+    The reason why a comparison could not be used is noted for `pgcutover ledger status`.
     """
 
     def __init__(self, store: Store, publication: str) -> None:
         """Write into an open store, of this or another process."""
         self._store, self._publication = store, publication
-        self.skipped: dict[str, str] = {}
 
     def mark(self, table: MappedTable, connections: Sides[Connection]) -> Sides[str]:
         """Return the definition of the table in the snapshots of both connections."""
@@ -36,5 +36,9 @@ class LedgerLog:
         suspects = frozenset(key_text(key) for key in rechecked.keys)
         last = rechecked.taken or read_in.last
         compared = Compared(str(table), read_in.first, last, suspects)
-        reason = record_comparison(self._store, compared, read_in.mark)
-        self.skipped |= {str(table): reason} if reason else {}
+        try:
+            reason = record_comparison(self._store, compared, read_in.mark)
+        except UnreadableError as error:  # the rows are equal all the same
+            reason = f"{table}: {error}"
+        if reason:
+            self._store.set_note(reason)

@@ -1,9 +1,9 @@
 """The ledgers of both sides: what freeze, cutover and the command line call."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from pgcutover.compare import Comparer, TableOptions
 from pgcutover.compare.snapshots import Taken
 from pgcutover.config import Ledger, Settings
 from pgcutover.connect import Connection, open_owner
-from pgcutover.errors import ServerError, UnreadableError
+from pgcutover.database_errors import describe_error
+from pgcutover.errors import AnotherServerError, ServerError, UnreadableError
 from pgcutover.ledger import coverage, slot
 from pgcutover.ledger.comparison_log import LedgerLog
 from pgcutover.ledger.model import Compared, Label, OpenSet, Proof, SettleResult
@@ -90,7 +91,7 @@ class Ledgers:
     def __init__(self, parts: LedgerParts, store: Store) -> None:
         """Plan which tables are followed; nothing is created yet."""
         self._parts, self.store = parts, store
-        self._watches = parts.dsns.map(Watch)
+        self._watches = _LABELS.combine(parts.dsns, Watch)
         self._tables = {str(table): table for table in parts.manifest.tables}
         self.plan = self._plan()
         self._readers = _LABELS.map(self._reader)
@@ -330,24 +331,44 @@ class Ledgers:
     def _follow(self, reader: SlotReader, stop: Callable[[], bool]) -> None:
         """Read at least once, so that a short run records what there is."""
         while True:
-            try:
+            with self._noting_trouble():
                 reader.read(_READ_SECONDS)
-            except ServerError as error:
-                self.store.set_note(str(error))
-                time.sleep(_RECONNECT_SECONDS)
             if stop():
                 return
 
     def _settle_until(self, stop: Callable[[], bool], report: Callable[["Ledgers"], None]) -> None:
         checked_at = -_CHECK_SECONDS
         while not stop():
-            if time.monotonic() - checked_at >= _CHECK_SECONDS:
-                self.check_definitions()
-                add_sample(self.store)
-                report(self)
-                checked_at = time.monotonic()
-            if not self.settle_once().compared:
-                time.sleep(_IDLE_SECONDS)
+            with self._noting_trouble():
+                if time.monotonic() - checked_at >= _CHECK_SECONDS:
+                    self.check_definitions()
+                    add_sample(self.store)
+                    report(self)
+                    checked_at = time.monotonic()
+                if not self.settle_once().compared:
+                    time.sleep(_IDLE_SECONDS)
+
+    @contextmanager
+    def _noting_trouble(self) -> Iterator[None]:
+        """Note an error that may pass, such as a lost connection, and wait a little.
+
+        A fault of a slot does not pass, and a restarted server is another one to this process.
+        """
+        try:
+            yield
+        except AnotherServerError:
+            raise
+        except (ServerError, psycopg.Error) as error:
+            self._note(error)
+        except UnreadableError as error:
+            if self.faults():
+                raise
+            self._note(error)
+
+    def _note(self, error: Exception) -> None:
+        text = describe_error(error) if isinstance(error, psycopg.Error) else str(error)
+        self.store.set_note(text)
+        time.sleep(_RECONNECT_SECONDS)
 
     def _check_identity(self, label: Label) -> None:
         state = self.store.slot_state(label)

@@ -47,7 +47,7 @@ class SlotReader:
     ) -> None:
         """Connect to nothing yet."""
         self._label, self._dsn, self._store = label, dsn, store
-        self._watch = Watch(dsn)
+        self._watch = Watch(label, dsn)
         self._roots, self._keys = roots, keys
         self._tables: dict[int, str] = {}
         self._stream: SlotStream | None = None

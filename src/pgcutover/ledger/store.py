@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -195,12 +196,13 @@ class Store:
             )
 
     def set_note(self, note: str) -> None:
-        """Record the last trouble of a reader, for `status`."""
+        """Record the last trouble and its time, for `status`."""
+        dated = f"{datetime.now(UTC).isoformat(timespec='seconds')}: {note}"
         with self.transaction() as database:
-            database.execute("insert or replace into meta values ('note', ?)", (note,))
+            database.execute("insert or replace into meta values ('note', ?)", (dated,))
 
     def note(self) -> str:
-        """Return the last trouble of a reader; '' if there was none."""
+        """Return the last trouble; '' if there was none."""
         rows = self.fetch("select value from meta where name = 'note'")
         return rows[0][0] if rows else ""
 
