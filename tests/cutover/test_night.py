@@ -3,7 +3,9 @@
 import pytest
 from cutover.rig import LEDGER, Night
 
+from pgcutover.cli import main
 from pgcutover.cutover.resolver import Side, Step
+from pgcutover.cutover.status import read_status
 
 
 @pytest.fixture
@@ -13,7 +15,7 @@ def night(tmp_path, databases, monkeypatch):
     made.close()
 
 
-def test_cut_over_roll_back_and_cut_over_again_loses_no_write(night):
+def test_cut_over_roll_back_and_cut_over_again_loses_no_write(night, capsys):
     night.compare_once()
     with night.client():
         for goal in (Side.TARGET, Side.SOURCE, Side.TARGET):
@@ -23,3 +25,8 @@ def test_cut_over_roll_back_and_cut_over_again_loses_no_write(night):
             night.wait_for_writes(20)
     assert len(night.acknowledged()) > 60
     assert night.lost(Side.TARGET) == []
+    assert main(["finish", "--migration", str(night.settings.path)]) == 0
+    left = capsys.readouterr().out
+    for line in ("the mover: stop", f"the slot pgcutover_{night.settings.name}_from_target"):
+        assert f"left to do: {line}" in left
+    assert read_status(night.settings).history.finished

@@ -1,15 +1,18 @@
 """The pointers that clients follow: switched, switched back, and changed by somebody else."""
 
 import json
+import socket
 import stat
 from uuid import uuid4
 
 import pytest
 
+from pgcutover.context import AwsAccess
 from pgcutover.cutover.env_file import EnvFilePointer
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.secret_switch import SecretPointer
+from pgcutover.movers.dms.client import Api
 
 OLD = "postgresql://app:old-secret@old.example/kgc"
 NEW = "postgresql://app:new-secret@new.example:6432/kgc?sslmode=verify-full"
@@ -135,6 +138,14 @@ def test_an_unreadable_secret_or_dsn_is_one_sentence(aws, secret):
     with pytest.raises(StepError, match="PGCUTOVER_APP_TARGET: expected the app") as caught:
         wrong.prepare(Side.SOURCE)
     assert "hunter2" not in str(caught.value)
+
+
+def test_an_endpoint_that_hangs_is_given_up():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        access = AwsAccess(f"http://127.0.0.1:{silent.getsockname()[1]}", "test", "test")
+        api = Api("ap-southeast-2", access, answer_seconds=0.1)
+        with pytest.raises(StepError, match="did not answer"):
+            SecretPointer(api, "KGC", "X", NEW).switch(Side.TARGET)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from pgcutover.config import Settings, load_settings
 from pgcutover.cutover.approval import Approval
 from pgcutover.cutover.driver import Driver
-from pgcutover.cutover.errors import RefusedError
+from pgcutover.cutover.errors import RefusedError, StepError
 from pgcutover.cutover.gate_verdict import Override, now, require_pass
 from pgcutover.cutover.history import FINISHED, read_history
 from pgcutover.cutover.journal import journal_path, read_entries
@@ -127,13 +127,21 @@ def _finish(arguments: argparse.Namespace) -> int:
                 f"the cutover is not complete: clients write to the {state.writer}; finish it "
                 "with `pgcutover cutover`"
             )
-        left = driver.world.mover.finish(state.writer)
-        for side in Side:
-            driver.world.slots.drop(side, driver.world.slot(side))
+        left = [*driver.world.mover.finish(state.writer), *_drop_slots(driver)]
         driver.journal.append(FINISHED, left=left)
     for line in (*left, "the source: its tables stay fenced; back it up, then delete it"):
         sys.stdout.write(f"left to do: {line}\n")
     return ExitCode.PASS
+
+
+def _drop_slots(driver: Driver) -> Iterator[str]:
+    """Drop the slots of both sides; yield those that are still in use."""
+    for side in Side:
+        name = driver.world.slot(side)
+        try:
+            driver.world.slots.drop(side, name)
+        except StepError:
+            yield f"the slot {name} on the {side}, which a mover uses and which retains WAL"
 
 
 def _status(arguments: argparse.Namespace) -> int:

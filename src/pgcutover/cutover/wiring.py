@@ -38,6 +38,7 @@ from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.sides import Sides
 
 _MAX_SLOT_NAME = 40
+_AWS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,8 @@ def make_pointers(settings: Settings) -> tuple[Pointer, ...]:
 
         access = AwsAccess(os.environ.get("PGCUTOVER_AWS_ENDPOINT_URL"))
         url = read_variable("cutover.secret.target_url_env", secret.target_url_env)
-        api = Api(secret.region, access)
+        # a switch is made in the freeze, so an endpoint that hangs must be given up soon
+        api = Api(secret.region, access, answer_seconds=_AWS_SECONDS, attempts=2)
         pointers.append(SecretPointer(api, secret.id, secret.target_url_env, url))
     if env_file is not None:
         urls = {

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pgcutover.context import AwsAccess
 
 _CONNECT_SECONDS = 10
-_READ_SECONDS = 60
+_READ_SECONDS = 60.0
+_ATTEMPTS = 8
 _PAGE = 100  # the most that every describe call of DMS accepts
 
 
@@ -27,9 +28,17 @@ class ResourceExistsError(MoverError):
 class Api:
     """Clients of one region, made when first used; one instance must not be shared by threads."""
 
-    def __init__(self, region: str, access: "AwsAccess") -> None:
+    def __init__(
+        self,
+        region: str,
+        access: "AwsAccess",
+        *,
+        answer_seconds: float = _READ_SECONDS,
+        attempts: int = _ATTEMPTS,
+    ) -> None:
         """Keep the region and credentials; MissingExtraError without boto3. Nothing is called."""
         require_extra("AWS DMS", "dms")
+        self._answer_seconds, self._attempts = answer_seconds, attempts
         self.region, self._access = region, access
         # boto3 itself reads AWS_ENDPOINT_URL; what runs on this machine may be polled quickly
         self.local = _is_loopback(access.endpoint_url or os.environ.get("AWS_ENDPOINT_URL", ""))
@@ -79,12 +88,16 @@ class Api:
                 aws_secret_access_key=self._access.secret_key,
                 region_name=self.region,
             )
+            attempts = 2 if self.local else self._attempts
             config = Config(
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_READ_SECONDS,
+                connect_timeout=min(_CONNECT_SECONDS, self._answer_seconds),
+                read_timeout=self._answer_seconds,
                 proxies={} if self.local else None,  # a proxy cannot reach this machine's loopback
                 # a local endpoint that does not answer at once will not answer later either
-                retries={"mode": "standard", "total_max_attempts": 2 if self.local else 8},
+                retries={
+                    "mode": "standard",
+                    "total_max_attempts": 2 if self.local else self._attempts,
+                },
             )
             self._clients[service] = session.client(
                 service, endpoint_url=self._access.endpoint_url, config=config
