@@ -6,14 +6,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cutover.rig import SubscriptionMover
+from cutover.subscriptions import Subscriptions
 
 from pgcutover.cutover.resolver import Side
 
 
 def main():
     dsns = {side: os.environ[f"PGCUTOVER_{side.name}_DSN"] for side in Side}
-    mover = SubscriptionMover(dsns, (), 1.0, None, None, "", {}, os.environ["PGCUTOVER_MIGRATION"])
+    mover = Subscriptions(dsns, os.environ["PGCUTOVER_MIGRATION"])
     side = Side(os.environ["PGCUTOVER_SIDE"])
     steps = {
         "prepare_mover": mover.prepare,

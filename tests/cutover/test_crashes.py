@@ -5,16 +5,21 @@
 
 import os
 import random
+import threading
+import time
+from contextlib import suppress
 
 import pytest
 from cutover.crashes import FORWARD, UNEXPOSED, all_kills, survive
 from cutover.rig import Night
+from cutover.subscriptions import execute
 
+from pgcutover.cutover.errors import RefusedError, StepError
 from pgcutover.cutover.resolver import Side, Step
 from pgcutover.cutover.status import read_status
 
 SEED = 20_261_201
-SAMPLE = 2
+SAMPLE = 1
 ROUNDS = int(os.environ.get("PGCUTOVER_CRASH_ROUNDS", "0"))
 
 
@@ -49,3 +54,42 @@ def test_no_acknowledged_write_is_lost_whenever_the_driver_is_killed(night):
     assert night.acknowledged()
     assert night.lost(writer) == []
     print(f"{len(night.acknowledged())} writes acknowledged, all found on the {Side(writer)}")
+
+
+@pytest.mark.skipif(not ROUNDS, reason="a long search; tox -e crash runs it")
+def test_connections_that_are_cut_again_and_again_lose_no_write(night):
+    with night.client():
+        for _ in range(10 * ROUNDS):
+            cut_connections(night)
+            night.wait_for_writes(3)
+    assert night.lost(Side.SOURCE) == []
+
+
+def cut_connections(night):
+    """All sessions of the owner's role are ended again and again during a cutover."""
+    ended = threading.Event()
+    end = f"""select pg_terminate_backend(pid) from pg_stat_activity
+    where usename = '{night.databases.name}'"""
+
+    def cut():
+        while not ended.wait(0.4):
+            for dsn in night.dsns.values():
+                execute(dsn, end)
+
+    cutter = threading.Thread(target=cut)
+    cutter.start()
+    try:
+        with suppress(StepError, RefusedError):
+            night.lead(Side.TARGET)
+    finally:
+        ended.set()
+        cutter.join()
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            night.lead(Side.SOURCE)
+        except RefusedError:
+            assert time.monotonic() < deadline
+        else:
+            break
+    night.wait_for_writes(3)

@@ -94,10 +94,7 @@ class Api:
                 read_timeout=self._answer_seconds,
                 proxies={} if self.local else None,  # a proxy cannot reach this machine's loopback
                 # a local endpoint that does not answer at once will not answer later either
-                retries={
-                    "mode": "standard",
-                    "total_max_attempts": 2 if self.local else self._attempts,
-                },
+                retries={"mode": "standard", "total_max_attempts": attempts},
             )
             self._clients[service] = session.client(
                 service, endpoint_url=self._access.endpoint_url, config=config
