@@ -41,7 +41,10 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A result that is not PASS, what to do about it, and as many findings as fit."""
+    """A result that is not PASS, what to do about it, and as many findings as fit.
+
+    `others` are undecided results with the same cause, each with its position.
+    """
 
     anchor: str
     position: int
@@ -51,6 +54,7 @@ class Detail:
     remedies: tuple[RemedyEntry, ...]
     differences: tuple[Difference, ...]
     hidden: int
+    others: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +89,20 @@ class Findings:
     @property
     def anchors(self) -> dict[int, str]:
         """Position of a result in the document to the anchor that explains it."""
-        return {d.position: d.anchor for d in self.details}
+        return {n: d.anchor for d in self.details for n in (d.position, *d.others.values())}
+
+    @staticmethod
+    def results_of(details: Sequence[Detail]) -> int:
+        """Return the number of results that some details explain."""
+        return sum(1 + len(detail.others) for detail in details)
 
     @property
     def details(self) -> tuple[Detail, ...]:
         """Every shown result, in the order of the page."""
         return tuple(detail for group in self.groups for detail in group.details)
+
+
+_Found = tuple[int, ResultEntry]
 
 
 def gather(document: Document) -> Findings:
@@ -99,11 +111,18 @@ def gather(document: Document) -> Findings:
         ((n, r) for n, r in enumerate(document.results) if r.verdict != "PASS"),
         key=lambda found: -RANK[found[1].verdict],
     )
-    details = tuple(_details(bad[:MAX_RESULTS]))
+    causes: dict[str, list[_Found]] = {}
+    for position, result in bad:
+        is_shared = result.verdict == "UNKNOWN" and not result.findings
+        cause = result.message if is_shared else str(position)
+        causes.setdefault(cause, []).append((position, result))
+    details = tuple(_details(list(causes.values())[:MAX_RESULTS]))
     every = [f for r in document.results for f in r.findings]
     shown = sum(len(d.differences) for d in details)
     groups = tuple(_groups(details))
-    return Findings(groups, tuple(_kinds(every)), len(bad), len(every), len(details), shown)
+    return Findings(
+        groups, tuple(_kinds(every)), len(bad), len(every), Findings.results_of(details), shown
+    )
 
 
 _GROUPS = {
@@ -130,10 +149,11 @@ def is_policy(result: ResultEntry) -> bool:
     return bool(result.findings) and all(f.kind == POLICY_NOT_MET for f in result.findings)
 
 
-def _details(results: Sequence[tuple[int, ResultEntry]]) -> Iterator[Detail]:
-    """Yield each result with an equal share of the space, so that no table hides the others."""
-    share = min(MAX_FINDINGS_A_RESULT, MAX_FINDINGS // max(1, len(results)))
-    for position, result in results:
+def _details(groups: Sequence[list[_Found]]) -> Iterator[Detail]:
+    """Yield each group with an equal share of the space, so that no table hides the others."""
+    share = min(MAX_FINDINGS_A_RESULT, MAX_FINDINGS // max(1, len(groups)))
+    for (position, result), *same in groups:
+        others = {f"{other.check_id}[{other.object}]": n for n, other in same}
         differences = tuple(_difference(f) for f in result.findings[:share])
         hidden = len(result.findings) - len(differences)
         # a result's message is made of those of its findings
@@ -142,7 +162,7 @@ def _details(results: Sequence[tuple[int, ResultEntry]]) -> Iterator[Detail]:
         remedies = tuple(remedies_of(result))
         anchor = f"result-{position + 1}"
         name = _name(result)
-        yield Detail(anchor, position, name, result, message, remedies, differences, hidden)
+        yield Detail(anchor, position, name, result, message, remedies, differences, hidden, others)
 
 
 def _name(result: ResultEntry) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.reports import findings, matrix, words
 from pgcutover.reports.summary import figures, summarise
+from pgcutover.verdict import list_excused, list_warnings
 from pgcutover.verdict_json.document import Document, ResultEntry
 from pgcutover.verdict_json.file import verdict_bytes, write_text_atomically
 
@@ -77,19 +78,12 @@ def _context(document: Document) -> dict[str, object]:
         "listed": _listed(document, found.anchors),
         "longest": _longest(document),
         "max_rows": matrix.MAX_ROWS,
-        "warnings": list(_warnings(document)),
+        "warnings": list(list_warnings(document.results).items()),
+        "excused": list_excused(document.results),
         "max_warnings": MAX_WARNINGS,
         "max_worst": MAX_WORST,
         "max_holes": MAX_HOLES_LISTED,
     }
-
-
-def _warnings(document: Document) -> Iterator[tuple[str, str]]:
-    """Yield the warnings of all results."""
-    for result in document.results:
-        told = result.facts.get("warnings", [])
-        if isinstance(told, list):
-            yield from ((result.check_id, str(text)) for text in told)
 
 
 def _listed(document: Document, anchors: Mapping[int, str]) -> list[tuple[str, ResultEntry]]:

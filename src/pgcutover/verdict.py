@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pgcutover.exit_codes import ExitCode
 
@@ -26,6 +26,7 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, default=Verdict.UNKNOWN)
 
 
+_DECLARATIONS = "SCHEMA-DECLARED"  # its facts are the declarations themselves
 POLICY_NOT_MET = "policy not met"
 """Kind of a finding about a rule for the run itself: nothing is known to differ."""
 
@@ -64,3 +65,31 @@ class Result:
     def identity(self) -> str:
         """Return `check_id[object]`, the same in a clone, under `--pyargs` and anywhere."""
         return f"{self.check_id}[{self.object}]"
+
+
+class HasFacts(Protocol):
+    """A result here, or one of verdict.json."""
+
+    @property
+    def check_id(self) -> str:
+        """Return the check."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Return the facts."""
+
+
+def list_excused(results: Iterable[HasFacts]) -> list[str]:
+    """Return the differences that declarations excuse, each once, with the reason."""
+    found = (r.facts.get("declared", ()) for r in results if r.check_id != _DECLARATIONS)
+    return list(dict.fromkeys(str(text) for texts in found for text in texts))
+
+
+def list_warnings(results: Iterable[HasFacts]) -> dict[str, list[str]]:
+    """Return the warnings, each once, with the checks that give it."""
+    found: dict[str, list[str]] = {}
+    for result in results:
+        for text in result.facts.get("warnings", ()):
+            ids = found.setdefault(str(text), [])
+            ids += [] if result.check_id in ids else [result.check_id]
+    return found

@@ -59,4 +59,8 @@ def test_locked_tables_leave_every_other_check_decided(migration):
         for side, table, pid in locked
     }
     assert {r["message"] for r in outcome.document["results"] if r["verdict"] != "PASS"} == causes
+    for cause in causes:  # among pytest's failures, in its summary (cut off), and in the last lines
+        assert outcome.text.count(cause) <= 3, outcome.text
     assert len(re.findall("^UNKNOWN .* more results: ", outcome.text, re.M)) == len(causes)
+    unknown = sum(r["verdict"] == "UNKNOWN" for r in outcome.document["results"])
+    assert f"\n{unknown} failed, " in outcome.text

@@ -8,6 +8,7 @@ from pgcutover.checking.docs_pages import packaged_checks
 from pgcutover.checking.remedies import Remedy, remedy_for
 from pgcutover.reports import html
 from pgcutover.reports.allure_results import write_results
+from pgcutover.reports.findings import gather
 from pgcutover.reports.summary import summarise
 from pgcutover.verdict import POLICY_NOT_MET, Finding
 from pgcutover.verdict_json.document import validate
@@ -81,6 +82,19 @@ def test_undecided_results_come_after_differences(make_document, make_result):
     page = page_of(make_document("fail", results=[unknown, bad]))
     heads = [page.index(t) for t in ("Differences and faults", "public.b differs", "Not decided")]
     assert heads == sorted(heads)
+
+
+def test_a_cause_that_results_share_is_said_once(make_document, make_result):
+    cause = "the expected schema cannot be made"
+    results = [make_result(f"SCHEMA-{n}", "*", "UNKNOWN", message=cause) for n in range(3)]
+    document = make_document("fail", results=results)
+    page = page_of(document)
+    assert page.count(cause) == 1
+    assert "Also 2 results with the same cause: SCHEMA-1[*]" in page
+    found = gather(validate(document))
+    assert set(found.anchors) == {0, 1, 2}
+    assert len(set(found.anchors.values())) == 1
+    assert (found.results, found.shown_results) == (3, 3)
 
 
 def test_interrupted_run_says_so(make_document):

@@ -46,6 +46,7 @@ def test_a_stale_collation_of_the_source_is_a_warning(sides) -> None:
     assert "collation public.own records collation version 1, and the source's system" in told
     assert "None" not in told
     assert "alter collation public.own refresh version" in told
+    assert len(diff.facts["warnings"]) == 2
 
 
 def test_a_stale_collation_of_the_target_alone_is_a_finding(sides) -> None:

@@ -19,6 +19,7 @@ from pgcutover.connect import COUNTS, remember_server
 from pgcutover.context import NO_OBJECTS, RunContext
 from pgcutover.errors import PgCutoverError
 from pgcutover.plugin import check_items, evidence, terminal_summary
+from pgcutover.plugin.failure_groups import FailureGroups
 from pgcutover.plugin.preparation import run_start
 from pgcutover.plugin.progress_display import start_progress
 from pgcutover.plugin.progress_files import RUN_FOLDERS, RunFolders
@@ -48,6 +49,7 @@ def prepare(config: pytest.Config) -> int | None:
     except PgCutoverError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(gate, "pgcutover-gate")
+    config.pluginmanager.register(FailureGroups(gate.results), "pgcutover-failure-groups")
     return None
 
 
@@ -214,6 +216,12 @@ class Gate:
             return
         for line in terminal_summary.summary(self, self.judgement, self.written):
             terminalreporter.write_line(line)
+
+    @pytest.hookimpl(trylast=True)  # after pytest's own last line
+    def pytest_unconfigure(self) -> None:
+        """Say at the very end that a rehearsal opens no cutover."""
+        if self.judgement is not None and self.options.rehearsal:
+            self._write_line(terminal_summary.REHEARSAL)
 
     def _context(self) -> RunContext:
         if self.context is None:

@@ -111,7 +111,13 @@ def build_document(
         "tables": _tables(context, judgement),
         "not_proven": to_plain(list_not_proven(context)),
         "declared_differences": [
-            {"object": d.object, "kind": d.kind, "change": d.change, "reason": d.reason}
+            {
+                "object": d.object,
+                "kind": d.kind,
+                "change": d.change,
+                "property": d.property,
+                "reason": d.reason,
+            }
             for d in context.settings.differences
         ],
         "provisioning": gate.journal.steps,

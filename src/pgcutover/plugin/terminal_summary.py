@@ -1,19 +1,26 @@
 """The last lines of the terminal: results that are not PASS, the verdict, and the files."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pgcutover.checking.coverage import Judgement, NotAsked
 from pgcutover.checking.remedies import Remedy
+from pgcutover.config.differences import DeclaredDifference
 from pgcutover.plugin.evidence import Written
+from pgcutover.plugin.failure_groups import group_by_cause, group_name
 from pgcutover.plugin.not_proven import list_not_proven, terminal_lines
 from pgcutover.plugin.user_commands import shown_path
-from pgcutover.verdict import Result, Verdict
+from pgcutover.schema.declared import describe_declaration
+from pgcutover.verdict import Result, list_excused, list_warnings
+from pgcutover.words import count_noun
 
 if TYPE_CHECKING:
     from pgcutover.plugin.controller import Gate
 
+REHEARSAL = "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
 _SHOWN = 12  # messages shown on the terminal; the files have all
+_LISTED = 10
+_WIDTH = 160
 
 
 def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iterator[str]:
@@ -25,43 +32,55 @@ def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iter
     yield f"verdict   {judgement.verdict.name}{of}" + "".join(f"; {r}" for r in judgement.reasons)
     reported = len(gate.plan.expected) - len(judgement.holes)
     yield f"results   {reported} of {len(gate.plan.expected)} expected"
-    yield from _warnings(judgement)
+    yield from warning_lines(judgement.results)
+    declared = gate.options.settings.differences
+    yield from declared_lines(declared, list_excused(judgement.results))
     yield from _not_asked(gate.plan.not_asked)
     if gate.context is not None:
         yield from terminal_lines(list_not_proven(gate.context))
     if written is not None:
         yield from _paths(written)
     yield f"time      {gate.journal.elapsed_seconds:.1f} s"
-    if gate.options.rehearsal:
-        yield "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
 
 
 def result_lines(
     results: Iterable[Result], remedies_of: Callable[[Result], Iterable[Remedy]]
 ) -> Iterator[str]:
     """Return the results that are not PASS, the worst first; UNKNOWNs with one cause share it."""
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        if result.verdict is not Verdict.PASS:
-            cause = result.message if result.verdict is Verdict.UNKNOWN else result.identity
-            groups.setdefault(cause, []).append(result)
-    ordered = sorted(groups.values(), key=lambda group: -group[0].verdict)
-    for first, *others in ordered[:_SHOWN]:
-        more = f" and {_more_results(len(others))}" if others else ""
-        yield f"{first.verdict.name:8}{first.identity}{more}: {first.message}"
+    groups = group_by_cause(list(results))
+    for group in groups[:_SHOWN]:
+        first = group[0]
+        yield f"{first.verdict.name:8}{group_name(group)}: {first.message}"
         yield from advice(remedies_of(first))
-    if hidden := sum(map(len, ordered[_SHOWN:])):
-        yield f"... and {_more_results(hidden)} on the sign-off page"
+    if hidden := sum(map(len, groups[_SHOWN:])):
+        yield f"... and {count_noun(hidden, 'more result')} on the sign-off page"
 
 
-def _more_results(count: int) -> str:
-    return f"{count} more result{'' if count == 1 else 's'}"
+def warning_lines(results: Iterable[Result]) -> Iterator[str]:
+    """Return the warnings, one line each, up to a limit; equal ones of several checks once."""
+    found = list_warnings(results)
+    if not found:
+        return
+    yield f"warnings  {len(found)}; they do not change the verdict"
+    yield from _first_lines([f"{', '.join(ids)}: {text}" for text, ids in found.items()])
 
 
-def _warnings(judgement: Judgement) -> Iterator[str]:
-    count = sum(len(r.facts.get("warnings", ())) for r in judgement.results)
-    if count:
-        yield f"warnings  {count}, on the sign-off page; they do not change the verdict"
+def declared_lines(declared: Sequence[DeclaredDifference], covered: Sequence[str]) -> Iterator[str]:
+    """Return the declarations of migration.toml, and what each of them excuses, up to a limit."""
+    if not declared:
+        return
+    yield f"declared  {count_noun(len(declared), 'difference')} in migration.toml"
+    lines = [f"{describe_declaration(each)}: {each.reason}" for each in declared]
+    lines += [f"excused: {text}" for text in covered]
+    yield from _first_lines(lines)
+
+
+def _first_lines(lines: Sequence[str]) -> Iterator[str]:
+    for line in lines[:_LISTED]:
+        text = " ".join(line.split())
+        yield f"          {text if len(text) <= _WIDTH else text[: _WIDTH - 4] + ' ...'}"
+    if len(lines) > _LISTED:
+        yield f"          and {len(lines) - _LISTED} more on the sign-off page"
 
 
 def _not_asked(checks: Iterable[NotAsked]) -> Iterator[str]:

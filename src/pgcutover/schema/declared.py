@@ -47,7 +47,7 @@ def is_declared(each: DeclaredDifference, thing: SchemaObject) -> bool:
     return re.fullmatch(pattern, thing.name, re.DOTALL) is not None
 
 
-def _words(each: DeclaredDifference) -> str:
+def describe_declaration(each: DeclaredDifference) -> str:
     """Return kind, object and change, in words."""
     what = f" in {each.property}" if each.property else ""
     return f"{rule_of(each.kind).words} {each.object} is declared {each.change}{what}"
@@ -114,7 +114,9 @@ def unfit_declarations(
         one, other = objects.get(each.kind, ({}, {}))
         expected, found = (_named(each, side.values()) for side in (one, other))
         yield finding(
-            each.object, "declaration not needed", f"{_words(each)}, {_why(each, expected, found)}"
+            each.object,
+            "declaration not needed",
+            f"{describe_declaration(each)}, {_why(each, expected, found)}",
         )
 
 

@@ -49,13 +49,15 @@ def without_faults(source: Snapshot, target: Snapshot) -> Snapshot:
     A harmful setting is expected to be as the target has it, whatever that is; no collation is
     expected to be stale.
     """
-    found = {o.identity: o for o in target.objects if o.kind in _SETTINGS}
+    found = {o.identity: o for o in target.objects if o.kind in (*_SETTINGS, *_COLLATIONS)}
     objects: list[SchemaObject] = []
     for each in source.objects:
         if _setting(each) in _CONSEQUENCES.keys() | _NOT_REPEATED:
             objects += filter(None, [found.get(each.identity)])
         elif _is_stale(each):
-            objects.append(replace(each, facts={**each.facts, "stale": False}))
+            # its version is told as stale, and not once more as different
+            facts = found[each.identity].facts if each.identity in found else each.facts
+            objects.append(replace(each, facts={**each.facts, **facts, "stale": False}))
         else:
             objects.append(each)
     return replace(source, objects=tuple(objects))

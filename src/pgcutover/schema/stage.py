@@ -21,6 +21,7 @@ from pgcutover.schema.compare import (
 )
 from pgcutover.schema.declared import (
     Split,
+    describe_declaration,
     is_declared,
     is_of_its_own,
     split,
@@ -203,7 +204,11 @@ class SchemaStage:
         kinds: set[str] = {each.kind for each in declared}
         objects = {kind: self._known.objects(kind) for kind in kinds}
         wrong = tuple(unfit_declarations(declared, used, objects))
-        facts = {"declared": [f"{each}: {each.reason}" for each in declared]} if declared else {}
+        facts = (
+            {"declared": [f"{describe_declaration(each)}: {each.reason}" for each in declared]}
+            if declared
+            else {}
+        )
         if wrong:  # a declaration about a locked table looks as if it were not needed
             self._known.refuse_locked([kind.name for kind in KINDS])
         return Diff(RUN_WIDE, wrong, facts)

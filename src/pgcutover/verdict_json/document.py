@@ -219,6 +219,8 @@ class DeclaredDifference(_Part):
     """Kind of the object."""
     change: str
     """Declared change."""
+    property: str | None = None
+    """Declared property of the object; null for the whole object."""
     reason: str
     """Reason."""
 
