@@ -14,6 +14,7 @@ from pgcutover.reports.summary import figures, summarise
 from pgcutover.verdict import list_excused, list_warnings
 from pgcutover.verdict_json.document import Document, ResultEntry
 from pgcutover.verdict_json.file import verdict_bytes, write_text_atomically
+from pgcutover.words import count_noun
 
 TEMPLATES = Path(__file__).parent
 MAX_RESULTS_LISTED = 300
@@ -51,7 +52,7 @@ def _environment() -> Environment:
         words.number,
     )
     environment.filters.update({f.__name__: f for f in filters})
-    environment.globals["plural"] = words.plural
+    environment.globals["count_noun"] = count_noun
     return environment
 
 

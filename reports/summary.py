@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.reports.findings import is_policy
 from pgcutover.reports.matrix import worst
-from pgcutover.reports.words import moment, plural
+from pgcutover.reports.words import moment
 from pgcutover.verdict_json.document import Document
+from pgcutover.words import count_noun
 
 MAX_REASONS = 3
 
@@ -48,11 +49,12 @@ def contradictions(document: Document) -> Iterator[str]:
         return
     counts = Counter(r.verdict for r in document.results)
     if counts["FAIL"]:
-        yield f"verdict.json says {said}, but holds {plural(counts['FAIL'], 'result')} with FAIL"
+        failed = count_noun(counts["FAIL"], "result")
+        yield f"verdict.json says {said}, but holds {failed} with FAIL"
     if said == "UNKNOWN":
         return
     if counts["UNKNOWN"]:
-        undecided = plural(counts["UNKNOWN"], "result")
+        undecided = count_noun(counts["UNKNOWN"], "result")
         yield f"verdict.json says PASS, but holds {undecided} with UNKNOWN"
     yield from _coverage_contradictions(document)
 
@@ -60,12 +62,12 @@ def contradictions(document: Document) -> Iterator[str]:
 def _coverage_contradictions(document: Document) -> Iterator[str]:
     coverage, results = document.coverage, len(document.results)
     if coverage.holes:
-        yield f"verdict.json says PASS, but lacks {plural(len(coverage.holes), 'result')}"
+        yield f"verdict.json says PASS, but lacks {count_noun(len(coverage.holes), 'result')}"
     if not coverage.expected or coverage.reported < coverage.expected:
-        expected = plural(coverage.expected, "expected result")
+        expected = count_noun(coverage.expected, "expected result")
         yield f"verdict.json says PASS, but of {expected} {coverage.reported:,} were reported"
     if results < coverage.reported:
-        yield f"verdict.json counts {plural(coverage.reported, 'result')} and holds {results:,}"
+        yield f"verdict.json counts {count_noun(coverage.reported, 'result')} and holds {results:,}"
 
 
 def _carried(document: Document, against: tuple[str, ...]) -> Iterator[str]:
@@ -78,8 +80,8 @@ def _carried(document: Document, against: tuple[str, ...]) -> Iterator[str]:
 def _default_reason(document: Document) -> str:
     coverage = document.coverage
     return (
-        f"{coverage.reported:,} of {plural(coverage.expected, 'expected result')} "
-        f"were reported for {plural(len(document.tables), 'table')}"
+        f"{coverage.reported:,} of {count_noun(coverage.expected, 'expected result')} "
+        f"were reported for {count_noun(len(document.tables), 'table')}"
     )
 
 

@@ -33,12 +33,6 @@ def number(value: int | None) -> str:
     return "not counted" if value is None else f"{value:,}"
 
 
-def plural(count: int, noun: str) -> str:
-    """Return a count and its noun: `1 table`, `2 tables`, `2 indexes`."""
-    ending = "" if count == 1 else "es" if noun.endswith(("x", "s", "ch")) else "s"
-    return f"{count:,} {noun}{ending}"
-
-
 def duration(seconds: float) -> str:
     """Return seconds in milliseconds, seconds, minutes or hours."""
     if seconds < 0.995:

@@ -64,7 +64,7 @@ def states(lab: Lab, manifest: Manifest, seconds: float, tables=TABLES) -> list[
 def test_tables_that_differ_while_nothing_is_written_are_not_waited_for(twelve, waits) -> None:
     found = states(twelve, read_earlier(twelve.manifest(), 100.0), 30.0)
     assert waits == []
-    assert set(found) == {"2 keys different, and not modified for the time that a mover is given"}
+    assert set(found) == {"2 keys different, and not modified for longer than rechecks would wait"}
 
 
 def test_all_tables_together_wait_once(twelve, waits) -> None:

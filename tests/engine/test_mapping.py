@@ -221,9 +221,13 @@ def test_what_the_rules_leave_out_is_listed_with_its_rule():
     )
     assert rules.left_out(TABLES, rules.resolve(TABLES)) == (
         LeftOut(
-            "public.user_roles", None, "not moved: excluded by m.json: rule 2 (exclude user[_]%)"
+            "public.user_roles",
+            None,
+            "not moved: excluded by m.json: rule 2 (rule-name exclude user[_]%)",
         ),
-        LeftOut("public.people", "Email", "not moved: removed by m.json: rule 4 (change)"),
+        LeftOut(
+            "public.people", "Email", "not moved: removed by m.json: rule 4 (rule-name change)"
+        ),
     )
 
 

@@ -20,7 +20,7 @@ class Fault(NamedTuple):
     numbers: str
 
 
-ONE = "1 of 40 rows do not (2.5 %)"
+ONE = "1 of 40 rows does not (2.5 %)"
 
 
 def one(change: str) -> str:
@@ -231,7 +231,7 @@ def test_a_row_condition_narrows_what_is_looked_at(clinic):
     clinic.run("update clinic.\"dayVisits\" set kind = 'steps', value = 50 where id <= 4")
     assert not clinic.judge(low)
     clinic.run(one("kind = 'steps'"))
-    assert "1 of 5 rows do not (20 %)" in clinic.judge(low).report()
+    assert "1 of 5 rows does not (20 %)" in clinic.judge(low).report()
 
 
 def test_mostly_lets_a_share_of_the_rows_be_otherwise(clinic):

@@ -42,8 +42,8 @@ seconds = 1
     outcome = migration.gate(checks=("pgcutover.checks.load",))
     listed = [(e["table"], e["column"], e["reason"]) for e in outcome.document["not_proven"]]
     assert listed == [
-        ("public.visits", None, "not moved: excluded by mapping.json: rule 3 (rule 3)"),
-        ("public.people", "name", "not moved: removed by mapping.json: rule 2 (rule 2)"),
+        ("public.visits", None, "not moved: excluded by mapping.json: rule 3 (rule-name rule 3)"),
+        ("public.people", "name", "not moved: removed by mapping.json: rule 2 (rule-name rule 2)"),
         ("public.people", "born", "compared within seconds 1, not exactly: clocks"),
     ]
     for words in ("public.people.name: not moved: removed by", "public.visits: not moved: exclu"):

@@ -3,6 +3,7 @@
 import pytest
 
 from pgcutover.reports import words
+from pgcutover.words import count_noun
 
 
 @pytest.mark.parametrize(
@@ -43,8 +44,8 @@ def test_moment(iso, text):
     ("count", "noun", "text"),
     [(1, "table", "1 table"), (0, "table", "0 tables"), (2_000, "index", "2,000 indexes")],
 )
-def test_plural(count, noun, text):
-    assert words.plural(count, noun) == text
+def test_nouns_agree_with_their_count(count, noun, text):
+    assert count_noun(count, noun) == text
 
 
 def test_breakable_escapes():

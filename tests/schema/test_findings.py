@@ -4,8 +4,9 @@ from compare.lab import run
 from support.servers import Databases
 
 from pgcutover.connect import open_session
-from pgcutover.schema.compare import Property
+from pgcutover.schema.compare import Property, held_with
 from pgcutover.schema.evidence import SchemaEvidence
+from pgcutover.schema.severity import describe_object
 from pgcutover.schema.snapshot import take
 from pgcutover.schema.stage import SchemaStage
 from pgcutover.verdict import Finding
@@ -73,3 +74,13 @@ def test_zero_is_a_value_and_no_is_none() -> None:
     assert str(Property("cost", 100, 0)) == "cost: expected 100, found 0"
     assert str(Property("cycle", expected=False, found=True)) == "cycle: found, not expected"
     assert str(Property("enabled", "no", "yes")) == "enabled: found, not expected"
+
+
+def test_the_database_is_named_once() -> None:
+    assert describe_object("database", "this database") == "this database"
+    assert describe_object("database_grant", "this database to r") == "grant on this database to r"
+    assert describe_object("primary_key", "app.t.t_pkey") == "primary key app.t.t_pkey"
+    assert (held_with(1), held_with(2)) == (
+        ", with 1 object that belongs to it",
+        ", with 2 objects that belong to it",
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pgcutover.checking.registry import Check
 from pgcutover.verdict import Result, Verdict, worst
+from pgcutover.words import agree, count_noun
 
 RUN_WIDE = "*"
 
@@ -116,14 +117,15 @@ def _reasons(
     failed = sum(r.verdict is Verdict.FAIL and not r.is_policy for r in results)
     policies = sum(r.verdict is Verdict.FAIL and r.is_policy for r in results)
     undecided = sum(r.verdict is Verdict.UNKNOWN for r in results)
+    every = count_noun(len(results), "result")
     if failed:
-        yield f"{failed} of {len(results)} results {'differs' if failed == 1 else 'differ'}"
+        yield f"{failed} of {every} {agree(failed, 'differs', 'differ')}"
     if policies:
-        yield f"{policies} {'policy is' if policies == 1 else 'policies are'} not met"
+        yield f"{policies} {agree(policies, 'policy is', 'policies are')} not met"
     if undecided:
-        yield f"{undecided} of {len(results)} results could not be decided"
+        yield f"{undecided} of {every} could not be decided"
     if holes:
-        missing = f"{len(holes)} expected {'result is' if len(holes) == 1 else 'results are'}"
+        missing = f"{count_noun(len(holes), 'expected result')} {agree(len(holes), 'is', 'are')}"
         yield f"{missing} missing, the first is {holes[0].identity}"
     if unexpected:
         yield (

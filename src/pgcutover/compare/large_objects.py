@@ -15,6 +15,7 @@ from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.verdict import Finding
+from pgcutover.words import agree, count_noun
 
 _OBJECTS_A_QUERY = 200
 _PIECE_BYTES = 16 * 2**20
@@ -142,13 +143,9 @@ def _findings(kinds: dict[str, _Kind]) -> Iterator[Finding]:
     for name, kind in kinds.items():
         if not kind.count:
             continue
-        message = f"{_counted(kind.count, *words[name])}, oids {' '.join(map(str, kind.oids[:3]))}"
+        subject = f"{count_noun(kind.count, 'large object')} {agree(kind.count, *words[name])}"
+        message = f"{subject} on the target, oids {' '.join(map(str, kind.oids[:3]))}"
         if is_renumbered and name == "missing":
             message += "; the same contents are there under other oids, so stored oids are wrong"
         evidence = {"count": kind.count, "oids": kind.oids}
         yield finding("*", f"large objects {name}", message, **evidence)
-
-
-def _counted(count: int, one: str, several: str) -> str:
-    words = f"object {one}" if count == 1 else f"objects {several}"
-    return f"{count} large {words} on the target"

@@ -17,6 +17,7 @@ from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.key_hash.hashing import KeyHash
 from pgcutover.mapping import MappedTable
+from pgcutover.words import agree, count_noun
 
 _SAMPLE_LIMIT = 20
 
@@ -59,7 +60,8 @@ def orphan_diff(
         sample = connection.execute(_sample(key, broken)).fetchall()
     keys = [key_hash(digest) for (digest,) in sample]
     message = (
-        f"{name}: {count} rows of {key.table} point at rows that {key.referenced} does not have, "
+        f"{name}: {count_noun(count, 'row')} of {key.table} "
+        f"{agree(count, 'points', 'point')} at rows that {key.referenced} does not have, "
         f"key hashes {' '.join(keys[:3])}"
     )
     return Diff(name, (finding(name, "orphans", message, count=count, key_hashes=keys),))

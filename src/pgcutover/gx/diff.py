@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pgcutover.gx.suite import Expected
 from pgcutover.verdict import Finding
+from pgcutover.words import agree, count_noun
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class Broken:
     def _numbers(self) -> Iterator[str]:
         if self.unexpected is not None and self.rows:
             share = 100 * self.unexpected / self.rows
-            yield f"{self.unexpected:,} of {self.rows:,} rows do not ({share:.3g} %)"
+            verb = agree(self.unexpected, "does", "do")
+            rows = count_noun(self.rows, "row")
+            yield f"{self.unexpected:,} of {rows} {verb} not ({share:.3g} %)"
         if self.observed is not None:
             yield f"found {self.observed:,}"
 

@@ -61,7 +61,7 @@ def parse_rules(document: object, where: str) -> MappingRules:
 def _rule(raw: object, where: str) -> Selection | Transformation | None:
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where}: expected an object, found {type(raw).__name__}")
-    where = f"{where} ({raw.get('rule-name') or raw.get('rule-id') or 'unnamed'})"
+    where = f"{where} ({_name_of(raw)})"
     kind = raw.get("rule-type")
     if remedy := _ELSEWHERE.get(str(kind)):
         raise ConfigError(f"{where}: rule-type {kind!r} is not supported: {remedy}")
@@ -75,6 +75,14 @@ def _rule(raw: object, where: str) -> Selection | Transformation | None:
     raise ConfigError(
         f"{where}: unknown rule-type {kind!r}; expected selection, transformation or table-settings"
     )
+
+
+def _name_of(raw: Mapping[str, Any]) -> str:
+    """Return the name of a rule as the document gives it; the number before it is its place."""
+    for key in ("rule-name", "rule-id"):
+        if raw.get(key):
+            return f"{key} {raw[key]}"
+    return "without rule-name"
 
 
 def _selection(raw: Mapping[str, Any], where: str) -> Selection:

@@ -19,10 +19,10 @@ from pgcutover.database_errors import describe_error
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.applied_steps import Applied, entry, run_once
 from pgcutover.provision.execute import Progress, one_transaction
+from pgcutover.words import agree, count_noun
 
 PHASE = "deferred"
 DROPPED, CREATED = "dropped", "created"
-_PLURALS = {"index": "indexes"}
 _WORTH_A_LINE_SECONDS = 2.0
 
 _TABLE = """
@@ -166,7 +166,7 @@ def recreate(conn: Connection, progress: Progress) -> Applied | None:
     started = time.monotonic()
     for kind, items in groupby(_dropped(conn), key=lambda item: item.kind):
         count = sum(_create(conn, item, progress) for item in items)
-        progress(f"created {_counted(count, kind)}")
+        progress(f"created {count_noun(count, kind)}")
     return run_once(conn, PHASE, CREATED, "", lambda: None, started=started)
 
 
@@ -178,12 +178,8 @@ def _drop(conn: Connection, progress: Progress) -> None:
         conn.execute(item.drop_sql.encode())
     _record(conn, found)
     kinds = Counter(item.kind for item in found)
-    told = ", ".join(_counted(count, kind) for kind, count in kinds.items()) or "nothing"
+    told = ", ".join(count_noun(count, kind) for kind, count in kinds.items()) or "nothing"
     progress(f"recorded and dropped {told} for the load")
-
-
-def _counted(count: int, kind: str) -> str:
-    return f"{count} {kind if count == 1 else _PLURALS.get(kind, f'{kind}s')}"
 
 
 def _of_empty_tables(
@@ -193,7 +189,7 @@ def _of_empty_tables(
     relations = {item.relation for item in found}
     holds_rows = {relation: _holds_rows(conn, relation) for relation in relations}
     if filled := sum(holds_rows.values()):
-        tables = "1 table holds" if filled == 1 else f"{filled} tables hold"
+        tables = f"{count_noun(filled, 'table')} {agree(filled, 'holds', 'hold')}"
         progress(f"{tables} rows, so indexes, constraints and triggers stay there")
     yield from (item for item in found if not holds_rows[item.relation])
 

@@ -28,6 +28,7 @@ from pgcutover.provision.applied_steps import Applied, entry, run_once
 from pgcutover.provision.create_missing import create_missing
 from pgcutover.provision.execute import Progress
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
+from pgcutover.words import count_noun
 
 PHASE = "source"
 
@@ -68,8 +69,7 @@ def apply_section(conn: Connection, dumped: DumpedSection, progress: Progress) -
 
     done = run_once(conn, PHASE, script, dumped.sha256, create)
     if done and existing:
-        objects = "1 object" if existing == 1 else f"{existing} objects"
-        progress(f"{name}: {objects} left as found on the target")
+        progress(f"{name}: {count_noun(existing, 'object')} left as found on the target")
     if done:
         progress(f"applied {done.name} in {done.duration_seconds:.2f} s")
     return done

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.objects import SchemaObject, Snapshot, Value
-from pgcutover.schema.severity import Severity, rule_of
+from pgcutover.schema.severity import Severity, describe_object, rule_of
+from pgcutover.words import agree, count_noun
 
 MISSING, EXTRA, CHANGED = "missing", "extra", "changed"
 _HOLDERS = ("table", "partition", "foreign_table", "view", "materialized_view")
@@ -92,12 +93,11 @@ class Difference:
 
     def __str__(self) -> str:
         """Return one sentence: object, expected, found."""
-        thing = f"{rule_of(self.object.kind).words} {self.object.name}"
+        thing = describe_object(self.object.kind, self.object.name)
         return f"{self._sentence(thing)}{f'; {self.note}' if self.note else ''}"
 
     def _sentence(self, thing: str) -> str:
-        more = f", with {self.held} objects that belong to it" if self.held else ""
-        more = more.replace(" 1 objects that belong", " 1 object that belongs")
+        more = held_with(self.held)
         if self.change == MISSING:
             return f"{thing} is missing on the target{more}"
         if self.change == EXTRA:
@@ -107,6 +107,13 @@ class Difference:
         other = [str(p) for p in self.properties if not not_in_force(self.object.kind, p)]
         parts = [*off, *([f"differs: {'; '.join(other)}"] if other else [])]
         return f"{thing} {'; '.join(parts)}"
+
+
+def held_with(count: int) -> str:
+    """Return the words for the objects that a missing or extra relation holds."""
+    if not count:
+        return ""
+    return f", with {count_noun(count, 'object')} that {agree(count, 'belongs', 'belong')} to it"
 
 
 def not_in_force(kind: str, prop: Property) -> str:

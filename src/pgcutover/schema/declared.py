@@ -21,7 +21,7 @@ from pgcutover.schema.compare import (
 from pgcutover.schema.moved_extensions import MovedExtension, without_moves
 from pgcutover.schema.objects import SchemaObject
 from pgcutover.schema.quoted_names import plain_name, schema_of
-from pgcutover.schema.severity import rule_of
+from pgcutover.schema.severity import describe_object, rule_of
 from pgcutover.sql_tokens import same_definition
 from pgcutover.verdict import Finding
 
@@ -50,7 +50,7 @@ def is_declared(each: DeclaredDifference, thing: SchemaObject) -> bool:
 def describe_declaration(each: DeclaredDifference) -> str:
     """Return kind, object and change, in words."""
     what = f" in {each.property}" if each.property else ""
-    return f"{rule_of(each.kind).words} {each.object} is declared {each.change}{what}"
+    return f"{describe_object(each.kind, each.object)} is declared {each.change}{what}"
 
 
 def _property_name(each: DeclaredDifference) -> str:

@@ -2,9 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
-from pgcutover.schema.compare import CHANGED, EXTRA, MISSING, Difference, Property, shown_value
+from pgcutover.schema.compare import (
+    CHANGED,
+    EXTRA,
+    MISSING,
+    Difference,
+    Property,
+    held_with,
+    shown_value,
+)
 from pgcutover.schema.objects import SchemaObject
-from pgcutover.schema.severity import Severity, rule_of
+from pgcutover.schema.severity import Severity, describe_object
+from pgcutover.words import count_noun
 
 _WORDS = {MISSING: "missing", EXTRA: "unexplained", CHANGED: "differs"}
 
@@ -24,20 +33,15 @@ def summed_up(differences: Sequence[Difference], more_blocking: int = 0) -> str:
     blocking = sum(d.severity is Severity.BLOCK for d in differences)
     warning = len(differences) - blocking
     blocking += more_blocking
-    counted = (_counted(blocking, "blocking difference"), _counted(warning, "warning"))
+    counted = (count_noun(blocking, "blocking difference"), count_noun(warning, "warning"))
     return ", ".join(counted)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _one(each: Difference) -> Iterator[str]:
     thing = each.object
-    more = f", with {each.held} objects that belong to it" if each.held else ""
+    more = held_with(each.held)
     warns = "" if each.severity is Severity.BLOCK else ", warning"
-    words = rule_of(thing.kind).words
-    yield f"@@ {words} {thing.name} {_WORDS[each.change]}{more}{warns} @@"
+    yield f"@@ {describe_object(thing.kind, thing.name)} {_WORDS[each.change]}{more}{warns} @@"
     if each.change == CHANGED:
         for prop in each.properties:
             yield from _property(prop)

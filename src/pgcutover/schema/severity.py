@@ -107,6 +107,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "tablespace": Rule("tablespace", WARN, WARN, ("options",)),
     "database": Rule("database", cosmetic=("owner", "connection_limit", "is_template")),
+    "database_grant": Rule("grant on"),
     "server_setting": Rule("server setting", None, None, ("told",), {"switch": ("off", "on")}),
     # managed services grant and revoke privileges on system objects
     "system_grant": Rule("grant on system object", extra=WARN),
@@ -126,3 +127,10 @@ RULES: Mapping[str, Rule] = {
 def rule_of(kind: str) -> Rule:
     """Return the rule for a kind; without one, every difference blocks."""
     return RULES.get(kind) or Rule(kind.replace("_", " "))
+
+
+def describe_object(kind: str, name: str) -> str:
+    """Return an object's kind and name; `this database` and `this database to a role` have both."""
+    if kind == "database":
+        return name
+    return f"{rule_of(kind).words} {name}"

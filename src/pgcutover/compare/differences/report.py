@@ -85,7 +85,8 @@ def count_diff(result: ScanResult, evidence: Evidence, key_hash: KeyHash) -> Dif
     if source == target:
         refuse_moving(result, evidence, key_hash)
         return Diff(name, (), result.facts)
-    message = f"{name}: {source} rows on the source, {target} on the target ({target - source:+d})"
+    rows = count_noun(source, "row")
+    message = f"{name}: {rows} on the source, {target:,} on the target ({target - source:+d})"
     found = finding(name, "count differs", message, rows_source=source, rows_target=target)
     return Diff(name, (found,), result.facts)
 
@@ -124,7 +125,7 @@ def _findings(
         message += f" and {len(keys) - 3} more" if count == len(keys) > 3 else ""
         if count > len(keys):
             facts["sampled"] = f"{len(keys)} keys of {count} rows, at most {SAMPLE_LIMIT}"
-            message += f" (sampled, {count} rows in all)"
+            message += f" (sampled, {count_noun(count, 'row')} in all)"
         if state := _state(result.notes):
             message += f"; {state}"
             facts["state"] = state
@@ -138,7 +139,7 @@ def _state(notes: Mapping[str, object]) -> str:
     unproven = (
         f"still different after {count_noun(int(str(notes['waits'])), 'recheck')}, {notes['fence']}"
         if notes["waits"]
-        else "different, and not modified for the time that a mover is given"
+        else "different, and not modified for longer than rechecks would wait"
     )
     keys = {
         f"CONFIRMED for {{}} behind {notes['fence']}": notes["confirmed_keys"],

@@ -41,6 +41,7 @@ from pgcutover.compare.plan.key_domain import KeyRange
 from pgcutover.compare.plan.model import TableComparison, TableSide
 from pgcutover.errors import UnreadableError
 from pgcutover.sides import Sides
+from pgcutover.words import agree, count_noun
 
 CONFIRMATIONS = 2
 WAITS = 3
@@ -58,7 +59,7 @@ class RecheckSettings:
 
     @property
     def patience_seconds(self) -> float | None:
-        """Return the time that a mover is given for a row; None if a fence shows its progress."""
+        """Return the seconds to wait for a row to arrive; None if a fence shows its progress."""
         return self.fence.seconds * WAITS if isinstance(self.fence, WaitingFence) else None
 
 
@@ -124,11 +125,12 @@ def recheck_scan(
             return _recheck_some(result, checked, first, waits, settings.fence)
         if scans_left:
             result = rescan()
+    total, keys = result.counts.total, len(result.counts.suspects)
     raise UnreadableError(
-        f"{result.comparison.name}: {result.counts.total} rows still differ after "
-        f"{settings.tries} scans, and none of the {len(result.counts.suspects)} keys that were "
-        "rechecked is proven to; the mover is still applying changes; run again when it has "
-        "caught up"
+        f"{result.comparison.name}: {count_noun(total, 'row')} still "
+        f"{agree(total, 'differs', 'differ')} after {settings.tries} scans, and none of the "
+        f"{count_noun(keys, 'key')} that were rechecked is proven to; the mover is still "
+        "applying changes; run again when it has caught up"
     )
 
 
@@ -232,7 +234,7 @@ class _Recheck:
         return passed.confirmations(self._comparison, suspects, this.after, this.target)
 
     def _find_unmodified(self, this: _Round) -> set[int]:
-        """Return the keys that had the time that a mover is given, unmodified on both sides."""
+        """Return the keys that both sides left unmodified for longer than rechecks wait."""
         seconds = self._settings.patience_seconds
         if seconds is None:
             return set()

@@ -7,6 +7,7 @@ from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.movers.dms.task_status import COMPLETED, IN_ERROR, TableStatistics
 from pgcutover.verdict import Finding
+from pgcutover.words import count_noun
 
 NO_KEY = "No primary key"
 _VALIDATED = {"Validated", NO_KEY}
@@ -46,7 +47,7 @@ class MoverDiff:
         if not self.problems:
             return f"{self.subject}: as it should be"
         told = "; ".join(finding.message for finding in self.problems)
-        return f"{self.subject}: {_count(len(self.problems), 'problem')}: {told}"
+        return f"{self.subject}: {count_noun(len(self.problems), 'problem')}: {told}"
 
 
 def judge_table(
@@ -77,10 +78,6 @@ def is_undecided(statistics: TableStatistics) -> bool:
     return bool(_describe_undecided(statistics))
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def table_facts(statistics: TableStatistics) -> dict[str, object]:
     """Return one table's states and counters, for the evidence."""
     applied = statistics.applied or ()
@@ -103,7 +100,7 @@ def _load_findings(name: str, statistics: TableStatistics) -> Iterator[Finding]:
     if statistics.full_load_error_rows:
         rows = statistics.full_load_error_rows
         yield Finding(
-            name, "load-errors", f"{_count(rows, 'row')} could not be loaded", {"rows": rows}
+            name, "load-errors", f"{count_noun(rows, 'row')} could not be loaded", {"rows": rows}
         )
 
 
@@ -117,7 +114,9 @@ def _validation_findings(name: str, statistics: TableStatistics) -> Iterator[Fin
         failed = f" ({statistics.validation_failed:,})" if statistics.validation_failed else ""
         yield Finding(name, "validation", _VALIDATION_FAILED[state] + failed, counts)
     elif statistics.validation_failed:
-        message = f"{_count(statistics.validation_failed, 'record')} failed the validation of DMS"
+        message = (
+            f"{count_noun(statistics.validation_failed, 'record')} failed the validation of DMS"
+        )
         yield Finding(name, "validation", message, counts)
 
 
@@ -130,8 +129,8 @@ def _row_count_findings(
             yield Finding(
                 name,
                 "row-count",
-                f"DMS loaded {loaded:,} rows and captured no change since, but the {side} has "
-                f"{count:,}",
+                f"DMS loaded {count_noun(loaded, 'row')} and captured no change since, but "
+                f"the {side} has {count:,}",
                 {"loaded": loaded, f"rows_{side}": count},
             )
 
@@ -141,7 +140,9 @@ def _describe_undecided(statistics: TableStatistics) -> str:
     if state not in _VALIDATED and state not in _VALIDATION_FAILED:
         return f"DMS has not validated it yet: {state or 'no validation state'!r}"
     if state == "Validated" and statistics.validation_suspended:
-        return f"{statistics.validation_suspended:,} records could not be validated by DMS"
+        return (
+            f"{count_noun(statistics.validation_suspended, 'record')} could not be validated by DMS"
+        )
     if statistics.unapplied:
         return "DMS has captured changes that it has not applied yet"
     return ""
@@ -156,7 +157,7 @@ def judge_exceptions(
         Finding(
             names.get(table, table),
             control.removeprefix("awsdms_"),
-            f"{count:,} {'row' if count == 1 else 'rows'} about {names.get(table, table)} in "
+            f"{count_noun(count, 'row')} about {names.get(table, table)} in "
             f"{control}: "
             f"{_MEANING.get(control, _DIFFERENT)}",
             {"rows": count, "control_table": control},

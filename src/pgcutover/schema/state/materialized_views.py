@@ -20,6 +20,7 @@ from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.state.wording import first_names
 from pgcutover.verdict import Finding
+from pgcutover.words import count_noun
 
 _VIEWS = """
 select format('%I.%I', n.nspname, c.relname), c.oid::int8, c.relispopulated
@@ -253,18 +254,15 @@ def _stale(target: Connection, view: _View, contents: Contents, writes: int | No
         why = "it differs from its query, whose result depends on the order in which rows are read"
         return StaleView(contents, writes, None, f"{view.name}: {why}")
     fix = f"refresh materialized view {view.name}"
+    of_others = " of other contents" if held == defined else ""
     message = (
-        f"materialized view {view.name} is stale: it holds {_rows(held)}, its query gives "
-        f"{_rows(defined)}{' of other contents' if held == defined else ''}: {fix}"
+        f"materialized view {view.name} is stale: it holds {count_noun(held, 'row')}, its query "
+        f"gives {count_noun(defined, 'row')}{of_others}: {fix}"
     )
     evidence = {"held": held, "defined": defined, "fix": fix}
     return StaleView(
         contents, writes, finding(view.name, "materialized view stale", message, **evidence)
     )
-
-
-def _rows(number: int) -> str:
-    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def _reason(target: Connection, view: _View, error: psycopg.Error) -> str:

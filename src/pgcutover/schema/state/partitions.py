@@ -17,6 +17,7 @@ from pgcutover.connect import Connection
 from pgcutover.database_errors import quote_name, unreadable_on_error
 from pgcutover.diff import Diff, finding
 from pgcutover.verdict import Finding
+from pgcutover.words import agree, count_noun
 
 _SHOWN = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -126,8 +127,9 @@ def _find_rows_in_default(target: Connection, table: PartitionedTable) -> Iterat
     ((rows,),) = _fetch(target, query, name, table=quote_name(*table.default))
     if rows:
         message = (
-            f"default partition {name} of {table} holds {rows:,} rows that no other partition "
-            "accepts; move or delete them before a partition for them is created"
+            f"default partition {name} of {table} holds {count_noun(rows, 'row')} that no other "
+            f"partition accepts; move or delete {agree(rows, 'it', 'them')} before a partition for "
+            f"{agree(rows, 'it', 'them')} is created"
         )
         yield finding(name, "default partition holds rows", message, rows=rows)
 

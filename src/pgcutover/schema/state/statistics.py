@@ -11,6 +11,7 @@ from psycopg import sql
 from pgcutover.connect import Connection
 from pgcutover.database_errors import explain_error
 from pgcutover.schema.state.wording import first_names
+from pgcutover.words import agree, count_noun
 
 _UNANALYZED = """
 select format('%I.%I', n.nspname, c.relname), n.nspname, c.relname
@@ -36,14 +37,12 @@ def statistics_warnings(target: Connection) -> Iterator[str]:
         yield f"could not determine which tables lack statistics: {explain_error(error)}"
         return
     if names:
-        subject = "1 relation holds rows and has" if len(names) == 1 else _many(names)
+        count = len(names)
+        verbs = agree(count, "holds rows and has", "hold rows and have")
+        subject = f"{count_noun(count, 'relation')} {verbs}"
         yield (
             f"{subject} no statistics, so the planner guesses: {first_names(names)}; run analyze"
         )
-
-
-def _many(names: Sequence[str]) -> str:
-    return f"{len(names):,} relations hold rows and have"
 
 
 def _holds_rows(target: Connection, relation: Sequence[str]) -> bool:
