@@ -1,8 +1,8 @@
 """Source and target are not swapped.
 
 Fails when: the source has the journal of a provisioned target, and the target has none. A source
-  that is newer than its target is a warning.
-Cannot see: swapped DSNs of databases that pgcutover did not provision.
+  that is newer than its target is a warning, and so are control tables of DMS on the source alone.
+Cannot see: swapped DSNs of databases that neither pgcutover nor DMS has written to.
 Needs: nothing beyond a connection to both sides.
 Costs: one small query a side.
 """

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
-from compare.lab import Lab, run
+from compare.lab import Lab, rule, run
 from psycopg import sql
-from support.servers import Pair
+from support.servers import TARGET_MAJOR, Pair
+from support.standby import standby_of
 
+from pgcutover.catalog import read_manifest
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.config.policy import Policy
 from pgcutover.connect import open_session
+from pgcutover.embedded.server import RunningServer, ServerSpec, servers
+from pgcutover.mapping import parse_rules
 from pgcutover.readiness.checker import ReadinessChecker
 from pgcutover.readiness.encryption import rules_without_encryption
 from pgcutover.readiness.writers import MoverRole
@@ -24,6 +27,7 @@ SUBSCRIPTION = (
     # enabled without a slot, so that no worker starts
     "update pg_subscription set subenabled = true",
 )
+TABLE = "create table public.t (id int primary key)"
 JOURNAL = ("create schema pgcutover", "create table pgcutover.journal (phase text)")
 
 
@@ -56,11 +60,62 @@ def test_a_read_only_target_server_fails(pair: Pair, lab: Lab) -> None:
     assert "alter system reset" in red["READY-WRITABLE[*]"]
 
 
-def test_a_target_in_recovery_fails(lab: Lab) -> None:
-    ready = checker(lab)
-    standby = replace(ready.manifest.target, in_recovery=True)
-    ready = replace(ready, manifest=replace(ready.manifest, target=standby))
-    assert "the target is in recovery" in ready.writable().report()
+def plain_checker(source: str, target: str) -> ReadinessChecker:
+    """The checks of two databases whose mapping moves no table."""
+    with open_session(source) as one, open_session(target) as other:
+        rules = parse_rules({"rules": [rule(1, "selection", "include", "public", "%")]}, "test")
+        return ReadinessChecker(source, target, read_manifest(one, other, rules))
+
+
+@pytest.fixture(scope="module")
+def primary() -> Iterator[RunningServer]:
+    with servers([ServerSpec("primary", TARGET_MAJOR)], progress=lambda _: None) as running:
+        run(running["primary"].dsn(), TABLE)
+        yield running["primary"]
+
+
+def test_a_target_in_recovery_fails(primary: RunningServer, fresh_database) -> None:
+    source = fresh_database("source")
+    run(source, TABLE)
+    with standby_of(primary) as standby:
+        ready = plain_checker(source, standby.dsn())
+        assert [f.kind for f in ready.writable().findings()] == ["target is read only"]
+        assert "the target is in recovery" in ready.writable().report()
+        for other in (ready.distinct(), ready.direction(), ready.subscriptions(), ready.tls()):
+            assert not other, other.report()
+        ready.readable(ready.manifest.tables[0])
+        # a standby is the database of its primary, whichever of them is the target
+        assert plain_checker(primary.dsn(), standby.dsn()).distinct()
+        assert plain_checker(standby.dsn(), primary.dsn()).distinct()
+        assert not plain_checker(standby.dsn(), source).writable()
+
+
+def test_a_source_newer_than_its_target_is_a_warning(fresh_database) -> None:
+    older, newer = fresh_database("source"), fresh_database("target")
+    for dsn in (older, newer):
+        run(dsn, TABLE)
+    assert "warnings" not in plain_checker(older, newer).direction().facts
+    diff = plain_checker(newer, older).direction()
+    assert not diff
+    (warning,) = diff.facts["warnings"]
+    assert "the source is PostgreSQL 17, newer than the target, which is 15" in warning
+
+
+def test_control_tables_of_dms_on_the_source_alone_are_a_warning(fresh_database) -> None:
+    source, target = fresh_database("source"), fresh_database("target")
+    for dsn in (source, target):
+        run(dsn, TABLE)
+    run(source, "create table public.awsdms_ddl_audit (c_key int)")
+    assert "warnings" not in plain_checker(source, target).direction().facts
+    control = 'create table public."awsdms_apply_exceptions" ("TASK_NAME" text)'
+    run(source, control)
+    diff = plain_checker(source, target).direction()
+    assert not diff
+    (warning,) = diff.facts["warnings"]
+    assert "public.awsdms_apply_exceptions" in warning
+    assert "check that the DSNs are not swapped" in warning
+    run(target, control)
+    assert "warnings" not in plain_checker(source, target).direction().facts
 
 
 def test_an_undeclared_subscription_fails(lab: Lab) -> None:
@@ -89,15 +144,6 @@ def test_swapped_sides_fail(own_lab: Lab) -> None:
     assert judged.red.keys() == {"READY-DIRECTION[*]"}
     run(own_lab.target, *JOURNAL)
     assert own_lab.judge("readiness").red == {}
-
-
-def test_a_source_newer_than_its_target_is_a_warning(lab: Lab) -> None:
-    ready = checker(lab)
-    assert "warnings" not in ready.direction().facts
-    swapped = replace(ready.manifest, source=ready.manifest.target, target=ready.manifest.source)
-    diff = replace(ready, manifest=swapped).direction()
-    assert not diff
-    assert "the source is PostgreSQL 17, newer than the target, which is 15" in str(diff.facts)
 
 
 @contextmanager

@@ -38,6 +38,22 @@ EXTRAS = (
     "create index invalid on app.ledger (at)",
 )
 
+# a schema that the mapping excludes, and that the role may not even enter
+OUTSIDE = (
+    "create table outside.numbered (id serial primary key, n int generated always as identity)",
+    "create table outside.parted (id int) partition by list (id)",
+    "create table outside.part partition of outside.parted for values in (1)",
+    "create sequence outside.loose",
+    "create view outside.seen as select * from outside.numbered",
+    "create materialized view outside.kept as select * from outside.numbered",
+    "create domain outside.positive as int check (value > 0)",
+    "create function outside.f(outside.numbered) returns int language sql as 'select 1'",
+    "alter table outside.numbered enable row level security",
+    "create policy mine on outside.numbered using (id in (select id from outside.parted))",
+    "create statistics outside.both on id, n from outside.numbered",
+    "revoke all on schema outside from public",
+)
+
 
 @pytest.fixture
 def lab(pair: Pair) -> Iterator[Lab]:
@@ -91,6 +107,7 @@ def test_one_unreadable_table_leaves_every_schema_check_decided(lab: Lab, reader
             "select format('%I.%I', schemaname, tablename) from pg_tables"
             " where schemaname in ('app', 'lib') and tablename <> 'ledger'"
         ).fetchall()
+    run(lab.source, *OUTSIDE)
     lab.source = reader(*(name for (name,) in tables))
     judged = lab.judge("schema")
     assert (judged.red, judged.unknown) == ({}, {})

@@ -12,7 +12,7 @@ from pgcutover.diff import Diff, finding
 from pgcutover.mapping import MappedTable
 from pgcutover.readiness.encryption import accepts_unencrypted, rules_without_encryption
 from pgcutover.readiness.takeover import (
-    downgrade_warnings,
+    direction_warnings,
     read_only_problems,
     subscription_problems,
     swapped_problems,
@@ -106,8 +106,8 @@ class ReadinessChecker:
         return Diff("*", tuple(problems), {"warnings": warnings} if warnings else {})
 
     def direction(self) -> Diff:
-        """Check that source and target are not swapped; an older target is a warning."""
-        warnings = downgrade_warnings(self.manifest)
+        """Check that source and target are not swapped; warn where that is only likely."""
+        warnings = direction_warnings(self.manifest)
         with (
             open_side("source", self.source_dsn) as source,
             open_side("target", self.target_dsn) as target,

@@ -1,5 +1,6 @@
 """Checks that the target can take over: it accepts writes, and nothing else writes to it."""
 
+import re
 from collections.abc import Collection, Iterator
 
 from pgcutover.catalog import Manifest
@@ -27,6 +28,8 @@ select quote_ident(subname) from pg_subscription s
 join pg_database d on d.oid = s.subdbid and d.datname = current_database()
 where subenabled order by 1
 """
+# DMS captures DDL in awsdms_ddl_audit, which belongs to a source
+_CONTROL_TABLE = re.compile("awsdms_(?!ddl_audit)")
 _HAS_JOURNAL = "select to_regclass('pgcutover.journal') is not null"
 
 
@@ -73,8 +76,29 @@ def swapped_problems(source: Connection, target: Connection) -> Iterator[Finding
         )
 
 
-def downgrade_warnings(manifest: Manifest) -> list[str]:
-    """Return a warning where the source's major version is newer than the target's."""
+def direction_warnings(manifest: Manifest) -> list[str]:
+    """Return what makes it likely, but not certain, that source and target are swapped."""
+    return [*_downgrade(manifest), *_control_tables(manifest)]
+
+
+def _control_tables(manifest: Manifest) -> list[str]:
+    """Return a warning where only the source has tables that DMS creates on its target.
+
+    They may be left over from an earlier migration to this source, so that they prove nothing.
+    """
+    of_source, of_target = (
+        [str(r.name) for r in catalog.relations if _CONTROL_TABLE.match(r.name.name)]
+        for catalog in (manifest.source_catalog, manifest.target_catalog)
+    )
+    if of_target or not of_source:
+        return []
+    return [
+        f"the source has {', '.join(of_source)}, which DMS creates on a target, and the target "
+        "has no such table; check that the DSNs are not swapped, or drop them on the source"
+    ]
+
+
+def _downgrade(manifest: Manifest) -> list[str]:
     source, target = (
         facts.server_version_num // 10_000 for facts in (manifest.source, manifest.target)
     )

@@ -1,6 +1,6 @@
 """Compares the target's schema with the expected schema and with the source."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
@@ -335,7 +335,7 @@ class SchemaStage:
         name: str,
         found: Collection[Difference],
         warnings: Collection[str] = (),
-        causes: Collection[str] = (),
+        causes: Sequence[str] = (),
         **facts: object,
     ) -> Diff:
         """Return blocking differences as findings, and others and declared ones as facts.
