@@ -15,11 +15,10 @@ from pgcutover.schema.evidence import SchemaEvidence
 NO_OBJECTS = {
     "table": "the mapping includes no table",
     "recent_table": "no table has a recent_column in migration.toml",
-    "expected_table": "the folder of expectations has no suite for a mapped table",
     "index": "no mapped table has an index",
     "foreign_key": "no mapped table has a foreign key",
 }
-"""Reasons why a check is not asked, by the kind of object that it asks for."""
+"""Reasons why a check is not asked, by the kind of object of the manifest that it asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +44,8 @@ class RunContext:
     sizes: Mapping[str, TableSize] = field(repr=False, default_factory=dict)
     salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
     key_hashes: KeyHashes = field(repr=False, default_factory=KeyHashes.unnamed)
+    found_objects: Mapping[str, tuple[object, ...]] = field(repr=False, default_factory=dict)
+    """The objects of the kinds that folders of checks declare."""
 
     def switched_off(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the reason for each of these keys of migration.toml that is off or not set."""
@@ -53,19 +54,7 @@ class RunContext:
 
     def objects(self) -> dict[str, tuple[object, ...]]:
         """Return the objects that checks are parametrized over, by kind, as a check names it."""
-        tables, amcheck = self.manifest.kinds()["table"], self.settings.schema.amcheck
-        return {
-            **self.manifest.kinds(),
-            "dms_task": (self.settings.mover.dms.task,) if self.settings.mover.dms else (),
-            "dms_table": tables if self.settings.mover.dms else (),
-            "amcheck_extent": () if amcheck == "off" else (amcheck,),
-            "script_phase": ("pre-load", "post-load") if self.settings.schema.scripts else (),
-            "expected_table": tuple(t for t in tables if self._has_suite(str(t))),
-        }
-
-    def _has_suite(self, table: str) -> bool:
-        folder = self.settings.expectations
-        return folder is not None and self.settings.resolve(folder / f"{table}.json").exists()
+        return {**self.manifest.kinds(), **self.found_objects}
 
     def to_bytes(self) -> bytes:
         """Return the context for an xdist worker; it goes through a pipe, never a command line."""

@@ -17,10 +17,31 @@ def with_check(migration):
     return migration
 
 
-def test_the_example_of_contributing_passes_and_is_expected(with_check):
+SCHEMA_CHECK = '''"""A schema is known.
+
+Fails when: never.
+Cannot see: anything.
+Needs: nothing.
+Costs: nothing.
+"""
+
+import pytest
+
+
+@pytest.mark.check("READY-SCHEMA")
+def test_a_schema_is_known(mapped_schema):
+    assert mapped_schema == "public", "another schema"
+'''
+
+
+def test_the_examples_of_contributing_pass_and_are_expected(with_check):
+    (with_check.folder / contributing.KINDS_FILE).write_text(contributing.KINDS)
+    file = with_check.folder / contributing.FILE
+    file.with_name("test_a_schema_is_known.py").write_text(SCHEMA_CHECK)
     outcome = with_check.gate("-n", "2")
     assert (outcome.code, outcome.verdict) == (PASS, "PASS"), outcome.text
     assert outcome.verdicts("READY-LOGGED") == {"public.people": "PASS", "public.visits": "PASS"}
+    assert outcome.verdicts("READY-SCHEMA") == {"public": "PASS"}
     assert "READY-LOGGED" in {check["id"] for check in outcome.document["checks"]}
 
 

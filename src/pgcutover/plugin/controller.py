@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
@@ -12,6 +13,7 @@ from typing import Any, NoReturn, cast
 import pytest
 
 from pgcutover.checking.coverage import Judgement, Plan, judge, plan_results
+from pgcutover.checking.object_kinds import find_objects, load_kinds
 from pgcutover.checking.registry import Check, find_checks
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings
@@ -89,6 +91,7 @@ class Gate:
         self.options = options
         self.journal = RunJournal(self._write_line)
         self.checks: tuple[Check, ...] = find_checks(*options.check_folders)
+        self.kinds = load_kinds(options.check_folders, NO_OBJECTS)
         self.context: RunContext | None = None
         self.context_bytes = b""  # the same for every worker
         self.checkpoints = Checkpoints(None, resume=False)
@@ -129,13 +132,16 @@ class Gate:
         stack = ExitStack()
         self.config.add_cleanup(stack.close)
         try:
-            self.context = stack.enter_context(run_start.open_run(self.options, self.journal))
+            context = stack.enter_context(run_start.open_run(self.options, self.journal))
+            found = find_objects(self.kinds, context.settings, context.manifest)
+            self.context = replace(context, found_objects=found)
             stack.enter_context(self._progress(self.context))
         except Exception as error:  # whatever it is, a traceback would show DSNs
             pytest.exit(str(public_error(error)), Verdict.UNKNOWN.exit_code)
         self.config.stash[check_items.CONTEXT] = self.context
         switched_off = self.context.switched_off({check.only_where for check in self.checks})
-        self.plan = plan_results(self.checks, self.context.objects(), switched_off, NO_OBJECTS)
+        absences = {**NO_OBJECTS, **{kind.name: kind.absence for kind in self.kinds}}
+        self.plan = plan_results(self.checks, self.context.objects(), switched_off, absences)
         asked = len(self.checks) - len(self.plan.not_asked)
         self.journal.say(f"running {asked} checks, {len(self.plan.expected)} results expected")
 
