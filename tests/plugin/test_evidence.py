@@ -2,6 +2,9 @@
 
 import re
 
+from pgcutover.key_hash.secret import find_secret
+from pgcutover.verdict_json.seal import is_sealed
+
 
 def page_of(outcome) -> str:
     """Return the text of the sign-off page, without its markup."""
@@ -18,8 +21,12 @@ def test_names_no_mover_where_none_is_configured(migration):
     assert "Mover: " not in page
 
 
-def test_only_a_pass_has_a_date_of_expiry(migration):
-    assert migration.gate("-n", "0").document["run"]["expires_at"]
+def test_only_a_pass_has_a_date_of_expiry_and_every_verdict_a_seal(migration):
+    outcome = migration.gate("-n", "0")
+    assert outcome.document["run"]["expires_at"]
+    verdict = outcome.out / "verdict.json"
+    secret = find_secret(migration.folder / "migration.toml", create=False)
+    assert is_sealed(verdict, verdict.read_bytes(), secret)
     migration.on_target("delete from visits where id = 3")
     outcome = migration.gate("-n", "0")
     assert outcome.document["run"]["expires_at"] is None

@@ -38,6 +38,11 @@ class Approval:
         return name
 
     def _ask(self, state: State) -> None:
+        if state.frozen:
+            raise RefusedError(
+                "clients cannot write while a question waits for its answer: expected --yes to go "
+                "on, and went back instead"
+            )
         if not sys.stdin.isatty():
             raise RefusedError(
                 f"opening the {state.standby} is the point of no return: expected --yes, or a "
