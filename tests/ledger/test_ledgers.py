@@ -97,3 +97,15 @@ def test_a_run_goes_on_after_its_connections_were_lost(rig: Rig) -> None:
     ledgers.run(stop, lambda _: None)
     assert rig.prove().verdict is Verdict.PASS
     assert ledgers.store.counter("closed") == 2
+
+
+def test_a_commit_that_is_not_flushed_yet_is_waited_for(rig: Rig) -> None:
+    rig.both("insert into app.a values (1, '0')")
+    rig.open()
+    assert rig.compare() == {}
+    rig.run("target", "alter system set wal_writer_delay = '500ms'", "select pg_reload_conf()")
+    try:
+        rig.run("target", "set synchronous_commit = off; update app.a set v = 'unflushed'")
+        assert rig.prove().differing == {"app.a": 1}
+    finally:
+        rig.run("target", "alter system reset wal_writer_delay", "select pg_reload_conf()")

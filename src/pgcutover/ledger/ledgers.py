@@ -135,9 +135,9 @@ class Ledgers:
         getattr(self._readers, side).read_to(lsn, deadline)
 
     def drain(self, deadline: float) -> None:
-        """Record everything that both servers have flushed when this is called."""
+        """Record everything that was committed on both sides when this is called."""
         with ThreadPoolExecutor(2) as pool:
-            jobs = [pool.submit(r.read_to, r.flushed_lsn(), deadline) for r in self._readers]
+            jobs = [pool.submit(r.read_to, r.end_of_wal(), deadline) for r in self._readers]
             for job in jobs:
                 job.result()
 

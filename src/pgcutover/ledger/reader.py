@@ -28,6 +28,8 @@ from pgcutover.pgoutput import format_lsn, parse_lsn
 BATCH_CHANGES = 20_000
 _BATCH_SECONDS = 0.5
 _CONFIRM_SECONDS = 5.0
+_PAGE_BYTES = 8192
+_HEADER_BYTES = (24, 40)  # of a page of WAL, and of the first page of a file
 _PATIENCE_SECONDS = 2.0  # for the server to end a connection that was lost
 
 
@@ -109,11 +111,17 @@ class SlotReader:
             self.close()
             raise ServerError(f"{self._label}: {describe_error(error)}") from error
 
-    def flushed_lsn(self) -> int:
-        """Return the position up to which the server can send changes now."""
+    def end_of_wal(self) -> int:
+        """Return the end of the last record, flushed or not: a drain waits until it is flushed.
+
+        With synchronous_commit = off a commit is visible before it is flushed and can be sent.
+        """
         with self._watch.look() as connection:
-            row = connection.execute("select pg_current_wal_flush_lsn()::text").fetchone()
-        return parse_lsn(row[0]) if row else 0
+            row = connection.execute("select pg_current_wal_insert_lsn()::text").fetchone()
+        lsn = parse_lsn(row[0]) if row else 0
+        # the next record begins behind a page's header, where no record ends
+        into_page = lsn % _PAGE_BYTES
+        return lsn - into_page if into_page in _HEADER_BYTES else lsn
 
     def close(self) -> None:
         """Close the connections; what is not recorded will be sent again."""
