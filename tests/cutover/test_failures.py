@@ -68,7 +68,7 @@ def test_every_failure_is_taken_back_and_the_next_try_succeeds(night, replaced_s
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="refuses writes"):
             execute(night.dsns[Side.TARGET], "delete from orders")
         second_operator(night)
-        assert night.lead(Side.TARGET).serves
+        interrupted_after_the_opening(night, replaced_steps)
         night.wait_for_writes(3)
     assert night.lost(Side.TARGET) == []
 
@@ -107,6 +107,21 @@ def changed_secret(night, replaced_steps):
 def second_operator(night):
     with night.driver(), pytest.raises(RefusedError, match=r"another operator .* \(backend \d+\)"):
         night.lead(Side.TARGET)
+
+
+def interrupted_after_the_opening(night, replaced_steps):
+    """Ctrl-C when the target accepts writes already: it stays open, and the rest is done."""
+    act = driver_module.STEPS[Step.OPEN].act
+
+    def interrupted(world, state):
+        act(world, state)
+        raise KeyboardInterrupt
+
+    replaced_steps(Step.OPEN, interrupted)
+    with pytest.raises(StepError, match=r"open: interrupted\. Clients write to the target now"):
+        night.lead(Side.TARGET)
+    state = read_status(night.settings).history.state
+    assert (state.writer, state.serves, state.mover_running) == (Side.TARGET, True, True)
 
 
 def test_a_budget_is_counted_by_a_clock_that_nobody_sets():

@@ -87,15 +87,17 @@ class Driver:
 
     def _restore(self, step: Step, error: BaseException) -> None:
         """Take a failed step back, and lead the writes to the writer; raise what happened."""
-        reason = _describe(error)
+        reason, writer = _describe(error), self.state.writer
         self.progress(f"{step.value}: {reason}; going back")
         if self._history().pending is not None:
             self.journal.append(FAILED, step.value, reason=reason)
             self._settle(STEPS[step])
         self.drive(self.state.writer)
         kind = RefusedError if isinstance(error, RefusedError) else StepError
+        # an interrupt may come when the standby is open already
+        since = "as before" if self.state.writer is writer else "now"
         raise kind(
-            f"{step.value}: {reason}. Clients write to the {self.state.writer} as before"
+            f"{step.value}: {reason}. Clients write to the {self.state.writer} {since}"
         ) from error
 
     def _not_restored(self, step: Step, error: BaseException) -> BaseException:
