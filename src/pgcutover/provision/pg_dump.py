@@ -81,11 +81,13 @@ def dump_statements(
     *,
     publications: bool = False,
     excluded: Collection[str] = (),
+    seconds: float | None = None,
 ) -> list[Statement]:
     """Read sections of the source's schema, without comments and whatever differs in each run.
 
     Publications are the mover's more often than the application's, and left out by default.
-    `excluded` are quoted names of tables and sequences to leave out.
+    `excluded` are quoted names of tables and sequences to leave out. `seconds` is the most that
+    pg_dump may take; it waits for locks on what functions and queries name without a limit.
     """
     require_own_session("source", source_dsn)  # pg_dump sets what it likes for its session
     parameters = conninfo_to_dict(source_dsn)
@@ -99,24 +101,25 @@ def dump_statements(
     wanted = [f"--section={section}" for section in sections]
     wanted += [f"--exclude-table={name}" for name in excluded]
     arguments = [*options, *wanted, f"--dbname={make_conninfo('', **parameters)}"]
-    return _normalised(_run(arguments, password))
+    return _normalised(_run(arguments, password, seconds))
 
 
-def _run(arguments: list[str], password: object) -> str:
+def _run(arguments: list[str], password: object, seconds: float | None) -> str:
     """Return the output of the first pg_dump that supports TLS; no argument holds the password."""
     env = {"LC_ALL": "C"} | ({} if password is None else {"PGPASSWORD": str(password)})
     said = ""
     for pg_dump in find_pg_dumps():
-        done = subprocess.run(  # noqa: S603 - our own pg_dump, arguments from a parsed DSN
+        process = subprocess.Popen(  # noqa: S603 - our own pg_dump, arguments from a parsed DSN
             [str(pg_dump.path), *arguments],
             env=os.environ | pg_dump.env | env,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        if not done.returncode:
-            return done.stdout.decode()
-        said = without_passwords(done.stderr.decode(errors="replace")).strip()
+        output, errors = _finish(process, seconds)
+        if not process.returncode:
+            return output.decode()
+        said = without_passwords(errors.decode(errors="replace")).strip()
         if _NO_TLS not in said:
             break
     raise ProvisionError(
@@ -124,6 +127,19 @@ def _run(arguments: list[str], password: object) -> str:
         "be able to read every table (pg_read_all_data), and pg_dump must support TLS and must not "
         "be older than the server"
     )
+
+
+def _finish(process: subprocess.Popen[bytes], seconds: float | None) -> tuple[bytes, bytes]:
+    """Return output and errors of a process; SIGTERM makes pg_dump cancel its query."""
+    with process:
+        try:
+            return process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            return process.communicate()
+        except BaseException:
+            process.terminate()
+            raise
 
 
 def _psycopg_libpq() -> dict[str, str]:

@@ -81,6 +81,8 @@ select format('%%I.%%I', n.nspname, x.relname)
 from pg_class x join pg_namespace n on n.oid = x.relnamespace
 where x.oid = any(%s::oid[]) order by 1
 """
+# a function in SQL may name a locked table, and pg_dump would wait for it without a limit
+LOCKED_DUMP_SECONDS = 300.0
 # kinds of objects that a table takes along when it is left out
 _OF_RELATIONS = (
     *(kind.name for own in (tables, constraints, views, triggers) for kind in own.KINDS),
@@ -165,11 +167,18 @@ def _dump(source_dsn: str) -> _Dump:
         locks = find_lasting_locks(source, "source", source.lock_timeout_seconds)
     excluded = (*unreadable, *locks.names)
     try:
-        statements = dump_statements(source_dsn, SECTIONS, publications=True, excluded=excluded)
+        statements = dump_statements(
+            source_dsn,
+            SECTIONS,
+            publications=True,
+            excluded=excluded,
+            seconds=LOCKED_DUMP_SECONDS if locks.names else None,
+        )
     except ProvisionError as error:
         with open_session(source_dsn, side="source") as source:
             if holders := lock_holders(find_locked(source)):
-                cause = describe_locks("source", holders, LOCK_WAIT_SECONDS)
+                seconds = LOCKED_DUMP_SECONDS if locks.names else LOCK_WAIT_SECONDS
+                cause = describe_locks("source", holders, seconds)
                 raise UnreadableError(cause) from error
         raise
     return _Dump(statements, unreadable, locks)
