@@ -1,5 +1,6 @@
 """The write freeze of the source: locks, fence, drain and the conditions of its start."""
 
+from pgcutover.freeze.checker import FreezeChecker, FreezeState
 from pgcutover.freeze.drain import DrainMarker, DrainResult
 from pgcutover.freeze.fence import (
     FenceState,
@@ -24,8 +25,10 @@ __all__ = [
     "DrainResult",
     "FenceState",
     "Freeze",
+    "FreezeChecker",
     "FreezeOptions",
     "FreezeResult",
+    "FreezeState",
     "LockedRelation",
     "MoverFence",
     "PoolerHooks",
