@@ -17,6 +17,7 @@ NO_OBJECTS = {
     "recent_table": "no table has a recent_column in migration.toml",
     "index": "no mapped table has an index",
     "foreign_key": "no mapped table has a foreign key",
+    "freeze_run": "only a cutover asks it, within its freeze",
 }
 """Reasons why a check is not asked, by the kind of object of the manifest that it asks for."""
 
@@ -43,6 +44,7 @@ class RunContext:
     schema: SchemaEvidence = field(repr=False)
     sizes: Mapping[str, TableSize] = field(repr=False, default_factory=dict)
     salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
+    in_freeze: bool = False
     key_hashes: KeyHashes = field(repr=False, default_factory=KeyHashes.unnamed)
     found_objects: Mapping[str, tuple[object, ...]] = field(repr=False, default_factory=dict)
     """The objects of the kinds that folders of checks declare."""
@@ -54,7 +56,8 @@ class RunContext:
 
     def objects(self) -> dict[str, tuple[object, ...]]:
         """Return the objects that checks are parametrized over, by kind, as a check names it."""
-        return {**self.manifest.kinds(), **self.found_objects}
+        freeze_run = ("*",) if self.in_freeze else ()
+        return {**self.manifest.kinds(), "freeze_run": freeze_run, **self.found_objects}
 
     def to_bytes(self) -> bytes:
         """Return the context for an xdist worker; it goes through a pipe, never a command line."""

@@ -18,6 +18,7 @@ from pgcutover.freeze.mover_role import (
 )
 from pgcutover.freeze.relations import LockedRelation, hold_tables, read_relations
 from pgcutover.freeze.start_conditions import StartFacts, start_conditions
+from pgcutover.freeze.warm_gate import FreezeVerdict, WarmGate
 from pgcutover.freeze.writers import Writers, list_writers
 
 __all__ = [
@@ -29,10 +30,12 @@ __all__ = [
     "FreezeOptions",
     "FreezeResult",
     "FreezeState",
+    "FreezeVerdict",
     "LockedRelation",
     "MoverFence",
     "PoolerHooks",
     "StartFacts",
+    "WarmGate",
     "Writers",
     "create_fence",
     "fence_mover_role",

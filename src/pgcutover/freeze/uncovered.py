@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -44,7 +45,7 @@ _SCHEDULERS = (
 class SequencePositions:
     """The query of all positions of sequences, made before the freeze; it lacks new ones."""
 
-    query: sql.Composable | None
+    query: sql.Composed | None
 
     @classmethod
     def plan(cls, connection: Connection) -> "SequencePositions":
@@ -122,7 +123,7 @@ def _jobs(connection: Connection) -> dict[str, bool]:
     return found
 
 
-def _fetch(connection: Connection, query: str | sql.Composable) -> Sequence[tuple[object, ...]]:
+def _fetch(connection: Connection, query: str | sql.Composed) -> Sequence[tuple[Any, ...]]:
     try:
         text = query.encode() if isinstance(query, str) else query
         return connection.execute(text).fetchall()

@@ -55,6 +55,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how rows are hashed: fast, by the servers' own 64-bit hashes, or sha256, of the "
         "row's text, where policy wants that; it takes several times as long",
     )
+    group.addoption(
+        "--freeze-channel",
+        metavar="FD",
+        type=int,
+        help="ask the checks of the stage freeze only, once the cutover that started this run says "
+        "so through this socket; not for use by hand",
+    )
     group.addoption("--out", metavar="DIR", type=Path, help="folder for verdict and reports")
 
 

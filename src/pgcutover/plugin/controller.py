@@ -14,14 +14,16 @@ import pytest
 
 from pgcutover.checking.coverage import Judgement, Plan, judge, plan_results
 from pgcutover.checking.object_kinds import find_objects, load_kinds
-from pgcutover.checking.registry import Check, find_checks
+from pgcutover.checking.registry import find_checks
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings
 from pgcutover.connect import COUNTS, remember_server
 from pgcutover.context import NO_OBJECTS, RunContext
 from pgcutover.errors import PgCutoverError
+from pgcutover.freeze.channel import Channel
 from pgcutover.plugin import check_items, evidence, terminal_summary
 from pgcutover.plugin.failure_groups import FailureGroups
+from pgcutover.plugin.freeze_wait import FreezeWait
 from pgcutover.plugin.preparation import run_start
 from pgcutover.plugin.progress_display import start_progress
 from pgcutover.plugin.progress_files import RUN_FOLDERS, RunFolders
@@ -33,7 +35,9 @@ from pgcutover.plugin.user_commands import UserCommands
 from pgcutover.public_errors import public_error
 from pgcutover.verdict import Result, Verdict
 
-FIXTURE_MODULES = ("settings", "databases", "schema", "dms", "expectations", "progress")
+FIXTURE_MODULES = (
+    "settings", "databases", "schema", "dms", "expectations", "progress", "freeze",
+)  # fmt: skip
 
 
 def prepare(config: pytest.Config) -> int | None:
@@ -76,6 +80,15 @@ def configure(config: pytest.Config) -> None:
     _collect_own_checks(config, settings)
 
 
+def _freeze_wait(config: pytest.Config, descriptor: int | None) -> FreezeWait | None:
+    """Return the hooks that wait for a cutover's freeze, registered; None in other runs."""
+    if descriptor is None:
+        return None
+    wait = FreezeWait(Channel.of_descriptor(descriptor))
+    config.pluginmanager.register(wait, "pgcutover-freeze-wait")
+    return wait
+
+
 def _collect_own_checks(config: pytest.Config, settings: Settings) -> None:
     if settings.checks.folder is not None:
         # two stages may have files of one name, which only this mode can tell apart
@@ -90,7 +103,10 @@ class Gate:
         self.config = config
         self.options = options
         self.journal = RunJournal(self._write_line)
-        self.checks: tuple[Check, ...] = find_checks(*options.check_folders)
+        found = find_checks(*options.check_folders)
+        in_freeze = options.freeze_channel is not None
+        self.checks = tuple(c for c in found if not in_freeze or c.stage == "freeze")
+        self.freeze_wait = _freeze_wait(config, options.freeze_channel)
         self.kinds = load_kinds(options.check_folders, NO_OBJECTS)
         self.context: RunContext | None = None
         self.context_bytes = b""  # the same for every worker
@@ -206,11 +222,15 @@ class Gate:
             self.interrupted = True
             self.troubles.append(self.ended or "the run was interrupted before its end")
         self.judgement = judge(self.plan.expected, self.results, self.troubles)
+        if self.freeze_wait is not None:
+            self.freeze_wait.send_verdict(self.judgement.verdict.name, self.judgement.reasons)
         try:
             self.written = evidence.write(self, self._context(), self.judgement)
         except Exception as error:  # without its evidence no verdict is worth anything
             self.troubles.append(f"the evidence was not written: {public_error(error)}")
             self.judgement = judge(self.plan.expected, self.results, self.troubles)
+        if self.freeze_wait is not None:
+            self.freeze_wait.send_evidence(self.options.out, self.troubles)
         if self._complete(self.judgement):
             self.checkpoints.clear()
         if self.ended or ended not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR):

@@ -31,6 +31,7 @@ class Options:
     source_dsn: str | None
     target_dsn: str | None
     key_secret: KeySecret | None
+    freeze_channel: int | None = None
 
     @property
     def checkpoints(self) -> Path | None:
@@ -68,6 +69,7 @@ class Options:
             None if rehearsal else dsn_variables.read_dsn(settings.source.dsn_env),
             None if rehearsal else dsn_variables.read_dsn(settings.target.dsn_env),
             _key_secret(settings, is_kept=config.option.keep or not rehearsal),
+            config.option.freeze_channel,
         )
 
 
@@ -100,6 +102,8 @@ def _refuse_contradictions(config: pytest.Config, settings: Settings) -> None:
             wanted = "real databases" if option.rehearse else "a rehearsal"
             change = "drop --rehearse" if option.rehearse else "add --rehearse"
             raise ConfigError(f"--{name} is for {wanted} only; {change} or drop --{name}")
+    if option.freeze_channel is not None and getattr(option, "numprocesses", None):
+        raise ConfigError("--freeze-channel runs in one process; drop -n")
     scale = settings.rehearsal.scale if option.scale is None else option.scale
     if scale not in range(1, 101):
         raise ConfigError(f"--scale: expected 1 to 100, found {scale}")

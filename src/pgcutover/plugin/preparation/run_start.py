@@ -48,6 +48,7 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
             options.rehearsal,
             schema.evidence,
             read_table_sizes(sides.source_dsn, manifest.tables),
+            in_freeze=options.freeze_channel is not None,
             key_hashes=KeyHashes.of_run(secret, options.run_id) if secret else KeyHashes.unnamed(),
         )
 

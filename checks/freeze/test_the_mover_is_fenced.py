@@ -1,0 +1,16 @@
+"""The mover's role cannot write to the target any more.
+
+Fails when: the role may log in, or has a session or a prepared transaction, and no trigger refuses
+  its writes.
+Cannot see: a mover that writes as another role than freeze.mover_role; the change ledger does.
+Needs: a cutover; freeze.mover_role, without which the result is UNKNOWN.
+Costs: two small queries on the target, within the freeze.
+"""
+
+import pytest
+
+
+@pytest.mark.check("FREEZE-MOVER")
+def test_the_mover_is_fenced(freeze_run, freeze):
+    diff = freeze.mover()
+    assert not diff, diff.report()
