@@ -16,7 +16,8 @@ from pgcutover.freeze.relations import LockedRelation, lock_statement
 
 _TRANSACTION_TIMEOUT_SINCE = 170000
 _SNAPSHOT_SINCE = 130000
-_SHARES = (*[1 / 20] * 5, 1 / 4, *[1 / 20] * 5, 1 / 2)  # of the lock timeout
+_SHORT = 1 / 20
+_SHARES = (*[_SHORT] * 5, 1 / 4, *[_SHORT] * 5, 1 / 2)  # of the lock timeout
 _WAITS = 4
 _NETWORK_SECONDS = 2.0  # for the answer of a server that needs no time
 _SAVEPOINT = b"savepoint pgcutover_lock"
@@ -90,7 +91,10 @@ class LockSession:
         the lock is tried. The long ones are for writers that need more time.
         """
         failed: psycopg.Error | None = None
+        until = monotonic() + wait_seconds
         for share in _SHARES:
+            if share == _SHORT and monotonic() > until:  # a slow network or server
+                continue
             try:
                 return self._attempt(relations, wait_seconds * share, wait_seconds, idle_seconds)
             except psycopg.Error as error:
