@@ -74,7 +74,8 @@ class LockHolder:
         names = ", ".join(self.tables[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
         if self.pid is None:
             return f"{names}: locked by a prepared transaction"
-        return f"{names}: locked by pid {self.pid} of application {self.application!r}"
+        name = f"application {self.application!r}" if self.application else "an unnamed application"
+        return f"{names}: locked by pid {self.pid} of {name}"
 
     @property
     def remedy(self) -> str:
