@@ -87,7 +87,7 @@ def test_an_unreadable_table_is_unknown_and_others_are_checked(
     assert says.format(role=role) in said
 
 
-def test_pg_read_all_data_is_enough(pair: Pair, own_lab: Lab) -> None:
+def test_select_on_all_tables_is_enough(pair: Pair, own_lab: Lab) -> None:
     with reader(pair, own_lab, "source"), reader(pair, own_lab, "target"):
         judged = own_lab.judge()
     assert (judged.red, judged.unknown) == ({}, {})

@@ -1,4 +1,4 @@
-"""The laboratory: a zoo of tables on both sides, moved and renamed, and the real checks over it."""
+"""The lab: many kinds of tables on both sides, renamed by the mapping, and the real checks."""
 
 import importlib
 from collections.abc import Callable, Iterator
@@ -91,7 +91,7 @@ def run(dsn: str, *statements: str, autocommit: bool = False) -> None:
 
 @dataclass
 class Lab:
-    """Equal databases on both sides, the target (and on request the source) the test's own."""
+    """Equal databases on both sides; the target, and on request the source, belong to one test."""
 
     source: str
     target: str
@@ -102,12 +102,12 @@ class Lab:
     recent: dict[str, str] = field(default_factory=lambda: dict(RECENT))
 
     def manifest(self) -> Manifest:
-        """Both catalogs; the schema checks' objects are those of the source."""
+        """Read both catalogs; the schema checks' objects are those of the source."""
         with open_session(self.source) as source, open_session(self.target) as target:
             return read_manifest(source, target, self.rules, recent_columns=self.recent)
 
     def schema(self, manifest: Manifest) -> TakenSchema:
-        """The schemas as a run reads them; the expected one is built on the target's server."""
+        """Read the schemas as a run does; build the expected schema on the target's server."""
         taken = read_schemas(self.source, self.target, manifest, self.declared)
         scratch = self.scratch or make_conninfo(self.target, dbname="postgres")
         recipe = recipe_of(self.source, self.target, manifest, None, scratch)
@@ -117,7 +117,7 @@ class Lab:
             return replace(taken, evidence=replace(taken.evidence, trouble=str(error)))
 
     def expected(self) -> Manifest:
-        """The manifest with the objects of the expected schema, as a run has it."""
+        """Return the manifest with the objects of the expected schema, as a run does."""
         manifest = self.manifest()
         return replace(manifest, expected=self.schema(manifest).names)
 
@@ -137,7 +137,7 @@ class Lab:
         return next(o for o in self.manifest().kinds()[kind] if str(o) == name)
 
     def judge(self, *stages: str) -> "Judged":
-        """Every check that needs no mover, over every object, as the plugin does; or of stages."""
+        """Run every check that needs no mover on every object, or those of some stages."""
         judged, manifest = Judged(), self.manifest()
         taken = self.schema(manifest)
         manifest, stage = replace(manifest, expected=taken.names), SchemaStage(taken.evidence)
@@ -145,17 +145,17 @@ class Lab:
             (check, kind, value)
             for check in CHECKS
             if not stages or check.stage in stages
-            for kind, values in asked_of(check, manifest).items()
+            for kind, values in objects_of_check(check, manifest).items()
             for value in values
         ]
         with self.comparer(manifest) as comparer:
             readiness = ReadinessChecker(self.source, self.target, manifest)
             engines = {"comparer": comparer, "readiness": readiness, "schema_stage": stage}
             fixtures: dict[str, object] = {
-                **{name: _Kept(engine, judged) for name, engine in engines.items()},
+                **{name: _RecordingProxy(engine, judged) for name, engine in engines.items()},
                 "run_query": QueryRunner(self.source, self.target),
             }
-            for check, kind, value in sorted(questions, key=_as_the_plugin_orders):
+            for check, kind, value in sorted(questions, key=_plugin_order):
                 judged.ask(check, {**fixtures, kind: value}, str(value))
         return judged
 
@@ -166,7 +166,7 @@ _CATALOGS = ("class", "attribute", "constraint", "index", "proc", "type", "trigg
 
 
 def _expected(recipe: Recipe, wanted: MappingRules) -> Expected:
-    """The expected schema; built once for all tests with one source, whatever their targets."""
+    """Return the expected schema; build it once for all tests that share a source."""
     sums = (f"(select count(*) || ' ' || sum(xmin::text::int8) from pg_{c})" for c in _CATALOGS)
     schemas = "select array_agg(nspname::text order by 1) from pg_namespace"
     with psycopg.connect(recipe.source_dsn) as source, psycopg.connect(recipe.target_dsn) as target:
@@ -179,21 +179,21 @@ def _expected(recipe: Recipe, wanted: MappingRules) -> Expected:
     return _KNOWN[key]
 
 
-def asked_of(check: Check, manifest: Manifest) -> dict[str, tuple[object, ...]]:
-    """The kind of object that a check asks for, and all of these; no kind is run-wide."""
+def objects_of_check(check: Check, manifest: Manifest) -> dict[str, tuple[object, ...]]:
+    """Return the kind of object that a check takes, with all objects; no kind means run-wide."""
     kinds = manifest.kinds()
     (kind,) = [a for a in check.arguments if a in kinds] or [""]
     return {kind: kinds[kind] if kind else (RUN_WIDE,)}
 
 
-def _as_the_plugin_orders(question: tuple[Check, str, object]) -> tuple[int, str]:
+def _plugin_order(question: tuple[Check, str, object]) -> tuple[int, str]:
     check, _, value = question
     return STAGES.index(check.stage), str(value)
 
 
 @dataclass
 class Judged:
-    """What every check said: its message where it is not green, and what it found."""
+    """The results of all checks: messages of those that do not pass, and their findings."""
 
     red: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
@@ -215,25 +215,25 @@ class Judged:
 
     @property
     def text(self) -> str:
-        """Everything that would be written anywhere."""
+        """All text that the run would write."""
         return "\n".join([*self.red.values(), *self.unknown.values(), *map(repr, self.findings)])
 
 
-class _Kept:
-    """Stands before the engine, as the plugin's recorder does, and keeps what it finds."""
+class _RecordingProxy:
+    """Proxy of an engine that records its findings, as the plugin's recorder does."""
 
     def __init__(self, engine: object, judged: Judged) -> None:
         self._engine, self._judged = engine, judged
 
     def __getattr__(self, name: str) -> Callable[..., Diff]:
-        def asked(*arguments: object) -> Diff:
+        def call(*arguments: object) -> Diff:
             diff: Diff = getattr(self._engine, name)(*arguments)
             self._judged.findings.extend(diff.findings())
             self._judged.warnings.extend(diff.facts.get("warnings", ()))
             self._judged.declared.extend(diff.facts.get("declared", ()))
             return diff
 
-        return asked
+        return call
 
 
 def _function(path: Path) -> Callable[..., None]:
@@ -265,7 +265,7 @@ def laboratory(
     own_source: bool = False,
     build: tuple[Build, Build] = (build_source, build_target),
 ) -> Iterator[Lab]:
-    """A lab whose target is copied for the test; the source is shared unless asked for."""
+    """Yield a lab whose target is copied for the test; the source is shared unless `own_source`."""
     source, template = (
         pair.template(side, f"zoo of {function.__module__}", function)
         for side, function in zip(("source", "target"), build, strict=True)

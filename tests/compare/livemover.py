@@ -1,4 +1,4 @@
-"""A mover of the tests that lags: follows a logical slot and applies what it says, but later."""
+"""A lagging mover for tests: reads a logical slot and applies its changes later."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _CHANGES = (
 
 
 class LaggingMover(Thread):
-    """Applies each transaction of schema `app` in schema `core`, `lag_seconds` late."""
+    """Apply each transaction of schema `app` to schema `core`, `lag_seconds` late."""
 
     def __init__(self, source: str, target: str, lag_seconds: float) -> None:
         super().__init__(daemon=True)
@@ -90,7 +90,7 @@ class LaggingMover(Thread):
 
 
 class Application(Thread):
-    """Writes to the source's table without rest; some values change and change back."""
+    """Write continuously to the source's table; some values change and change back."""
 
     def __init__(self, dsn: str, keys: int) -> None:
         super().__init__(daemon=True)
@@ -108,7 +108,7 @@ class Application(Thread):
                 key = chance.randrange(self._keys)
                 if key % 5 == 0:  # toggled between two values
                     connection.execute("update app.live set n = 1 - n where id = %s", [key])
-                elif key % 5 == 1:  # there, and not there
+                elif key % 5 == 1:  # deleted and inserted again
                     gone = connection.execute("delete from app.live where id = %s", [key])
                     if not gone.rowcount:
                         connection.execute("insert into app.live values (%s, 0, 'again')", [key])
@@ -118,7 +118,7 @@ class Application(Thread):
 
 @contextmanager
 def live(source: str, target: str, keys: int, lag_seconds: float) -> Iterator[Application]:
-    """An application that writes and a mover that lags, over tables `live` and `marker`."""
+    """Yield a writing application and a lagging mover on tables `live` and `marker`."""
     for dsn, schema in ((source, "app"), (target, "core")):
         with psycopg.connect(dsn, autocommit=True) as connection:
             for statement in (

@@ -1,9 +1,9 @@
-"""A type may borrow the output function of another, as refcursor has textout(text)."""
+"""Test types that use another type's output function, as refcursor uses textout(text)."""
 
 from compare.lab import Lab, rule, rules, run
 
 
-def test_a_type_whose_output_function_takes_another_type_is_readable(fresh_database) -> None:
+def test_a_type_with_another_types_output_function_is_readable(fresh_database) -> None:
     everything = rules([rule(1, "selection", "include", "app", "%")])
     lab = Lab(fresh_database("source"), fresh_database("target"), rules=everything, recent={})
     for dsn in (lab.source, lab.target):

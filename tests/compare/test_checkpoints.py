@@ -1,4 +1,4 @@
-"""Checkpoints survive a killed process, and never hand out what was torn, changed or outdated."""
+"""Test that checkpoints survive a killed process, and that damaged or stale ones are not used."""
 
 import signal
 import sqlite3
@@ -64,21 +64,21 @@ def test_a_resumed_run_gets_every_chunk_and_its_time(tmp_path):
     assert all(timedelta() <= age < timedelta(minutes=5) for age in ages)
 
 
-def test_a_resumed_run_adds_to_what_it_found(tmp_path):
+def test_a_resumed_run_appends_to_its_chunks(tmp_path):
     left_by_a_run(tmp_path)
     with resumed(tmp_path) as second:
         second.record("one more", {"rows": 9})
     assert found_in(tmp_path) == {**dict(CHUNKS), "one more": {"rows": 9}}
 
 
-def test_without_resume_nothing_is_taken_over(tmp_path):
+def test_without_resume_no_checkpoint_is_used(tmp_path):
     left_by_a_run(tmp_path)
     with opened(tmp_path) as kept:
         assert payloads(kept) == {}
     assert found_in(tmp_path) == {}
 
 
-def test_another_fingerprint_is_stale_says_why_and_is_replaced(tmp_path):
+def test_another_fingerprint_is_stale_with_a_reason_and_replaced(tmp_path):
     path = left_by_a_run(tmp_path)
     with resumed(tmp_path, OTHER) as kept:
         assert payloads(kept) == {}
@@ -110,7 +110,7 @@ def is_prefix(found: dict) -> bool:
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_file_cut_at_any_byte_gives_first_chunks_alone(whole, data):
+def test_a_file_truncated_at_any_byte_yields_only_its_first_chunks(whole, data):
     path, content = whole
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     assert is_prefix(found_in(path.parent))
@@ -149,12 +149,12 @@ def test_a_changed_byte_never_changes_a_chunk(whole, data):
         (["alter table entry rename to other"], 0),
     ],
 )
-def test_an_entry_that_was_edited_ends_the_list_there(tmp_path, statements, left):
+def test_an_edited_entry_ends_the_list(tmp_path, statements, left):
     edit(left_by_a_run(tmp_path), *statements)
     assert found_in(tmp_path) == dict(CHUNKS[:left])
 
 
-def test_what_follows_an_edited_entry_does_not_come_back(tmp_path):
+def test_entries_after_an_edited_entry_are_ignored(tmp_path):
     path = left_by_a_run(tmp_path)
     edit(path, "update entry set body = body || ' ' where number = 5")
     with resumed(tmp_path) as kept:
@@ -163,7 +163,7 @@ def test_what_follows_an_edited_entry_does_not_come_back(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"\0" * 8192])
-def test_a_file_that_is_no_database_is_replaced(tmp_path, content):
+def test_a_file_that_is_not_a_database_is_replaced(tmp_path, content):
     path = left_by_a_run(tmp_path)
     path.write_bytes(content)
     with resumed(tmp_path) as kept:
@@ -190,7 +190,7 @@ def writer(folder: Path) -> subprocess.Popen:
     return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_killed_run_loses_no_chunk_that_it_had_recorded(tmp_path):
+def test_a_killed_run_loses_no_recorded_chunk(tmp_path):
     process = writer(tmp_path)
     for _ in range(50):
         process.stdout.readline()
@@ -198,12 +198,12 @@ def test_a_killed_run_loses_no_chunk_that_it_had_recorded(tmp_path):
     told = 49 + len(process.stdout.read().splitlines())
     process.wait()
     with resumed(tmp_path) as kept:
-        # the last one may have been told to nobody
+        # the last one may be unconfirmed
         assert len(kept.finished) in (told + 1, told + 2)
         assert kept.finished[f"chunk {told}"].payload["rows"] == told
 
 
-def test_a_second_process_waits_until_the_first_has_ended(tmp_path):
+def test_a_second_process_waits_for_the_first(tmp_path):
     process = writer(tmp_path)
     try:
         process.stdout.readline()
@@ -220,7 +220,7 @@ def test_a_second_process_waits_until_the_first_has_ended(tmp_path):
     kept.close()
 
 
-def test_threads_may_record_at_once(tmp_path):
+def test_threads_can_record_concurrently(tmp_path):
     kept = opened(tmp_path)
 
     def work(name: int) -> None:
@@ -259,13 +259,13 @@ def test_only_the_owner_may_read_them(tmp_path):
     kept.close()
 
 
-def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path):
+def test_an_unwritable_folder_is_refused_at_once(tmp_path):
     (tmp_path / "out").write_text("a file is in the way")
     with pytest.raises(ConfigError, match=r"cannot be written to .* set report\.directory"):
         Checkpoints(tmp_path / "out" / "checkpoints", resume=False)
 
 
-def test_a_full_disk_ends_checkpoints_and_nothing_else(small_disk):
+def test_a_full_disk_disables_only_checkpoints(small_disk):
     folder = small_disk(1)
     kept = opened(folder)
     for i in range(200):
@@ -279,7 +279,7 @@ def test_a_full_disk_ends_checkpoints_and_nothing_else(small_disk):
 
 
 @pytest.mark.parametrize("suffix", [".sqlite", ".lock"])
-def test_a_path_that_is_no_file_ends_checkpoints_and_nothing_else(tmp_path, suffix):
+def test_a_path_that_is_no_file_disables_only_checkpoints(tmp_path, suffix):
     path = left_by_a_run(tmp_path).with_suffix(suffix)
     path.unlink()
     path.mkdir()
@@ -288,7 +288,7 @@ def test_a_path_that_is_no_file_ends_checkpoints_and_nothing_else(tmp_path, suff
         kept.record("chunk", {})
 
 
-def test_without_a_folder_nothing_is_kept():
+def test_without_a_folder_no_checkpoint_is_written():
     kept = Checkpoints(None, resume=False).open(TABLE)
     kept.begin(SAME)
     kept.record("chunk", {})

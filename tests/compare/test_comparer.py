@@ -1,4 +1,4 @@
-"""What the engine promises beyond finding differences: exclusions, keys, windows, waiting."""
+"""Test the comparer's options: excluded columns, keys, recent rows, and rechecks."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ def options(**own: TableOptions) -> dict[str, object]:
     return {"tables": {f"core.{name}": value for name, value in own.items()}}
 
 
-def test_what_is_equal_says_how_much_was_compared(lab: Lab) -> None:
+def test_an_equal_table_reports_its_row_counts(lab: Lab) -> None:
     with lab.comparer() as comparer:
         diff = comparer.rows(lab.table(KV))
     assert not diff
@@ -33,7 +33,7 @@ def test_what_is_equal_says_how_much_was_compared(lab: Lab) -> None:
     assert diff.facts["methods"] == {"k": "hash", "v": "hash"}
 
 
-def test_an_excluded_column_is_left_out_and_listed(lab: Lab) -> None:
+def test_an_excluded_column_is_skipped_and_listed(lab: Lab) -> None:
     run(lab.target, "update core.kv set v = 'x'")
     with lab.comparer(**options(kv=TableOptions(excluded_columns=("v",)))) as comparer:
         diff = comparer.rows(lab.table(KV))
@@ -48,7 +48,7 @@ def test_an_excluded_column_is_left_out_and_listed(lab: Lab) -> None:
         (TableOptions(key=("kk",)), "key names kk"),
     ],
 )
-def test_an_option_that_names_no_column_is_an_error(lab: Lab, wrong, says) -> None:
+def test_an_option_for_an_unknown_column_is_an_error(lab: Lab, wrong, says) -> None:
     with (
         lab.comparer(**options(kv=wrong)) as comparer,
         pytest.raises(ConfigError, match=rf"tables.'core.kv': {says}.*its columns are k, v"),
@@ -56,7 +56,7 @@ def test_an_option_that_names_no_column_is_an_error(lab: Lab, wrong, says) -> No
         comparer.rows(lab.table(KV))
 
 
-def test_a_table_of_which_every_column_is_excluded_is_unknown(lab: Lab) -> None:
+def test_a_table_with_all_columns_excluded_is_unknown(lab: Lab) -> None:
     with (
         lab.comparer(**options(kv=TableOptions(excluded_columns=("k", "v")))) as comparer,
         pytest.raises(UnreadableError, match="nothing can be proven"),
@@ -64,7 +64,7 @@ def test_a_table_of_which_every_column_is_excluded_is_unknown(lab: Lab) -> None:
         comparer.rows(lab.table(KV))
 
 
-def test_a_column_declared_dropped_is_not_compared_but_listed(lab: Lab) -> None:
+def test_a_column_declared_dropped_is_skipped_and_listed(lab: Lab) -> None:
     run(lab.target, "alter table core.kv drop column v")
     lab.declared = (DeclaredDifference("column", "core.kv.v", "dropped", "not used"),)
     with lab.comparer(lab.expected()) as comparer:
@@ -73,7 +73,7 @@ def test_a_column_declared_dropped_is_not_compared_but_listed(lab: Lab) -> None:
     assert diff.facts["not_proven"] == ["v"]
 
 
-def test_a_key_of_ones_own_tells_changed_from_missing(lab: Lab) -> None:
+def test_a_configured_key_separates_changed_from_missing_rows(lab: Lab) -> None:
     run(lab.target, "update core.audit_log set action = 'x' where detail ->> 'g' = '30'")
     table = lab.table("core.audit_log")
     with lab.comparer() as comparer:
@@ -84,7 +84,7 @@ def test_a_key_of_ones_own_tells_changed_from_missing(lab: Lab) -> None:
     assert found.kind == "rows changed"
 
 
-def test_keys_are_shown_as_key_hashes_alone(lab: Lab) -> None:
+def test_keys_are_reported_only_as_key_hashes(lab: Lab) -> None:
     run(lab.target, "delete from core.kv where k = 'key-7'")
     with lab.comparer() as comparer:
         (found,) = comparer.rows(lab.table(KV)).findings()
@@ -93,7 +93,7 @@ def test_keys_are_shown_as_key_hashes_alone(lab: Lab) -> None:
     assert "key-7" not in repr(found)
 
 
-def test_counts_are_exact_where_samples_are_capped(lab: Lab) -> None:
+def test_counts_are_exact_when_samples_are_capped(lab: Lab) -> None:
     run(lab.target, "update core.kv set v = v || '!' where v is not null")
     with lab.comparer() as comparer:
         (found,) = comparer.rows(lab.table(KV)).findings()
@@ -103,7 +103,7 @@ def test_counts_are_exact_where_samples_are_capped(lab: Lab) -> None:
     assert re.search(r"249 rows changed .*\(sampled, 249 rows in all\)", found.message)
 
 
-def test_counts_rows_and_recent_rows_speak_of_one_snapshot(lab: Lab) -> None:
+def test_row_counts_and_recent_rows_share_one_snapshot(lab: Lab) -> None:
     table = lab.table("core.ledger")
     with lab.comparer() as comparer:
         assert not comparer.rows(table)
@@ -114,7 +114,7 @@ def test_counts_rows_and_recent_rows_speak_of_one_snapshot(lab: Lab) -> None:
         assert comparer.counts(table)
 
 
-def test_one_scan_serves_every_question_about_a_table(lab: Lab, monkeypatch) -> None:
+def test_one_scan_serves_every_check_of_a_table(lab: Lab, monkeypatch) -> None:
     scanned = []
     monkeypatch.setattr(
         comparing, "scan_table", lambda *asked: scanned.append(1) or scanner.scan_table(*asked)
@@ -127,36 +127,36 @@ def test_one_scan_serves_every_question_about_a_table(lab: Lab, monkeypatch) -> 
 
 
 @pytest.fixture
-def waits(monkeypatch) -> list:
-    """Each wait for the mover runs the next of these instead."""
+def replace_waits(monkeypatch) -> list:
+    """Run the next of these functions at each wait for the mover."""
     arriving: list = []
     monkeypatch.setattr(fence, "sleep", lambda _: arriving.pop(0)() if arriving else None)
     return arriving
 
 
-def test_rows_that_arrive_while_we_wait_are_no_difference(lab: Lab, waits) -> None:
+def test_rows_that_arrive_during_a_wait_are_no_difference(lab: Lab, replace_waits) -> None:
     run(lab.target, "delete from core.kv where k in ('key-1', 'key-2')")
-    waits.append(lambda: run(lab.target, "insert into core.kv values ('key-1', 'v1')"))
-    waits.append(lambda: run(lab.target, "insert into core.kv values ('key-2', 'v2')"))
+    replace_waits.append(lambda: run(lab.target, "insert into core.kv values ('key-1', 'v1')"))
+    replace_waits.append(lambda: run(lab.target, "insert into core.kv values ('key-2', 'v2')"))
     table = lab.table(KV)
     with lab.comparer(fence=WAITING) as comparer:
         assert not comparer.counts(table)
         diff = comparer.rows(table)
     assert not diff
     assert diff.facts["in_flight"] == 2
-    assert not waits
+    assert not replace_waits
 
 
-def test_only_rows_that_differed_are_read_again(lab: Lab, waits) -> None:
+def test_only_differing_rows_are_rechecked(lab: Lab, replace_waits) -> None:
     run(lab.target, "delete from core.kv where k = 'key-1'")
-    waits.append(lambda: run(lab.target, "delete from core.kv where k = 'key-3'"))
+    replace_waits.append(lambda: run(lab.target, "delete from core.kv where k = 'key-3'"))
     table = lab.table(KV)
     with lab.comparer(fence=WAITING) as comparer:
         (found,) = comparer.rows(table).findings()
     assert found.message.startswith("core.kv: 1 row missing")
 
 
-def test_what_never_arrives_is_a_difference_in_the_end(lab: Lab, waits) -> None:
+def test_a_row_that_never_arrives_is_a_difference(lab: Lab, replace_waits) -> None:
     run(lab.target, "delete from core.ledger where id >= 399")
     table = lab.table("core.ledger")
     with lab.comparer(fence=WAITING) as comparer:
@@ -165,10 +165,10 @@ def test_what_never_arrives_is_a_difference_in_the_end(lab: Lab, waits) -> None:
         assert "3 recent rows missing" in comparer.recent(table).report()
 
 
-def test_many_differing_rows_are_read_again_by_bucket(lab: Lab, waits, monkeypatch) -> None:
+def test_many_differing_rows_are_rechecked_by_bucket(lab: Lab, replace_waits, monkeypatch) -> None:
     monkeypatch.setattr(counts, "SUSPECT_LIMIT", 10)
     run(lab.target, "update core.kv set v = v || '!' where k like 'key%'")
-    waits.append(
+    replace_waits.append(
         lambda: run(lab.target, "update core.kv set v = rtrim(v, '!') where k like 'key%'")
     )
     with lab.comparer(fence=WAITING) as comparer:
@@ -178,7 +178,7 @@ def test_many_differing_rows_are_read_again_by_bucket(lab: Lab, waits, monkeypat
 
 
 @pytest.mark.parametrize(("hours", "found"), [(0.02, 0), (1.0, 1), (1000.0, 1)])
-def test_the_window_is_counted_back_from_the_newest_finite_row(lab: Lab, hours, found) -> None:
+def test_the_recent_window_ends_at_the_newest_finite_value(lab: Lab, hours, found) -> None:
     run(lab.target, "update core.ledger set cents = 0 where id = 390")
     with lab.comparer(window_hours=hours) as comparer:
         assert len(comparer.recent(lab.table("core.ledger")).findings()) == found
@@ -199,7 +199,7 @@ def test_rows_newer_on_the_target_than_on_the_source_are_found(lab: Lab) -> None
     ],
     ids=["date", "timestamp", "timestamptz"],
 )
-def test_windows_over_every_kind_of_time(own_lab: Lab, kind, value, old) -> None:
+def test_recent_windows_over_every_date_and_time_type(own_lab: Lab, kind, value, old) -> None:
     for dsn, schema in ((own_lab.source, "app"), (own_lab.target, "core")):
         run(
             dsn,
@@ -221,7 +221,7 @@ def test_windows_over_every_kind_of_time(own_lab: Lab, kind, value, old) -> None
         assert comparer.recent(table).facts["rows_source"] == 12
 
 
-def test_a_recent_column_that_is_no_time_is_unknown(lab: Lab) -> None:
+def test_a_recent_column_of_another_type_is_unknown(lab: Lab) -> None:
     lab.recent["core.kv"] = "v"
     with lab.comparer() as comparer, pytest.raises(UnreadableError, match=r"^core\.kv: the source"):
         comparer.recent(lab.table(KV))
@@ -243,7 +243,7 @@ def test_memory_does_not_grow_with_differing_rows(own_lab: Lab, monkeypatch) -> 
     assert peak < 7_000_000  # a batch takes 1 MB however many there are; 40,000 pairs would take 10
 
 
-def test_orphans_of_a_key_that_neither_side_has_are_unknown(lab: Lab) -> None:
+def test_orphans_of_a_foreign_key_missing_on_both_sides_are_unknown(lab: Lab) -> None:
     key = ExpectedForeignKey("core.kv.fk_gone", lab.table(KV), None)
     message = "neither side has this foreign key"
     with lab.comparer() as comparer, pytest.raises(UnreadableError, match=message):

@@ -1,4 +1,4 @@
-"""What a server cannot read is UNKNOWN with the reason, never equal, and the rest is judged."""
+"""Test that unreadable data is UNKNOWN with its reason, and that the next tables are compared."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ PAGE_BYTES = 8192
 
 @pytest.fixture
 def damaged(pair: Pair) -> Iterator[Lab]:
-    """A lab whose target's primary key of core.big holds nothing but rubbish."""
+    """A lab whose target's primary key of core.big is overwritten with garbage."""
     with laboratory(pair, own_source=True) as lab:
         for dsn, schema in ((lab.source, "app"), (lab.target, "core")):
             run(
@@ -29,7 +29,7 @@ def damaged(pair: Pair) -> Iterator[Lab]:
         copy = f"damaged_{uuid4().hex[:12]}"
         with psycopg.connect(pair.target.dsn(), autocommit=True) as connection:
             original = psycopg.conninfo.conninfo_to_dict(lab.target)["dbname"]
-            # copied as files, so that no page of it is in the server's memory yet
+            # copied as files, so that none of its pages is in shared buffers yet
             connection.execute(
                 f"create database {copy} template {original} strategy file_copy".encode()
             )
@@ -57,7 +57,7 @@ def _spoil(server: str, original: str, copy: str) -> None:
         file.write(b"\x5a" * PAGE_BYTES * (pages - 1))
 
 
-def test_a_corrupt_index_is_unknown_and_the_next_table_is_judged(damaged: Lab, monkeypatch) -> None:
+def test_a_corrupt_index_makes_only_its_table_unknown(damaged: Lab, monkeypatch) -> None:
     monkeypatch.setattr(scanner, "SMALL_ROWS", 50)
     with damaged.comparer() as comparer:
         with pytest.raises(UnreadableError, match=r"core\.big: the target could not be read.*XX"):
@@ -66,7 +66,7 @@ def test_a_corrupt_index_is_unknown_and_the_next_table_is_judged(damaged: Lab, m
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_a_value_that_its_type_cannot_write_is_unknown(own_lab: Lab, side) -> None:
+def test_a_failing_output_function_is_unknown(own_lab: Lab, side) -> None:
     run(
         getattr(own_lab, side),
         "delete from pg_enum where enumlabel = 'sent' and enumtypid = 'lib.order_status'::regtype",
@@ -77,7 +77,7 @@ def test_a_value_that_its_type_cannot_write_is_unknown(own_lab: Lab, side) -> No
         assert not comparer.rows(own_lab.table("core.kv"))
 
 
-def test_both_sides_failing_alike_is_not_equal(own_lab: Lab) -> None:
+def test_the_same_error_on_both_sides_is_not_equal(own_lab: Lab) -> None:
     for dsn in (own_lab.source, own_lab.target):
         run(
             dsn,

@@ -1,4 +1,4 @@
-"""What happened to a column is named from a few of its values, and no value is ever named."""
+"""Test that the cause of changed values is named without showing a value."""
 
 import hashlib
 import inspect
@@ -21,7 +21,7 @@ def cell(text: str | None) -> ValueSample:
     return ValueSample(text and text[:SHOWN_CHARACTERS], len(text or ""), len(octets), digest)
 
 
-def named(*pairs: tuple[str | None, str | None]) -> str:
+def diagnose_pairs(*pairs: tuple[str | None, str | None]) -> str:
     return diagnose([(cell(a), cell(b)) for a, b in pairs])
 
 
@@ -178,20 +178,20 @@ def named(*pairs: tuple[str | None, str | None]) -> str:
         ([("abc  ", "abc"), ("x", "y")], UNNAMED),
     ],
 )  # fmt: skip
-def test_names(pairs, disease):
-    assert named(*pairs) == disease
+def test_names_the_cause(pairs, disease):
+    assert diagnose_pairs(*pairs) == disease
 
 
-def test_long_values_are_told_apart_by_length_and_digest():
-    assert named(("x" * 100_000, "x" * 32_768)) == "truncated at 32768 characters"
-    assert named(("é" * 20_000, "é" * 16_384), ("x" * 90_000, "x" * 32_768)) == (
+def test_long_values_are_compared_by_length_and_digest():
+    assert diagnose_pairs(("x" * 100_000, "x" * 32_768)) == "truncated at 32768 characters"
+    assert diagnose_pairs(("é" * 20_000, "é" * 16_384), ("x" * 90_000, "x" * 32_768)) == (
         "truncated at 32768 bytes"
     )
-    assert named(("x" * 9_000 + "a", "x" * 9_000 + "b")) == UNNAMED
-    assert named(("\\x" + "00" * 9000, "\\x" + "00" * 4096)) == "truncated at 4096 bytes"
+    assert diagnose_pairs(("x" * 9_000 + "a", "x" * 9_000 + "b")) == UNNAMED
+    assert diagnose_pairs(("\\x" + "00" * 9000, "\\x" + "00" * 4096)) == "truncated at 4096 bytes"
 
 
-def test_columns_that_traded_their_values_are_named_together():
+def test_columns_with_swapped_values_are_named_together():
     source = {b"1": (cell("a"), cell("b"), cell("same")), b"2": (cell("c"), cell("d"), cell(None))}
     target = {b"1": (cell("b"), cell("a"), cell("same")), b"2": (cell("d"), cell("c"), cell(None))}
     assert diagnose_columns(("x", "y", "z"), source, target) == {
@@ -200,7 +200,7 @@ def test_columns_that_traded_their_values_are_named_together():
     }
 
 
-def test_rows_that_are_there_on_one_side_only_are_left_out():
+def test_rows_of_one_side_only_are_skipped():
     assert diagnose_columns(("x",), {b"1": (cell("a"),)}, {b"2": (cell("b"),)}) == {}
 
 
@@ -208,16 +208,16 @@ values = st.none() | st.text(max_size=30) | st.decimals().map(str) | st.datetime
 
 
 @given(st.lists(st.tuples(values, values), min_size=1, max_size=6))
-def test_whatever_the_values_a_disease_is_named_without_them(pairs):
+def test_a_cause_never_contains_a_value(pairs):
     differing = [(a, b) for a, b in pairs if a != b]
     if not differing:
         return
-    words = named(*differing)
+    words = diagnose_pairs(*differing)
     assert words
-    # hypothesis tries the literals of our own source too, and a disease's name is one of them
+    # hypothesis also draws literals from our source, and a cause's name is one of them
     long = [v for pair in differing for v in pair if v and len(v) > 12 and v not in OUR_WORDS]
     assert not any(value in words for value in long)
 
 
-def test_a_cell_does_not_show_its_value():
+def test_the_repr_of_a_value_sample_hides_the_value():
     assert "patient" not in repr(cell("patient"))

@@ -1,4 +1,4 @@
-"""Rows that are missing in one piece are told from rows that are missing here and there."""
+"""Test that contiguous missing or extra rows are distinguished from scattered ones."""
 
 import pytest
 from compare.lab import Lab, run
@@ -14,7 +14,7 @@ WHERE = {
     AT_THE_END: "n > 2900",
     IN_ONE_PIECE: "n between 1000 and 2200",
     SCATTERED: "n % 500 = 0",
-    "": "n in (5, 6)",  # too few to tell
+    "": "n in (5, 6)",  # too few to classify
 }
 
 
@@ -30,7 +30,7 @@ def big(lab: Lab, kind: str) -> None:
 
 @pytest.mark.parametrize("small_rows", [50, 50_000], ids=["ranges", "heap"])
 @pytest.mark.parametrize("kind", KEYS)
-def test_how_rows_lie_is_told(own_lab: Lab, monkeypatch, kind, small_rows) -> None:
+def test_missing_rows_are_classified(own_lab: Lab, monkeypatch, kind, small_rows) -> None:
     monkeypatch.setattr(scanner, "SMALL_ROWS", small_rows)
     big(own_lab, kind)
     for lie, where in WHERE.items():
@@ -43,7 +43,7 @@ def test_how_rows_lie_is_told(own_lab: Lab, monkeypatch, kind, small_rows) -> No
         assert lie in missing.message
 
 
-def test_extra_rows_are_told_too(own_lab: Lab) -> None:
+def test_extra_rows_are_classified(own_lab: Lab) -> None:
     big(own_lab, "int8")
     run(own_lab.source, "delete from app.big where n > 2990")
     with own_lab.comparer() as comparer:

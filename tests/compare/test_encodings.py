@@ -1,4 +1,4 @@
-"""The same characters are the same row, whatever encoding each database keeps them in."""
+"""Test that equal characters in different database encodings compare as equal rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ KEPT = {"SQL_ASCII": ("utf-8", "SQL_ASCII"), "LATIN1": ("latin-1", "LATIN1")}
 
 
 @pytest.mark.parametrize("kept", KEPT)
-def test_rows_are_equal_and_only_what_changed_is_named(pair: Pair, kept: str) -> None:
+def test_equal_text_matches_and_a_changed_row_is_named(pair: Pair, kept: str) -> None:
     with encode_column(pair, kept, "UTF8") as lab:
         write(lab.source, ROWS, *KEPT[kept])
         write(lab.target, ROWS, "utf-8", "UTF8")
@@ -54,7 +54,7 @@ def test_rows_are_equal_and_only_what_changed_is_named(pair: Pair, kept: str) ->
     assert "2 rows changed on the target in n (values differ)," in judged.text
 
 
-def test_bytes_that_are_no_text_are_compared_as_bytes(pair: Pair) -> None:
+def test_invalid_text_is_compared_as_bytes(pair: Pair) -> None:
     with encode_column(pair, "SQL_ASCII", "SQL_ASCII") as lab:
         for dsn in (lab.source, lab.target):
             write(dsn, "insert into app.t values ('a', 'café', 1)", "latin-1", "SQL_ASCII")
@@ -65,7 +65,7 @@ def test_bytes_that_are_no_text_are_compared_as_bytes(pair: Pair) -> None:
     assert "1 row changed on the target" in judged.text
 
 
-def test_bytes_that_are_no_text_are_unknown_beside_another_encoding(pair: Pair) -> None:
+def test_invalid_text_is_unknown_if_encodings_differ(pair: Pair) -> None:
     with encode_column(pair, "SQL_ASCII", "UTF8") as lab:
         write(lab.source, "insert into app.t values ('a', 'café', 1)", "latin-1", "SQL_ASCII")
         write(lab.target, "insert into app.t values ('a', 'café', 1)", "utf-8", "UTF8")

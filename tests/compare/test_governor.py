@@ -1,4 +1,4 @@
-"""A server that has other work to do is read slowly, or not at all; an idle one at full speed."""
+"""Test that the comparison is throttled on a busy server and runs at full speed on an idle one."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ NINE = LoadSample(0, 9, None, None, None)
 
 
 @contextmanager
-def another(dsn: str, statement: str) -> Iterator[None]:
-    """Another application repeats a statement while the test looks."""
+def application(dsn: str, statement: str) -> Iterator[None]:
+    """Repeat a statement in another application's session during the block."""
     end = Event()
 
     def work() -> None:
@@ -50,20 +50,23 @@ def patient(monkeypatch) -> None:
     monkeypatch.setattr(governing, "PAUSE_SECONDS", 0.05)
 
 
-def test_the_work_of_others_is_seen_and_ours_is_not(databases, look) -> None:
+def test_only_sessions_of_others_are_counted(databases, look) -> None:
     assert look().active_sessions == 0
     with psycopg.connect(databases.source, application_name="pgcutover") as ours:
         ours.execute("select 1")
-        with another(databases.source, "select pg_sleep(0.2)"):
+        with application(databases.source, "select pg_sleep(0.2)"):
             seen = {look().active_sessions for _ in range(200)}
     assert max(seen) == 1
 
 
-def test_what_a_role_may_not_see_is_not_taken_for_nothing(databases) -> None:
+def test_hidden_activity_is_not_zero(databases) -> None:
     run(databases.source, "create role watcher login password 'watcher'")
     try:
         dsn = psycopg.conninfo.make_conninfo(databases.source, user="watcher", password="watcher")
-        with open_watch(dsn) as session, another(databases.source, "select pg_sleep(0.1)"):
+        with (
+            open_watch(dsn) as session,
+            application(databases.source, "select pg_sleep(0.1)"),
+        ):
             found = sample(session)
             assert found.active_sessions is None
             assert found.transactions > 0
@@ -71,7 +74,7 @@ def test_what_a_role_may_not_see_is_not_taken_for_nothing(databases) -> None:
         run(databases.source, "drop role watcher")
 
 
-def test_an_old_snapshot_and_retained_wal_are_seen(databases, look) -> None:
+def test_old_xmin_and_retained_wal_are_sampled(databases, look) -> None:
     with psycopg.connect(databases.source) as old:
         old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         old.execute("select pg_current_xact_id()")
@@ -119,7 +122,7 @@ def test_an_old_snapshot_and_retained_wal_are_seen(databases, look) -> None:
         (LoadSample(0, 0, 0, 0, 2048.0), LoadLimits(retained_wal_mb=1024), "2048 MB of WAL"),
     ],
 )
-def test_what_is_too_much_is_named(pressure, limits, says) -> None:
+def test_each_exceeded_limit_is_named(pressure, limits, says) -> None:
     assert says in exceeded(pressure, limits)
     assert bool(says) == bool(exceeded(pressure, limits))
 
@@ -128,7 +131,7 @@ def governor(dsn: str, limits: LoadLimits, patience: float = 0.0, say=lambda _: 
     return Governor("source", lambda: open_watch(dsn), limits, patience, say)
 
 
-def ask_often(governed: Governor, dsn: str) -> None:
+def run_queries(governed: Governor, dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True, application_name="pgcutover") as session:
         for _ in range(12):
             governed.sleep_off()
@@ -137,7 +140,7 @@ def ask_often(governed: Governor, dsn: str) -> None:
 
 
 def wait_until_quiet(dsn: str) -> None:
-    """Wait for the transactions of earlier tests, which servers count up to a second later."""
+    """Wait for transactions of earlier tests, which servers count up to a second later."""
     counted = (
         "select sum(xact_commit + xact_rollback)::int from pg_stat_database"
         " where datname <> current_database()"
@@ -147,27 +150,27 @@ def wait_until_quiet(dsn: str) -> None:
         for _ in range(120):
             session.execute("select pg_sleep(0.5), pg_stat_clear_snapshot()")
             (now,) = session.execute(counted).fetchone() or (0,)
-            quiet = quiet + 1 if now - last <= 2 else 0  # autovacuum's launcher looks round
+            quiet = quiet + 1 if now - last <= 2 else 0  # autovacuum's launcher starts workers
             last = now
             if quiet == 3:
                 return
     pytest.fail("other sessions use the test's server for a minute")
 
 
-def test_only_a_server_with_other_work_is_spared(databases) -> None:
+def test_only_a_busy_server_is_throttled(databases) -> None:
     wait_until_quiet(databases.source)
     governed = governor(databases.source, LoadLimits(load=0.5))
-    ask_often(governed, databases.source)
+    run_queries(governed, databases.source)
     assert not governed.is_busy
     assert governed.throttled_seconds == 0
-    with another(databases.source, "select count(*) from generate_series(1, 20000)"):
-        while not governed.throttled_seconds:  # the suite's own limit ends it where it never is
-            ask_often(governed, databases.source)
+    with application(databases.source, "select count(*) from generate_series(1, 20000)"):
+        while not governed.throttled_seconds:  # pytest's timeout ends a longer loop
+            run_queries(governed, databases.source)
     governed.close()
 
 
-def test_many_transactions_of_our_own_are_not_the_work_of_others(databases, monkeypatch) -> None:
-    """Servers count a transaction up to a second later, so some samples hold more than we began."""
+def test_own_transactions_do_not_count_as_load(databases, monkeypatch) -> None:
+    """Servers count a transaction up to a second later, so some samples include earlier ones."""
     wait_until_quiet(databases.source)
     monkeypatch.setattr(governing, "SAMPLE_SECONDS", 0.2)
     governed = governor(databases.source, LoadLimits(load=0.5))
@@ -180,8 +183,8 @@ def test_many_transactions_of_our_own_are_not_the_work_of_others(databases, monk
     governed.close()
 
 
-def test_work_that_is_seen_at_first_is_not_forgotten_at_the_next_look(databases) -> None:
-    """A third of the time the other session is between two short statements."""
+def test_load_seen_once_still_throttles_after_the_next_sample(databases) -> None:
+    """For a third of the time the other session is between two short statements."""
     end = Event()
 
     def work() -> None:
@@ -205,9 +208,9 @@ def test_work_that_is_seen_at_first_is_not_forgotten_at_the_next_look(databases)
     assert seen == [True] * 10
 
 
-def test_a_server_is_idle_after_several_quiet_looks_and_not_before(databases) -> None:
+def test_a_server_is_idle_only_after_several_quiet_samples(databases) -> None:
     governed = governor(databases.source, LoadLimits(load=0.5))
-    with another(databases.source, "select pg_sleep(0.01)"):
+    with application(databases.source, "select pg_sleep(0.01)"):
         while not governed.is_busy:
             governed.pause()
     looks = 0
@@ -219,35 +222,33 @@ def test_a_server_is_idle_after_several_quiet_looks_and_not_before(databases) ->
     assert looks >= 3
 
 
-def test_a_lost_open_side_the_governor_is_replaced(databases) -> None:
+def test_a_lost_governor_session_is_replaced(databases) -> None:
     governed = governor(databases.source, LoadLimits(load=0.5))
-    ask_often(governed, databases.source)
+    run_queries(governed, databases.source)
     run(
         databases.source,
         "select pg_terminate_backend(pid) from pg_stat_activity"
         " where application_name = 'pgcutover' and datname = current_database()",
     )
-    ask_often(governed, databases.source)
+    run_queries(governed, databases.source)
     governed.close()
 
 
-def test_short_transactions_of_others_are_noticed_though_none_is_ever_seen_active(
-    databases, monkeypatch
-) -> None:
-    """A role that may not see what others do still sees how much they complete."""
+def test_short_transactions_are_noticed_by_commit_counts(databases, monkeypatch) -> None:
+    """A role that cannot see other sessions' activity still sees how many transactions commit."""
     run(databases.source, "create role watcher login password 'watcher'")
     monkeypatch.setattr(governing, "SAMPLE_SECONDS", 1.0)
     try:
         dsn = psycopg.conninfo.make_conninfo(databases.source, user="watcher", password="watcher")
         governed = governor(dsn, LoadLimits(load=0.5))
-        with another(databases.source, "select 1"), governed.throttled():
-            assert governed.is_busy  # before the first question, so that it is short already
+        with application(databases.source, "select 1"), governed.throttled():
+            assert governed.is_busy  # before the first query, so that it is short already
         governed.close()
     finally:
         run(databases.source, "drop role watcher")
 
 
-def test_reading_goes_on_when_the_pressure_is_gone(databases) -> None:
+def test_reading_resumes_when_the_load_drops(databases) -> None:
     said: list[str] = []
     hog = psycopg.connect(databases.source)
     hog.execute("select pg_current_xact_id()")
@@ -270,7 +271,7 @@ def test_reading_goes_on_when_the_pressure_is_gone(databases) -> None:
     governed.close()
 
 
-def test_patience_ends_with_the_reason(databases) -> None:
+def test_waiting_ends_with_the_reason(databases) -> None:
     with psycopg.connect(databases.source) as hog:
         hog.execute("select pg_current_xact_id()")
         with psycopg.connect(databases.source, autocommit=True) as others:
@@ -282,12 +283,12 @@ def test_patience_ends_with_the_reason(databases) -> None:
         governed.close()
 
 
-def test_a_table_is_compared_all_the_same_and_says_how_long_it_was_held_back(
+def test_a_throttled_table_is_compared_and_reports_the_time(
     own_lab: Lab,
 ) -> None:
     names = ("core.kv", "core.customers", "core.ledger", "core.accounts") * 5
     with (
-        another(own_lab.source, "select count(*) from generate_series(1, 20000)"),
+        application(own_lab.source, "select count(*) from generate_series(1, 20000)"),
         own_lab.comparer(source_limits=LoadLimits(load=0.01)) as comparer,
     ):
         diffs = [comparer.rows(own_lab.table(name)) for name in names]
@@ -295,7 +296,7 @@ def test_a_table_is_compared_all_the_same_and_says_how_long_it_was_held_back(
     assert max(d.facts.get("held_back_seconds", 0) for d in diffs) > 0
 
 
-def test_a_server_under_pressure_makes_the_answer_unknown(own_lab: Lab) -> None:
+def test_an_overloaded_server_makes_the_result_unknown(own_lab: Lab) -> None:
     with psycopg.connect(own_lab.source) as hog:
         hog.execute("select pg_current_xact_id()")
         with psycopg.connect(own_lab.source, autocommit=True) as others:

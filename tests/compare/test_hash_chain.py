@@ -1,6 +1,6 @@
-"""Hashes of rows as a chain: rows that differ anywhere have other hashes, on every server the same.
+"""Test that chained row hashes differ for different rows and are equal on every server.
 
-The rows are every combination of a few values, so that whatever could take another's place does.
+The rows are all combinations of a few values, so that any two values that could be confused occur.
 """
 
 import psycopg
@@ -31,7 +31,7 @@ VALUES = {
 
 
 def hashes(connection: psycopg.Connection, columns: tuple[str, ...]) -> SideHash:
-    """How the rows of `combined` are hashed."""
+    """The hash expression of the rows of `combined`."""
     facts = read_stats(connection, RelationName("public", "combined"), columns[:1])
     assert facts is not None
     codes = {
@@ -41,8 +41,8 @@ def hashes(connection: psycopg.Connection, columns: tuple[str, ...]) -> SideHash
     return build_side_hash(table, codes, ROW, seeds_from("salt", "combined"), {})
 
 
-def counted(dsn: str, columns: tuple[str, ...]) -> tuple[int, int, int]:
-    """Rows, different hashes, and the sum of them."""
+def count_hashes(dsn: str, columns: tuple[str, ...]) -> tuple[int, int, int]:
+    """Return the number of rows, the number of distinct hashes, and their sum."""
     with psycopg.connect(dsn) as connection:
         query = sql.SQL(
             "select count(*), count(distinct {h}), sum({h}) from public.combined r"
@@ -51,7 +51,7 @@ def counted(dsn: str, columns: tuple[str, ...]) -> tuple[int, int, int]:
 
 
 def combine(dsn: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """A table of every combination of the kinds' values; its columns."""
+    """Create a table of all combinations of the kinds' values; return its columns."""
     columns = tuple(f"c{n}" for n in range(len(kinds)))
     with psycopg.connect(dsn) as connection:
         connection.execute(
@@ -84,20 +84,20 @@ def combine(dsn: str, kinds: tuple[str, ...]) -> tuple[str, ...]:
     ],
     ids=" ".join,
 )
-def test_rows_that_differ_have_other_hashes(fresh_database, kinds: tuple[str, ...]) -> None:
+def test_different_rows_have_different_hashes(fresh_database, kinds: tuple[str, ...]) -> None:
     source, target = fresh_database("source"), fresh_database("target")
     columns = combine(source, kinds)
     combine(target, kinds)
-    rows, different, total = counted(source, columns)
+    rows, different, total = count_hashes(source, columns)
     expected = 1
     for kind in kinds:
         expected *= len(VALUES[kind])
     assert rows == different == expected
-    assert counted(target, columns) == (rows, different, total)
+    assert count_hashes(target, columns) == (rows, different, total)
 
 
-def test_columns_beyond_what_is_linked_count_as_well(pair: Pair, fresh_database) -> None:
-    """250 columns, in each row another one is 1: each is known from all others."""
+def test_columns_beyond_the_chain_are_hashed(pair: Pair, fresh_database) -> None:
+    """250 columns; each row has a 1 in another column, and each hash is distinct."""
     source = fresh_database("source")
     columns = tuple(f"c{n}" for n in range(250))
     with psycopg.connect(source) as connection:
@@ -105,10 +105,10 @@ def test_columns_beyond_what_is_linked_count_as_well(pair: Pair, fresh_database)
         connection.execute(
             f"create table combined as select {ones} from generate_series(-1, 249) i".encode()
         )
-    assert counted(source, columns)[:2] == (251, 250 + 1)
+    assert count_hashes(source, columns)[:2] == (251, 250 + 1)
 
 
-def test_marks_are_other_ones_in_each_run_and_no_usual_value() -> None:
+def test_sentinels_are_random_and_no_usual_value() -> None:
     one, other = sentinels_from("one", "t"), sentinels_from("other", "t")
     assert one == sentinels_from("one", "t")
     for name in ("integer", "text", "uuid", "null_float", "zero", "negative_zero"):

@@ -1,4 +1,4 @@
-"""Tables read in stretches: what is written meanwhile is not lost between two snapshots."""
+"""Test heap scans in segments: rows written between two snapshots are not lost."""
 
 from collections.abc import Callable, Iterator
 from threading import Barrier, Lock
@@ -6,7 +6,7 @@ from threading import Barrier, Lock
 import psycopg
 import pytest
 from compare.lab import Lab, rule, rules, run
-from compare.test_governor import another
+from compare.test_governor import application
 
 from pgcutover.compare import Comparer
 from pgcutover.compare.scan import bucket_scan, heap_segments
@@ -29,8 +29,8 @@ MOVE = f"update app.t set pad = pad || '' where k = any ({LAST})"
 
 
 @pytest.fixture
-def make(fresh_database, monkeypatch) -> Callable[..., Lab]:
-    """Both sides alike but for one row, with room at the beginning of the heap; short stretches."""
+def make_lab(fresh_database, monkeypatch) -> Callable[..., Lab]:
+    """Return a function that makes a lab with free space at the heap's start and short segments."""
     monkeypatch.setattr(heap_segments, "_FIRST_ROWS", 5000)
 
     def made(differing: int = 0) -> Lab:
@@ -51,13 +51,13 @@ def make(fresh_database, monkeypatch) -> Callable[..., Lab]:
 
 
 @pytest.fixture
-def roomy(make: Callable[..., Lab]) -> Lab:
-    return make()
+def free_lab(make_lab: Callable[..., Lab]) -> Lab:
+    return make_lab()
 
 
 @pytest.fixture
-def meanwhile(monkeypatch) -> Iterator[Callable[..., None]]:
-    """Has something done when both sides have ended their first snapshot."""
+def run_between(monkeypatch) -> Iterator[Callable[..., None]]:
+    """Run an action when both sides have ended their first snapshot."""
     counts = {"source": 0, "target": 0}
     lock, snapshot = Lock(), SideSession.snapshot
 
@@ -106,68 +106,65 @@ def count(dsn: str) -> int:
         return connection.execute("select count(*) from app.t").fetchone()[0]
 
 
-def test_a_difference_in_a_row_that_moved_to_where_was_read_is_found(make, meanwhile) -> None:
-    roomy = make(59500)
-    before = [first_page_of(dsn, "k59500") for dsn in (roomy.source, roomy.target)]
-    meanwhile(move(roomy, "update app.t set pad = pad || '' where k = 'k59500'"))
-    _, diff = compared(roomy, snapshot_seconds=0.0)
-    after = [first_page_of(dsn, "k59500") for dsn in (roomy.source, roomy.target)]
+def test_a_row_moved_to_a_scanned_page_is_compared(make_lab, run_between) -> None:
+    free_lab = make_lab(59500)
+    before = [first_page_of(dsn, "k59500") for dsn in (free_lab.source, free_lab.target)]
+    run_between(move(free_lab, "update app.t set pad = pad || '' where k = 'k59500'"))
+    _, diff = compared(free_lab, snapshot_seconds=0.0)
+    after = [first_page_of(dsn, "k59500") for dsn in (free_lab.source, free_lab.target)]
     assert all(b < a / 4 for a, b in zip(before, after, strict=True))
     assert diff.facts["snapshots"] > 2
     assert [(f.kind, f.evidence["count"]) for f in diff.findings()] == [("rows changed", 1)]
 
 
-def test_rows_that_only_moved_are_equal_and_counted_once(roomy: Lab, meanwhile) -> None:
-    meanwhile(move(roomy))
-    _, diff = compared(roomy, snapshot_seconds=0.0)
+def test_moved_rows_are_equal_and_counted_once(free_lab: Lab, run_between) -> None:
+    run_between(move(free_lab))
+    _, diff = compared(free_lab, snapshot_seconds=0.0)
     assert not diff
-    assert diff.facts["rows_source"] == count(roomy.source)
+    assert diff.facts["rows_source"] == count(free_lab.source)
 
 
-def test_rows_that_go_and_come_meanwhile_are_no_difference(roomy: Lab, meanwhile) -> None:
+def test_rows_that_come_and_go_between_snapshots_are_equal(free_lab: Lab, run_between) -> None:
     change = (
         f"with gone as (delete from app.t where k = any ({LAST}) returning *)"
         " insert into app.t select 'new ' || k, v, pad from gone limit 500"
     )
-    meanwhile(move(roomy, change))
-    _, diff = compared(roomy, snapshot_seconds=0.0)
+    run_between(move(free_lab, change))
+    _, diff = compared(free_lab, snapshot_seconds=0.0)
     assert not diff
-    assert diff.facts["rows_source"] == count(roomy.source)
+    assert diff.facts["rows_source"] == count(free_lab.source)
 
 
-def test_a_heap_that_is_made_anew_meanwhile_is_read_again(make, meanwhile) -> None:
-    roomy = make(30000)
-    before = first_page_of(roomy.source, "k30000")
-    meanwhile(move(roomy, "vacuum full app.t"))
-    _, diff = compared(roomy, snapshot_seconds=0.0)
-    assert first_page_of(roomy.source, "k30000") < before
+def test_a_heap_rewritten_between_snapshots_is_read_again(make_lab, run_between) -> None:
+    free_lab = make_lab(30000)
+    before = first_page_of(free_lab.source, "k30000")
+    run_between(move(free_lab, "vacuum full app.t"))
+    _, diff = compared(free_lab, snapshot_seconds=0.0)
+    assert first_page_of(free_lab.source, "k30000") < before
     assert [(f.kind, f.evidence["count"]) for f in diff.findings()] == [("rows changed", 1)]
-    assert diff.facts["rows_source"] == count(roomy.source)
+    assert diff.facts["rows_source"] == count(free_lab.source)
 
 
-def test_too_much_that_was_written_meanwhile_is_read_in_one_go(
-    make, meanwhile, monkeypatch
-) -> None:
-
+def test_many_writes_between_snapshots_make_it_one_scan(make_lab, run_between, monkeypatch) -> None:
     monkeypatch.setattr(bucket_scan, "_MOST_WRITTEN_ROWS", 100)
-    roomy = make(59500)
-    meanwhile(move(roomy))
-    _, diff = compared(roomy, snapshot_seconds=0.0)
+    free_lab = make_lab(59500)
+    run_between(move(free_lab))
+    _, diff = compared(free_lab, snapshot_seconds=0.0)
     assert [(f.kind, f.evidence["count"]) for f in diff.findings()] == [("rows changed", 1)]
 
 
-def test_a_snapshot_that_is_young_on_an_idle_server_is_kept(roomy: Lab) -> None:
-    _, diff = compared(roomy)
+def test_a_young_snapshot_on_an_idle_server_is_kept(free_lab: Lab) -> None:
+    _, diff = compared(free_lab)
     assert not diff
     assert "snapshots" not in diff.facts
 
 
-def test_a_busy_server_rests_between_two_stretches(roomy: Lab, monkeypatch) -> None:
+def test_a_busy_server_is_throttled_between_segments(free_lab: Lab, monkeypatch) -> None:
     monkeypatch.setattr(governor, "SAMPLE_SECONDS", 0.05)
-    with another(roomy.source, "select pg_sleep(0.2)"), open_watch(roomy.source) as watch:
+    with application(free_lab.source, "select pg_sleep(0.2)"), open_watch(free_lab.source) as watch:
         while not sample(watch).active_sessions:
             pass
-        _, diff = compared(roomy, source_limits=LoadLimits(load=0.1))
+        _, diff = compared(free_lab, source_limits=LoadLimits(load=0.1))
     assert not diff
     assert diff.facts["snapshots"] > 2
     assert diff.facts["held_back_seconds"] > 0

@@ -1,4 +1,4 @@
-"""Chunks cover every possible key once, whatever is found on the way."""
+"""Test that chunks cover every possible key exactly once, in any run."""
 
 from itertools import pairwise
 
@@ -27,7 +27,7 @@ def covered(ranges):
     return ends[0][0] is None and ends[-1][1] is None and joined
 
 
-def test_a_shorter_time_shortens_the_very_next_chunk():
+def test_a_shorter_time_limit_shortens_the_next_chunk():
     planner = ChunkPlanner(KEY_DOMAINS["int4"], (0, 10**9), 10**9, 1.0)
     for _ in range(9):
         chunk = planner.next()
@@ -56,7 +56,7 @@ def test_every_key_lies_in_exactly_one_range(planner, data):
 
 
 @given(st.integers(1, 50), st.sets(st.integers(1, 40), max_size=6))
-def test_finished_chunks_are_left_out_and_nothing_else(width, numbers):
+def test_only_finished_chunks_are_skipped(width, numbers):
     finished = [KeyRange(n * width, (n + 1) * width - 1) for n in sorted(numbers)]
     planner = ChunkPlanner(KEY_DOMAINS["int4"], (0, 45 * width), 100, 1.0, finished)
     ranges = list(finished)
@@ -67,7 +67,7 @@ def test_finished_chunks_are_left_out_and_nothing_else(width, numbers):
 
 
 @given(st.integers(-50, 50), st.integers(1, 40), st.integers(1, 5))
-def test_halves_are_the_whole(first, width, count):
+def test_two_halves_cover_the_range(first, width, count):
     ranges = tuple(KeyRange(first + n * width, first + (n + 1) * width - 1) for n in range(count))
     chunk = Chunk(ranges, width)
     halves = chunk.halves()
@@ -79,7 +79,7 @@ def test_halves_are_the_whole(first, width, count):
 
 
 @given(names, st.data())
-def test_a_ordinal_survives_its_text(name, data):
+def test_an_ordinal_survives_its_text(name, data):
     domain = KEY_DOMAINS[name]
     ordinal = data.draw(st.integers(domain.lowest, domain.highest))
     assert domain.ordinal(domain.text(ordinal)) == ordinal

@@ -1,4 +1,4 @@
-"""Large objects are compared by oid and contents, piece by piece."""
+"""Test that large objects are compared by oid and contents, in pieces."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -37,7 +37,7 @@ def test_equal_objects_of_every_size_are_equal(own_lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("lost", [1, 500, 1000, 1001, 4000])
-def test_a_lost_end_is_found_in_every_piece(own_lab: Lab, lost) -> None:
+def test_a_truncated_object_is_found_in_every_piece(own_lab: Lab, lost) -> None:
     fill(own_lab.source, 10, 5000, 10, 10)
     fill(own_lab.target, 10, 5000 - lost, 10, 10)
     with own_lab.comparer() as comparer:
@@ -61,7 +61,7 @@ def test_missing_and_extra_objects_are_counted_across_queries(own_lab: Lab) -> N
 
 @pytest.fixture
 def reader(own_lab: Lab) -> Iterator[str]:
-    """A role of the source that reads all tables but owns no large object."""
+    """A role of the source that can read all tables but owns no large object."""
     name = f"reader_{uuid4().hex[:8]}"
     superuser = own_lab.source
     run(superuser, f"create role {name} login password '{name}' in role pg_read_all_data")
@@ -69,7 +69,7 @@ def reader(own_lab: Lab) -> Iterator[str]:
     run(superuser, f"drop role {name}")
 
 
-def test_an_object_that_may_not_be_read_is_unknown_with_a_remedy(own_lab: Lab, reader) -> None:
+def test_an_unreadable_object_is_unknown_with_a_remedy(own_lab: Lab, reader) -> None:
     fill(own_lab.source, 10)
     manifest = own_lab.manifest()
     own_lab.source = reader

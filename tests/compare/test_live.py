@@ -1,4 +1,4 @@
-"""While the application writes and the mover lags, only what is truly different is CONFIRMED."""
+"""Test that only real differences are CONFIRMED while the application writes and the mover lags."""
 
 import re
 
@@ -24,7 +24,7 @@ def marker(lab: Lab, timeout_seconds: float = 20.0) -> MarkerFence:
     )
 
 
-def test_twenty_runs_confirm_the_one_real_difference_and_nothing_else(own_lab: Lab) -> None:
+def test_twenty_runs_confirm_only_the_real_difference(own_lab: Lab) -> None:
     faults = (
         "update core.live set v = 'wrong' where id = {}",
         "delete from core.live where id = {}",
@@ -49,12 +49,12 @@ def test_twenty_runs_confirm_the_one_real_difference_and_nothing_else(own_lab: L
                 "insert into core.live select * from kept",
                 "drop table kept",
             )
-        assert in_flight > RUNS  # there was something to be wrong about
+        assert in_flight > RUNS  # the lag made rows differ
         assert application.writes > 100 * RUNS / 2
 
 
 def test_a_stalled_mover_confirms_nothing(own_lab: Lab) -> None:
-    """The marker does not come, so a difference may be lag: red all the same, but not CONFIRMED."""
+    """Without the marker a difference may be lag: it fails, but is not CONFIRMED."""
     with live(own_lab.source, own_lab.target, KEYS, lag_seconds=1000.0):
         run(own_lab.target, "delete from core.live where id = -7")
         with own_lab.comparer(fence=marker(own_lab, 0.5)) as comparer:
@@ -66,7 +66,7 @@ def test_a_stalled_mover_confirms_nothing(own_lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_a_marker_that_cannot_travel_is_said(own_lab: Lab, side) -> None:
+def test_a_marker_table_that_is_not_replicated_is_reported(own_lab: Lab, side) -> None:
     schema = {"source": "app", "target": "core"}
     for dsn, name in ((own_lab.source, "app"), (own_lab.target, "core")):
         run(dsn, f"create table {name}.marker (id uuid primary key)")

@@ -1,4 +1,4 @@
-"""A server killed half-way leaves UNKNOWN, never a PASS, and what was answered stays answered."""
+"""Test that a server killed during a run leaves UNKNOWN results and keeps the earlier ones."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def own_servers() -> Iterator[dict[str, RunningServer]]:
 
 
 def kill_all(dsn: str, postmaster: int) -> None:
-    """The server, and the sessions at once: one that is busy notices later that it is alone."""
+    """Kill the server and its sessions together: a busy session notices a lost postmaster late."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         ours = connection.execute(
             "select pid from pg_stat_activity where application_name = 'pgcutover'"
@@ -31,7 +31,7 @@ def kill_all(dsn: str, postmaster: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_a_killed_server_is_unknown_for_every_table_that_was_left(own_servers) -> None:
+def test_a_killed_server_makes_all_remaining_tables_unknown(own_servers) -> None:
     lab = Lab(own_servers["source"].dsn(), own_servers["target"].dsn())
     build_source(lab.source)
     build_target(lab.target)
@@ -52,7 +52,7 @@ def test_a_killed_server_is_unknown_for_every_table_that_was_left(own_servers) -
     assert not {"equal", "differs"} & set(told[5:])
 
 
-def test_a_table_dropped_after_the_manifest_is_unknown_and_the_next_is_judged(lab: Lab) -> None:
+def test_a_table_dropped_after_the_manifest_is_unknown(lab: Lab) -> None:
     manifest = lab.manifest()
     run(lab.target, "drop table core.session_cache, core.line_notes")
     with lab.comparer(manifest) as comparer:
@@ -76,7 +76,7 @@ def test_a_column_dropped_after_the_manifest_is_unknown(lab: Lab) -> None:
         comparer.rows(manifest.target_table("core.kv"))
 
 
-def test_a_lock_that_is_not_given_is_unknown_and_the_next_is_judged(lab: Lab, monkeypatch) -> None:
+def test_a_lock_timeout_is_unknown_and_the_next_table_is_compared(lab: Lab, monkeypatch) -> None:
     impatient = partial(sessions.open_session, lock_timeout_seconds=0.2)
     monkeypatch.setattr(sessions, "open_session", impatient)
     manifest = lab.manifest()

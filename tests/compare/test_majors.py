@@ -1,4 +1,4 @@
-"""Representations that PostgreSQL's equality and hashes cannot tell apart, between majors."""
+"""Test values that PostgreSQL's equality and hashes treat as equal, between majors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from support.servers import Pair, create_database, drop_database
 from pgcutover.compare.hashing.calibration import LONG_TEXT, ROW, SHA256
 from pgcutover.embedded.server import ServerSpec, servers
 
-# each pair is one type and two values that are not the same, whatever `=` says
+# each pair is one type and two different values, whatever `=` returns
 TRAPS = [
     ("numeric", "5", "-5"),
     ("numeric", "1.0", "1.00"),
@@ -83,7 +83,7 @@ ONE_TYPE = [rule(1, "selection", "include", "app", "%")]
 
 
 def fill(dsn: str, column: int, before: tuple[str, ...] = ()) -> None:
-    """A table a trap; on the side of column 1 it holds the first value, of 2 the second."""
+    """Create one table per pair; side 1 holds the first value, side 2 the second."""
     run(dsn, *SETTING_UP, *before)
     with psycopg.connect(dsn) as connection:
         connection.execute("set search_path = app, public")
@@ -94,7 +94,7 @@ def fill(dsn: str, column: int, before: tuple[str, ...] = ()) -> None:
 
 
 @contextmanager
-def trapped(pair: Pair, columns: tuple[int, int]) -> Iterator[Lab]:
+def lab_of_majors(pair: Pair, columns: tuple[int, int]) -> Iterator[Lab]:
     names = [create_database(server) for server in (pair.source, pair.target)]
     try:
         lab = Lab(
@@ -110,7 +110,7 @@ def trapped(pair: Pair, columns: tuple[int, int]) -> Iterator[Lab]:
 
 
 def compared(lab: Lab) -> dict[int, tuple[list[tuple[str, int]], str]]:
-    """What is found in the table of each trap, and how its column was compared."""
+    """Return each table's findings, and the method by which its column was compared."""
     manifest = lab.manifest()
     found = {}
     with lab.comparer(manifest) as comparer:
@@ -129,9 +129,9 @@ def majors(request) -> Iterator[Pair]:
 
 
 def judge(pair: Pair) -> set[str]:
-    with trapped(pair, (1, 1)) as lab:
+    with lab_of_majors(pair, (1, 1)) as lab:
         equal = compared(lab)
-    with trapped(pair, (1, 2)) as lab:
+    with lab_of_majors(pair, (1, 2)) as lab:
         different = compared(lab)
     assert {TRAPS[n] for n, (kinds, _) in equal.items() if kinds} == set()
     one_changed = [("rows changed", 1)]
@@ -139,18 +139,18 @@ def judge(pair: Pair) -> set[str]:
     return {method for _, method in different.values()}
 
 
-def test_no_trap_catches_us(pair: Pair) -> None:
+def test_equal_but_distinct_values_are_found(pair: Pair) -> None:
     assert judge(pair) == {"hash", "bytes", "text"}
 
 
 @pytest.mark.xdist_group("majors")
-def test_no_trap_catches_us_between_other_majors(majors: Pair) -> None:
+def test_equal_but_distinct_values_are_found_between_other_majors(majors: Pair) -> None:
     methods = judge(majors)
     assert methods == ({LONG_TEXT} if majors.source.major < 14 else {"hash", "bytes", "text"})
 
 
 def replace_function(dsn: str, name: str, body: str) -> None:
-    """Types keep the server's own function, known by its oid; a name finds the new one."""
+    """Types keep the server's own function by its oid; lookups by name find the replacement."""
     run(
         dsn,
         "set allow_system_table_mods = on",
@@ -159,8 +159,8 @@ def replace_function(dsn: str, name: str, body: str) -> None:
     )
 
 
-def test_servers_that_hash_otherwise_are_compared_by_text(fresh_database, pair: Pair) -> None:
-    """A real disagreement: the target's numeric_send and time_send are other functions."""
+def test_servers_with_different_hashes_are_compared_by_text(fresh_database, pair: Pair) -> None:
+    """A real disagreement: numeric_send and time_send of the target are replaced."""
     lab = Lab(fresh_database("source"), fresh_database("target"), rules=rules(ONE_TYPE), recent={})
     for dsn in (lab.source, lab.target):
         run(
@@ -181,7 +181,7 @@ def test_servers_that_hash_otherwise_are_compared_by_text(fresh_database, pair: 
         assert "1 row changed" in comparer.rows(table).report()
 
 
-def test_sha256_is_used_where_it_is_asked_for(fresh_database) -> None:
+def test_sha256_is_used_if_configured(fresh_database) -> None:
     lab = Lab(fresh_database("source"), fresh_database("target"), rules=rules(ONE_TYPE), recent={})
     for dsn in (lab.source, lab.target):
         run(

@@ -1,4 +1,4 @@
-"""What is shown of a long comparison is true to what was read, whatever the estimates were."""
+"""Test that progress lines match the rows read, whatever the estimates were."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ def status(rows, expected=5_000_000, state="reading", note="", table=TABLE):
 
 
 def meter_after(*counts, seconds=1.0, **named):
-    """A meter that was told these counts, one a second; and the time of the last."""
+    """Return a meter after these counts, one per second, and the time of the last."""
     meter = Meter(0.0, status(counts[0], **named))
     for i, rows in enumerate(counts[1:], 1):
         meter.update(i * seconds, status(rows, **named))
@@ -35,25 +35,25 @@ def test_a_line_says_rows_percent_speed_and_time_left():
     )
 
 
-def test_rows_that_a_resumed_run_did_not_read_are_no_speed():
+def test_rows_of_an_earlier_run_do_not_count_as_speed():
     meter, now = meter_after(4_000_000, 4_010_000, 4_020_000)
     assert meter.rate(now) == 10_000
     assert meter.eta_seconds(now) == 98
 
 
-def test_the_speed_is_that_of_the_last_seconds():
+def test_the_speed_covers_only_the_last_seconds():
     meter, now = meter_after(*range(0, 1_000_000, 10_000), *range(1_000_000, 1_003_100, 100))
     assert meter.rate(now) == 100
 
 
-def test_a_standstill_shows_as_one():
+def test_a_stalled_scan_shows_no_speed():
     meter, now = meter_after(0, 1_000_000, 2_000_000)
     assert meter.rate(now + 60) == 0
     assert meter.eta_seconds(now + 60) is None
     assert "ETA" not in meter.line(now + 60)
 
 
-def test_many_news_a_second_keep_few_samples():
+def test_many_updates_per_second_keep_few_samples():
     window = Window()
     for i in range(100_000):
         window.add(i / 1_000, i)
@@ -61,14 +61,14 @@ def test_many_news_a_second_keep_few_samples():
     assert window.rate(99.999) == pytest.approx(1_000, rel=0.01)
 
 
-def test_an_estimate_that_was_too_low_gives_99_percent_and_no_time():
+def test_a_low_estimate_gives_99_percent_and_no_time():
     meter, now = meter_after(0, 6_000_000)
     assert (meter.percent, meter.eta_seconds(now)) == (99, None)
     assert meter.line(now) == "health.health_metrics  6.0 M rows  99 %  6.0 M rows/s"
 
 
 @pytest.mark.parametrize("expected", [None, 0])
-def test_without_an_estimate_only_what_is_known_is_shown(expected):
+def test_without_an_estimate_no_percent_is_shown(expected):
     meter, now = meter_after(0, 20_000, expected=expected)
     assert meter.line(now) == "health.health_metrics  20 k rows  20 k rows/s"
 
@@ -78,7 +78,7 @@ def test_waiting_and_its_reason_are_shown():
     assert meter.line(0.1).endswith("0 %  waiting: replica lag 12 s")
 
 
-def test_the_end_is_100_percent_of_what_was_there():
+def test_the_end_is_100_percent_of_the_rows_read():
     meter, now = meter_after(0, 20_000)
     meter.update(now, status(20_000, state="done"))
     assert meter.line(now) == "health.health_metrics  20 k rows  100 %  done"
@@ -92,7 +92,7 @@ def test_another_pass_starts_a_new_speed():
     assert meter.rate(now + 2) == 1_000
 
 
-def test_a_name_cannot_move_the_cursor():
+def test_control_characters_in_a_name_are_replaced():
     assert Meter(0.0, status(0, table="a\x1b[2J\nb")).line(0.0).startswith("a?[2J?b  0 of")
 
 
@@ -135,7 +135,7 @@ def test_overall_counts_tables_rows_and_time():
     )
 
 
-def test_overall_promises_no_time_while_a_table_is_not_estimated():
+def test_the_total_shows_no_time_without_all_estimates():
     overall = Overall(2)
     overall.update(0.0, status(0, 100, table="t0"))
     overall.update(2.0, status(50, 100, table="t0"))
@@ -144,7 +144,7 @@ def test_overall_promises_no_time_while_a_table_is_not_estimated():
     assert overall.line(2.0) == "tables 0 of 2, 50 of 200 rows, 25 %, 25 rows/s, ETA 0:00:06"
 
 
-def test_a_table_read_once_more_is_not_counted_twice():
+def test_a_table_read_again_is_counted_once():
     overall = Overall(2, {"t0": 100, "t1": 100})
     overall.update(0.0, status(100, 100, "done", table="t0"))
     overall.update(1.0, status(10, 100, table="t0"))
@@ -152,7 +152,7 @@ def test_a_table_read_once_more_is_not_counted_twice():
     assert [m.status.table for m in overall.current()] == ["t0"]
 
 
-def test_the_table_with_most_to_come_is_named_first():
+def test_the_table_with_the_most_remaining_rows_comes_first():
     overall = Overall(3)
     for name, expected in (("small", 10), ("unknown", None), ("big", 1_000)):
         overall.update(0.0, status(0, expected, table=name))

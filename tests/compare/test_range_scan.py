@@ -1,4 +1,4 @@
-"""Large tables are read by ranges of their key: nothing between the ranges, nothing twice."""
+"""Test key range scans: no row between the ranges is skipped and none is read twice."""
 
 from collections.abc import Iterator
 
@@ -45,7 +45,7 @@ def made(lab: Lab, kind: str, value: str, more: str = "") -> Iterator[Lab]:
     yield lab
 
 
-def asked(lab: Lab, **options: object) -> Diff:
+def compare_big(lab: Lab, **options: object) -> Diff:
     with lab.comparer(**options) as comparer:
         table = lab.table("core.big")
         diff = comparer.rows(table)
@@ -59,7 +59,7 @@ def asked(lab: Lab, **options: object) -> Diff:
 @pytest.mark.parametrize("connections", [1, 3])
 def test_every_difference_is_found_by_every_kind_of_key(own_lab: Lab, key, connections) -> None:
     for lab in made(own_lab, *KEYS[key]):
-        diff = asked(lab, connections=connections)
+        diff = compare_big(lab, connections=connections)
         assert (bool(diff), diff.facts["rows_source"]) == (False, 3000)
         run(
             lab.target,
@@ -67,7 +67,7 @@ def test_every_difference_is_found_by_every_kind_of_key(own_lab: Lab, key, conne
             "delete from core.big where n in (2, 1500)",
         )
         run(lab.source, "delete from app.big where n in (3, 4, 2999, 2500)")
-        found = {f.kind: f for f in asked(lab, connections=connections).findings()}
+        found = {f.kind: f for f in compare_big(lab, connections=connections).findings()}
     assert {kind: f.evidence["count"] for kind, f in found.items()} == {
         "rows changed": 3,
         "rows missing": 2,
@@ -76,41 +76,41 @@ def test_every_difference_is_found_by_every_kind_of_key(own_lab: Lab, key, conne
     assert found["rows changed"].evidence["columns"] == {"v": "letter case differs"}
 
 
-def test_keys_outside_of_everything_known_are_read_too(own_lab: Lab) -> None:
+def test_keys_outside_the_known_bounds_are_read(own_lab: Lab) -> None:
     ends = "insert into SCHEMA.big values ('infinity', 'a', 0), ('-infinity', 'b', 0)"
     old = "insert into SCHEMA.big values ('0044-03-15 BC', 'c', 0), ('29999-01-01', 'd', 0)"
     for lab in made(own_lab, "timestamp", KEYS["timestamp"][1], f"{ends}; {old}"):
-        assert asked(lab).facts["rows_source"] == 3004
+        assert compare_big(lab).facts["rows_source"] == 3004
         run(lab.target, "update core.big set v = 'x' where v in ('a', 'b', 'c', 'd')")
-        (found,) = asked(lab).findings()
+        (found,) = compare_big(lab).findings()
     assert found.evidence["count"] == 4
 
 
-def test_the_ends_of_the_type_are_read_too(own_lab: Lab) -> None:
+def test_the_bounds_of_the_key_type_are_read(own_lab: Lab) -> None:
     ends = (
         "insert into SCHEMA.big values (9223372036854775807, 'a', 0);"
         "insert into SCHEMA.big values (-9223372036854775808, 'b', 0)"
     )
     for lab in made(own_lab, "int8", "i", ends):
-        assert asked(lab).facts["rows_source"] == 3002
+        assert compare_big(lab).facts["rows_source"] == 3002
         run(lab.target, "delete from core.big where n = 0")
-        (found,) = asked(lab).findings()
+        (found,) = compare_big(lab).findings()
     assert (found.kind, found.evidence["count"]) == ("rows missing", 2)
 
 
 def test_a_table_that_differs_everywhere_is_counted_exactly(big: Lab) -> None:
     run(big.target, "update core.big set n = n + 1 where k % 5 > 0")
-    (found,) = asked(big).findings()
+    (found,) = compare_big(big).findings()
     assert (found.kind, found.evidence["count"]) == ("rows changed", 2400)
 
 
-def test_an_empty_target_misses_every_row(big: Lab) -> None:
+def test_every_row_is_missing_on_an_empty_target(big: Lab) -> None:
     run(big.target, "delete from core.big")
-    (found,) = asked(big).findings()
+    (found,) = compare_big(big).findings()
     assert (found.kind, found.evidence["count"]) == ("rows missing", 3000)
 
 
-def test_a_cell_too_full_to_fetch_is_compared_by_buckets(own_lab: Lab, monkeypatch) -> None:
+def test_a_range_with_too_many_rows_is_compared_by_buckets(own_lab: Lab, monkeypatch) -> None:
     monkeypatch.setattr(drill_down, "DENSE_ROWS", 100)
     both(
         own_lab,
@@ -119,22 +119,22 @@ def test_a_cell_too_full_to_fetch_is_compared_by_buckets(own_lab: Lab, monkeypat
         "analyze SCHEMA.big",
     )
     run(own_lab.target, "update core.big set v = v || ' ' where m in (5, 6, 7)")
-    (found,) = asked(own_lab).findings()
+    (found,) = compare_big(own_lab).findings()
     assert (found.kind, found.evidence["count"]) == ("rows changed", 3)
     assert found.evidence["columns"] == {"v": "trailing blanks differ"}
 
 
-def test_a_chunk_that_takes_too_long_is_cut_in_two(big: Lab, monkeypatch) -> None:
+def test_a_slow_chunk_is_split(big: Lab, monkeypatch) -> None:
     # 3,000 rows of 20 kB each are hashed in about 100 ms a side, a chunk may take 4 ms
     both(big, "update SCHEMA.big set v = repeat(v, 4000)")
     monkeypatch.setattr(range_scan, "_PATIENCE", 0.0)
     monkeypatch.setattr(range_scan, "_LEAST_SECONDS", 0.004)
     run(big.target, "update core.big set n = 0 where k = 1234")
-    (found,) = asked(big).findings()
+    (found,) = compare_big(big).findings()
     assert found.evidence["count"] == 1
 
 
-def test_limits_of_a_chunk_end_with_it(big: Lab) -> None:
+def test_the_limits_of_a_chunk_are_reset_after_it(big: Lab) -> None:
     with big.comparer(statement_timeout_seconds=77) as comparer:
         assert not comparer.rows(big.table("core.big"))
         for session in comparer._sessions:
@@ -144,7 +144,7 @@ def test_limits_of_a_chunk_end_with_it(big: Lab) -> None:
             assert found.fetchone() == ("77s", "on")
 
 
-def test_a_key_without_an_index_on_one_side_is_read_whole(big: Lab) -> None:
+def test_a_key_without_an_index_on_one_side_is_not_read_by_ranges(big: Lab) -> None:
     run(big.target, "alter table core.big drop constraint big_pkey")
     run(big.target, "delete from core.big where k = 77")
     with big.comparer() as comparer:
@@ -158,7 +158,7 @@ def test_a_table_that_is_not_cached_is_read_by_ranges_only_in_the_order_of_its_h
 ) -> None:
     for name in ("table_stats", "model"):
         monkeypatch.setattr(f"pgcutover.compare.plan.{name}.IN_CACHE_PAGES", 0)
-    assert not asked(big)
+    assert not compare_big(big)
     for dsn, schema in ((big.source, "app"), (big.target, "core")):
         run(
             dsn,
@@ -172,7 +172,7 @@ def test_a_table_that_is_not_cached_is_read_by_ranges_only_in_the_order_of_its_h
 
 
 @pytest.mark.parametrize("kind", ["text", "numeric", "bytea"])
-def test_keys_without_a_grid_are_compared_by_buckets(own_lab: Lab, kind, monkeypatch) -> None:
+def test_keys_without_ordinals_are_compared_by_buckets(own_lab: Lab, kind, monkeypatch) -> None:
 
     monkeypatch.setattr(bucket_scan, "_FETCHED_ROWS", 200)
     monkeypatch.setattr(heap_segments, "_FIRST_ROWS", 100)
@@ -209,7 +209,7 @@ def test_a_table_partitioned_on_the_target_alone_is_compared_by_ranges(own_lab: 
         "insert into core.big select i, 'v' || i, i from generate_series(1, 3000) i",
         "analyze core.big",
     )
-    assert not asked(own_lab)
+    assert not compare_big(own_lab)
     run(own_lab.target, "update core.big set v = 'v1' where k % 4 = 0")
-    (found,) = asked(own_lab).findings()
+    (found,) = compare_big(own_lab).findings()
     assert found.evidence["count"] == 750

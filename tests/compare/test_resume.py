@@ -1,4 +1,4 @@
-"""An interrupted comparison goes on where it stopped, and old snapshots are let go of."""
+"""Test that an interrupted comparison resumes, and that old snapshots are released."""
 
 import os
 import pickle
@@ -32,8 +32,8 @@ def big(own_lab: Lab, monkeypatch) -> Lab:
     return own_lab
 
 
-class Watched:
-    """Takes progress, and interrupts after some chunks."""
+class Interrupter:
+    """Collect progress, and interrupt the comparison after some chunks."""
 
     def __init__(self, stop_after: int = 10**9) -> None:
         self.news: list[tuple[str, int, int | None, str]] = []
@@ -47,7 +47,9 @@ class Watched:
             raise KeyboardInterrupt
 
 
-def asked(lab: Lab, folder: Path, watched: Watched, *, resume: bool, config: str = "a") -> Diff:
+def compare(
+    lab: Lab, folder: Path, watched: Interrupter, *, resume: bool, config: str = "a"
+) -> Diff:
     options = {
         "checkpoints": Checkpoints(folder, resume=resume),
         "progress": watched,
@@ -61,10 +63,10 @@ def asked(lab: Lab, folder: Path, watched: Watched, *, resume: bool, config: str
 def test_finished_chunks_are_not_read_again(big: Lab, tmp_path: Path) -> None:
     run(big.target, "update core.big set v = 'x' where k in (3, 19999)")
     with pytest.raises(KeyboardInterrupt):
-        asked(big, tmp_path, Watched(stop_after=3), resume=False)
-    first, second = Watched(), Watched()
-    resumed = asked(big, tmp_path, first, resume=True)
-    anew = asked(big, tmp_path, second, resume=False)
+        compare(big, tmp_path, Interrupter(stop_after=3), resume=False)
+    first, second = Interrupter(), Interrupter()
+    resumed = compare(big, tmp_path, first, resume=True)
+    anew = compare(big, tmp_path, second, resume=False)
     assert resumed.facts["resumed"]["chunks"] == 3
     assert resumed.facts["resumed"]["oldest_read_at"].startswith("20")
     assert "resumed" not in anew.facts
@@ -74,39 +76,39 @@ def test_finished_chunks_are_not_read_again(big: Lab, tmp_path: Path) -> None:
         assert diff.findings()[0].evidence["count"] == 2
 
 
-def test_a_table_read_in_one_go_is_not_read_again_once_it_was_equal(
-    big: Lab, tmp_path: Path
-) -> None:
+def test_a_whole_table_found_equal_is_not_read_again(big: Lab, tmp_path: Path) -> None:
     for dsn, schema in ((big.source, "app"), (big.target, "core")):
         run(dsn, f"alter table {schema}.big drop constraint big_pkey, add primary key (v)")
     with pytest.raises(KeyboardInterrupt):
-        asked(big, tmp_path, Watched(stop_after=1), resume=False)
-    first = asked(big, tmp_path, Watched(), resume=True)
+        compare(big, tmp_path, Interrupter(stop_after=1), resume=False)
+    first = compare(big, tmp_path, Interrupter(), resume=True)
     assert (bool(first), first.facts["read_by"]) == (False, "the whole heap")
-    assert "resumed" not in first.facts  # nothing had come to its end
-    second = asked(big, tmp_path, Watched(), resume=True)
+    assert "resumed" not in first.facts  # no scan was complete
+    second = compare(big, tmp_path, Interrupter(), resume=True)
     assert (second.facts["rows_source"], second.facts["resumed"]["rows"]) == (ROWS, ROWS)
     run(big.target, "update core.big set k = 0 where k = 7")
-    assert asked(big, tmp_path, Watched(), resume=False)
-    third = asked(big, tmp_path, Watched(), resume=True)  # it differed, so it is read again
+    assert compare(big, tmp_path, Interrupter(), resume=False)
+    third = compare(big, tmp_path, Interrupter(), resume=True)  # it differed, so it is read again
     assert third.findings()[0].evidence["count"] == 1
 
 
-def test_what_differed_before_is_looked_at_again(big: Lab, tmp_path: Path) -> None:
+def test_earlier_differences_are_rechecked(big: Lab, tmp_path: Path) -> None:
     run(big.target, "update core.big set v = 'x' where k = 3")
     with pytest.raises(KeyboardInterrupt):
-        asked(big, tmp_path, Watched(stop_after=3), resume=False)
+        compare(big, tmp_path, Interrupter(stop_after=3), resume=False)
     run(big.target, "update core.big set v = 'v3' where k = 3")
-    assert not asked(big, tmp_path, Watched(), resume=True)
+    assert not compare(big, tmp_path, Interrupter(), resume=True)
 
 
 @pytest.mark.parametrize("change", ["config", "column"])
-def test_what_was_read_under_other_terms_is_read_again(big: Lab, tmp_path: Path, change) -> None:
+def test_chunks_of_another_configuration_are_read_again(big: Lab, tmp_path: Path, change) -> None:
     with pytest.raises(KeyboardInterrupt):
-        asked(big, tmp_path, Watched(stop_after=3), resume=False)
+        compare(big, tmp_path, Interrupter(stop_after=3), resume=False)
     if change == "column":
         run(big.target, "alter table core.big alter v type varchar(90)")
-    diff = asked(big, tmp_path, Watched(), resume=True, config="b" if change == "config" else "a")
+    diff = compare(
+        big, tmp_path, Interrupter(), resume=True, config="b" if change == "config" else "a"
+    )
     assert "resumed" not in diff.facts
     assert "checkpoints_stale" in diff.facts
 
@@ -132,7 +134,7 @@ comparer.rows(manifest.target_table("core.big"))
 """
 
 
-def test_a_killed_run_leaves_its_chunks(big: Lab, tmp_path: Path) -> None:
+def test_a_killed_run_keeps_its_chunks(big: Lab, tmp_path: Path) -> None:
     manifest = tmp_path / "manifest"
     manifest.write_bytes(pickle.dumps(big.manifest()))
     kept = tmp_path / "kept"
@@ -148,7 +150,7 @@ def test_a_killed_run_leaves_its_chunks(big: Lab, tmp_path: Path) -> None:
         pass
     child.send_signal(signal.SIGKILL)
     child.wait()
-    diff = asked(big, kept, Watched(), resume=True)
+    diff = compare(big, kept, Interrupter(), resume=True)
     assert not diff
     assert diff.facts["rows_source"] == ROWS
     assert diff.facts["resumed"]["rows"] > 3000
@@ -156,14 +158,14 @@ def test_a_killed_run_leaves_its_chunks(big: Lab, tmp_path: Path) -> None:
 
 def test_no_key_is_written_into_checkpoints(big: Lab, tmp_path: Path) -> None:
     run(big.target, "update core.big set v = 'secret' where k = 12345")
-    asked(big, tmp_path, Watched(), resume=False)
+    compare(big, tmp_path, Interrupter(), resume=False)
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b'"differing":[[' in content
     assert b"12345" not in content
     assert b"secret" not in content
 
 
-def test_a_snapshot_that_grows_too_old_is_renewed(big: Lab) -> None:
+def test_an_old_snapshot_is_renewed(big: Lab) -> None:
     options = CompareOptions(salt=SALT, chunk_seconds=0.001, snapshot_seconds=0.0, connections=2)
     comparer = Comparer(big.source, big.target, big.manifest(), options)
     try:
@@ -174,9 +176,9 @@ def test_a_snapshot_that_grows_too_old_is_renewed(big: Lab) -> None:
     assert diff.facts["snapshots"] > 2
 
 
-def test_progress_tells_rows_as_they_are_read(big: Lab, tmp_path: Path) -> None:
-    watched = Watched()
-    asked(big, tmp_path, watched, resume=False)
+def test_progress_counts_rows_as_they_are_read(big: Lab, tmp_path: Path) -> None:
+    watched = Interrupter()
+    compare(big, tmp_path, watched, resume=False)
     assert watched.news[-1] == ("core.big", ROWS, ROWS, "done")
     counts = [done for _, done, _, _ in watched.news]
     assert counts == sorted(counts)

@@ -1,4 +1,4 @@
-"""Equal digest means equal representation: the text of a row is injective, on a real server."""
+"""Test on a real server that rows with equal text or digest are equal rows."""
 
 import hashlib
 
@@ -51,7 +51,7 @@ def test_the_digest_is_sha256_of_utf8(session):
     assert (found, digest) == ("2:é;n;", hashlib.sha256("2:é;n;".encode()).digest())
 
 
-def test_a_cast_that_a_user_made_is_not_asked(fresh_database):
+def test_a_user_defined_cast_is_not_used(fresh_database):
     dsn = fresh_database("source")
     with psycopg.connect(dsn) as connection:
         connection.execute(

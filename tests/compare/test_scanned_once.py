@@ -1,4 +1,4 @@
-"""A table is read once, in whatever order its checks are asked, by however many workers."""
+"""Test that a table is scanned once, for any order of its checks and any number of workers."""
 
 from collections.abc import Iterator
 from itertools import permutations
@@ -36,7 +36,7 @@ def visits(own_lab: Lab) -> Iterator[Lab]:
 
 
 def scans(dsn: str) -> int:
-    """Return how often the server has begun to scan the table."""
+    """Return the number of scans of the table that the server has started."""
     with psycopg.connect(dsn) as connection:
         row = connection.execute(
             "select seq_scan + coalesce(idx_scan, 0) from pg_stat_user_tables"
@@ -46,42 +46,42 @@ def scans(dsn: str) -> int:
     return int(row[0])
 
 
-def ask(comparer: Comparer, lab: Lab, question: str) -> object:
+def run_check(comparer: Comparer, lab: Lab, question: str) -> object:
     if question == "orphans":
         return comparer.orphans(lab.object("foreign_key", KEY))
     return getattr(comparer, question)(lab.table(TABLE))
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
-def test_the_order_of_a_tables_checks_costs_no_further_scan(visits: Lab, order) -> None:
+def test_the_order_of_checks_adds_no_scan(visits: Lab, order) -> None:
     before = scans(visits.source), scans(visits.target)
     with visits.comparer() as comparer:
         for question in order:
-            assert not ask(comparer, visits, question)
-    # beside the comparison: the newest row and the count of recent ones, and the orphans
+            assert not run_check(comparer, visits, question)
+    # besides the comparison: the newest row, the count of recent rows, and the orphans
     assert scans(visits.source) - before[0] == 1 + 2
     assert scans(visits.target) - before[1] == 1 + 1
 
 
-def test_a_failed_check_does_not_cost_the_finished_scan(visits: Lab) -> None:
+def test_a_failed_check_keeps_the_finished_scan(visits: Lab) -> None:
     before = scans(visits.source)
     with visits.comparer() as comparer:
-        assert not ask(comparer, visits, "rows")
+        assert not run_check(comparer, visits, "rows")
         run(visits.target, "alter table core.places rename to spots")
         with pytest.raises(Exception, match="visits_place_fkey: the target could not be read"):
-            ask(comparer, visits, "orphans")
-        assert not ask(comparer, visits, "counts")
+            run_check(comparer, visits, "orphans")
+        assert not run_check(comparer, visits, "counts")
     assert scans(visits.source) - before == 1
 
 
-def test_recent_rows_with_an_index_are_read_without_the_rest_of_the_table(visits: Lab) -> None:
+def test_recent_rows_are_read_through_an_index(visits: Lab) -> None:
     for dsn, schema in ((visits.source, "app"), (visits.target, "core")):
         run(dsn, f"create index on {schema}.visits (at)", f"analyze {schema}.visits")
     with visits.comparer() as comparer:
-        assert ask(comparer, visits, "recent").facts["rows_source"] == 25
+        assert run_check(comparer, visits, "recent").facts["rows_source"] == 25
     with visits.comparer() as comparer:
-        ask(comparer, visits, "rows")
-        assert ask(comparer, visits, "recent").facts["rows_source"] == 25
+        run_check(comparer, visits, "rows")
+        assert run_check(comparer, visits, "recent").facts["rows_source"] == 25
 
 
 def test_a_second_worker_waits_for_the_first_ones_scan(

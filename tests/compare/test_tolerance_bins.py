@@ -1,4 +1,4 @@
-"""What may differ a little differs in peace; a hair more, or anything beside it, does not."""
+"""Test that values may differ up to the declared tolerance, and no more."""
 
 import psycopg
 import pytest
@@ -71,31 +71,31 @@ def made(lab: Lab, *types: str) -> None:
     )
 
 
-def asked(lab: Lab, *tolerances: Tolerance) -> Diff:
+def compare_with(lab: Lab, *tolerances: Tolerance) -> Diff:
     wanted = {"core.measured": TableOptions(tolerances=tolerances)}
     with lab.comparer(tables=wanted) as comparer:
         return comparer.rows(lab.table("core.measured"))
 
 
 @pytest.mark.parametrize(("one", "two", "tolerance", "value", "near", "far"), CASES)
-def test_a_value_may_differ_as_far_as_was_declared_and_no_further(
+def test_a_value_may_differ_only_within_its_tolerance(
     own_lab: Lab, one, two, tolerance, value, near, far
 ) -> None:
     made(own_lab, one, two)
     put(own_lab.source, "app", value)
     put(own_lab.target, "core", near)
-    diff = asked(own_lab, tolerance)
+    diff = compare_with(own_lab, tolerance)
     assert not diff, diff.report()
     assert diff.facts["not_proven_exactly"] == {"v": str(tolerance)}
     assert diff.facts["methods"]["v"] == f"within {tolerance}"
     put(own_lab.target, "core", far)
-    (found,) = asked(own_lab, tolerance).findings()
+    (found,) = compare_with(own_lab, tolerance).findings()
     assert (found.kind, found.evidence["count"]) == ("rows changed", 1)
     assert list(found.evidence["columns"]) == ["v"]
 
 
 @pytest.mark.parametrize("small_rows", [50, 50_000])
-def test_what_is_tolerated_in_one_column_hides_nothing_beside_it(
+def test_a_tolerated_difference_hides_no_other_column(
     own_lab: Lab, monkeypatch, small_rows
 ) -> None:
     monkeypatch.setattr(scanner, "SMALL_ROWS", small_rows)
@@ -103,25 +103,25 @@ def test_what_is_tolerated_in_one_column_hides_nothing_beside_it(
     run(own_lab.source, "update app.measured set v = k / 3.0")
     # every value drifts, so that some lie beyond the edge of their bin
     run(own_lab.target, "update core.measured set v = k / 3.0 + 0.0004")
-    assert not asked(own_lab, ABSOLUTE)
+    assert not compare_with(own_lab, ABSOLUTE)
     run(
         own_lab.target,
         "update core.measured set w = upper(w) where k in (3, 4, 5)",
         "update core.measured set v = v + 0.01 where k = 100",
         "delete from core.measured where k = 150",
     )
-    found = {f.kind: f.evidence for f in asked(own_lab, ABSOLUTE).findings()}
+    found = {f.kind: f.evidence for f in compare_with(own_lab, ABSOLUTE).findings()}
     assert {kind: evidence["count"] for kind, evidence in found.items()} == {
         "rows changed": 4,
         "rows missing": 1,
     }
 
 
-def test_a_tolerance_is_none_of_the_other_columns(own_lab: Lab) -> None:
+def test_a_tolerance_applies_only_to_its_column(own_lab: Lab) -> None:
     made(own_lab, "float8")
     run(own_lab.target, "update core.measured set v = 0 where k = 1")
-    assert asked(own_lab)
-    assert asked(own_lab, ABSOLUTE)
+    assert compare_with(own_lab)
+    assert compare_with(own_lab, ABSOLUTE)
 
 
 @pytest.mark.parametrize(
@@ -133,21 +133,21 @@ def test_a_tolerance_is_none_of_the_other_columns(own_lab: Lab) -> None:
         ({"column": "v", "seconds": 1.0}, "cannot be applied to the types float8"),
     ],
 )
-def test_a_tolerance_that_cannot_be_meant_is_an_error(own_lab: Lab, wrong, says) -> None:
+def test_an_invalid_tolerance_is_an_error(own_lab: Lab, wrong, says) -> None:
     made(own_lab, "float8")
     with pytest.raises(ConfigError, match=says):
-        asked(own_lab, Tolerance(reason="r", **wrong))
+        compare_with(own_lab, Tolerance(reason="r", **wrong))
 
 
-def test_without_a_key_nothing_can_be_tolerated(own_lab: Lab) -> None:
+def test_a_tolerance_without_a_key_is_an_error(own_lab: Lab) -> None:
     made(own_lab, "float8")
     both(own_lab, ("", ""), "alter table SCHEMA.measured drop constraint measured_pkey")
     both(own_lab, ("", ""), "alter table SCHEMA.measured alter k drop not null, add unique (k)")
     with pytest.raises(ConfigError, match="found k, which may be NULL"):
-        asked(own_lab, ABSOLUTE)
+        compare_with(own_lab, ABSOLUTE)
     both(own_lab, ("", ""), "alter table SCHEMA.measured drop constraint measured_k_key")
     with pytest.raises(ConfigError, match="found none"):
-        asked(own_lab, ABSOLUTE)
+        compare_with(own_lab, ABSOLUTE)
 
 
 FLOATS = st.floats() | st.sampled_from([0.0, -0.0, 5e-324, 1.7e308, 2.2e-308])
@@ -163,7 +163,7 @@ def test_the_same_bin_means_within_tolerance(pair: Pair, kind, tolerance) -> Non
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.tuples(FLOATS, DRIFT), min_size=1, max_size=50))
     @example([(1.0, 0.0), (2.0**53, 1.0), (-1e-300, 1.0)])
-    def same_bin_is_alike(values: list[tuple[float, float]]) -> None:
+    def fall_into_same_bin(values: list[tuple[float, float]]) -> None:
         texts = []
         for value, drift in values:
             step = tolerance.absolute or abs(value) * tolerance.relative
@@ -180,4 +180,4 @@ def test_the_same_bin_means_within_tolerance(pair: Pair, kind, tolerance) -> Non
                 assert is_within(texts[n], texts[n + 1], wider), (texts[n], texts[n + 1])
 
     with psycopg.connect(pair.source.dsn(), autocommit=True) as connection:
-        same_bin_is_alike()
+        fall_into_same_bin()

@@ -1,4 +1,4 @@
-"""Differing tables wait for the mover once, and not at all where nothing was written."""
+"""Test that differing tables wait for the mover once, and not at all without writes."""
 
 import re
 import time
@@ -22,7 +22,7 @@ TABLES = [f"core.t{n}" for n in range(12)]
 
 @pytest.fixture
 def waits(monkeypatch) -> list[float]:
-    """Collect the waits for the mover; they take their time all the same."""
+    """Collect the waits for the mover, and sleep as usual."""
     found: list[float] = []
     sleep = fence.sleep
     monkeypatch.setattr(fence, "sleep", lambda seconds: (found.append(seconds), sleep(seconds)))
@@ -31,7 +31,7 @@ def waits(monkeypatch) -> list[float]:
 
 @pytest.fixture
 def twelve(own_lab: Lab) -> Lab:
-    """Twelve tables, each without its first row on the target, which has one of its own."""
+    """Twelve tables; on the target each lacks its first row and has an extra one."""
     for dsn, schema, first in ((own_lab.source, "app", 1), (own_lab.target, "core", 2)):
         for n in range(12):
             run(
@@ -43,8 +43,8 @@ def twelve(own_lab: Lab) -> Lab:
     return own_lab
 
 
-def read_earlier(manifest: Manifest, seconds: float) -> Manifest:
-    """Return the manifest as if it had been read so much earlier, with nothing written since."""
+def with_earlier_time(manifest: Manifest, seconds: float) -> Manifest:
+    """Return the manifest with an earlier time, as if nothing had been written since."""
     return replace(
         manifest,
         source=replace(manifest.source, read_at=manifest.source.read_at - seconds),
@@ -61,19 +61,19 @@ def states(lab: Lab, manifest: Manifest, seconds: float, tables=TABLES) -> list[
     return [finding.evidence["state"] for diff in diffs for finding in diff.findings()]
 
 
-def test_tables_that_differ_while_nothing_is_written_are_not_waited_for(twelve, waits) -> None:
-    found = states(twelve, read_earlier(twelve.manifest(), 100.0), 30.0)
+def test_without_writes_no_table_waits(twelve, waits) -> None:
+    found = states(twelve, with_earlier_time(twelve.manifest(), 100.0), 30.0)
     assert waits == []
     assert set(found) == {"2 keys different, and not modified for longer than rechecks would wait"}
 
 
-def test_all_tables_together_wait_once(twelve, waits) -> None:
+def test_all_tables_share_one_wait(twelve, waits) -> None:
     states(twelve, twelve.manifest(), 0.5)
     assert 1 <= len(waits) <= 3
 
 
 def test_tables_that_differ_after_writing_wait_once_more(twelve, waits) -> None:
-    manifest = read_earlier(twelve.manifest(), 100.0)
+    manifest = with_earlier_time(twelve.manifest(), 100.0)
     run(twelve.source, "update app.t0 set v = v where id = 1")
     states(twelve, manifest, 0.5)
     assert 1 <= len(waits) <= 3
@@ -90,15 +90,15 @@ def open_writer(dsn: str, statement: str) -> Iterator[None]:
 def test_an_extra_row_is_waited_for_while_any_transaction_of_the_source_may_delete(
     twelve, waits
 ) -> None:
-    """The deletion could be older than the scan and on its way; only silence excludes that."""
-    manifest = read_earlier(twelve.manifest(), 100.0)
+    """The deletion may precede the scan and be unapplied; only a silent source excludes it."""
+    manifest = with_earlier_time(twelve.manifest(), 100.0)
     with open_writer(twelve.source, "create table app.other (id int)"):
         states(twelve, manifest, 0.1, TABLES[:1])
     assert len(waits) == 3
 
 
 def test_extra_rows_of_all_tables_wait_once_while_the_source_is_written(twelve, waits) -> None:
-    """A snapshot from the time of the first wait shows that the other keys were missing then."""
+    """A snapshot taken at the first wait shows that the other keys were already missing."""
     with open_writer(twelve.source, "create table app.other (id int)"):
         found = states(twelve, twelve.manifest(), 0.2)
     assert len(waits) == 3
@@ -128,14 +128,14 @@ def test_a_key_that_was_deleted_after_the_first_wait_is_waited_for(twelve, monke
 
 @pytest.fixture
 def markers(monkeypatch) -> list[object]:
-    """Collect the markers that are written."""
+    """Collect the markers."""
     found: list[object] = []
     write = fence.write_marker
     monkeypatch.setattr(fence, "write_marker", lambda *args: (found.append(args), write(*args))[1])
     return found
 
 
-def test_markers_that_have_passed_confirm_the_tables_that_follow(twelve, markers) -> None:
+def test_an_applied_marker_confirms_the_next_tables(twelve, markers) -> None:
     with live(twelve.source, twelve.target, KEYS, lag_seconds=0.3):
         manifest = twelve.manifest()
         with twelve.comparer(manifest, fence=marker(twelve)) as comparer:
@@ -157,7 +157,7 @@ def test_markers_that_have_passed_confirm_the_tables_that_follow(twelve, markers
 
 def test_a_deletion_between_manifest_and_scan_is_waited_for(twelve, monkeypatch) -> None:
     run(twelve.target, "insert into core.t0 values (1, 'x')", "delete from core.t0 where id = 99")
-    manifest = read_earlier(twelve.manifest(), 100.0)
+    manifest = with_earlier_time(twelve.manifest(), 100.0)
     run(twelve.source, "delete from app.t0 where id = 7")
     arriving = [lambda: run(twelve.target, "delete from core.t0 where id = 7")]
     monkeypatch.setattr(fence, "sleep", lambda _: arriving.pop()())
@@ -169,12 +169,12 @@ def test_a_deletion_between_manifest_and_scan_is_waited_for(twelve, monkeypatch)
 def test_a_transaction_that_was_running_when_the_manifest_was_read_is_waited_for(
     twelve, monkeypatch
 ) -> None:
-    """Its id is below that of others that ended before, so ids alone would not show its end."""
+    """Its xid is below those of transactions that ended earlier, so only a snapshot shows it."""
     run(twelve.target, "insert into core.t0 values (1, 'x')", "delete from core.t0 where id = 99")
     with psycopg.connect(twelve.source) as connection:
         connection.execute("delete from app.t0 where id = 7")
         run(twelve.source, "create table app.later (id int)")
-        manifest = read_earlier(twelve.manifest(), 100.0)
+        manifest = with_earlier_time(twelve.manifest(), 100.0)
         connection.commit()
     arriving = [lambda: run(twelve.target, "delete from core.t0 where id = 7")]
     monkeypatch.setattr(fence, "sleep", lambda _: arriving.pop()())
@@ -198,8 +198,8 @@ def few_suspects(monkeypatch) -> None:
     monkeypatch.setattr(counts, "SUSPECT_LIMIT", 10)
 
 
-def test_many_rows_in_flight_are_no_difference(own_lab: Lab, monkeypatch) -> None:
-    monkeypatch.setattr(counts, "SUSPECT_LIMIT", 500)  # more than are in flight at any other time
+def test_many_unapplied_rows_are_no_difference(own_lab: Lab, monkeypatch) -> None:
+    monkeypatch.setattr(counts, "SUSPECT_LIMIT", 500)  # more than are unapplied at any other time
     with live(own_lab.source, own_lab.target, KEYS, lag_seconds=1.0):
         run(own_lab.source, "update app.live set v = v || '!'")
         with own_lab.comparer(fence=marker(own_lab)) as comparer:
@@ -219,7 +219,7 @@ def test_many_real_differences_are_confirmed(own_lab: Lab) -> None:
 
 
 @pytest.mark.usefixtures("few_suspects")
-def test_many_differences_behind_a_stalled_mover_are_marked_as_unproven(own_lab: Lab) -> None:
+def test_many_differences_with_a_stalled_mover_are_unproven(own_lab: Lab) -> None:
     with live(own_lab.source, own_lab.target, KEYS, lag_seconds=1000.0):
         run(own_lab.source, "update app.live set v = v || '!' where id < 0")
         with own_lab.comparer(fence=marker(own_lab, 0.5)) as comparer:

@@ -1,4 +1,4 @@
-"""Tables of many columns, and of none."""
+"""Test tables of many columns, and tables without columns."""
 
 from collections.abc import Callable
 
@@ -45,7 +45,7 @@ def test_a_difference_in_a_wide_table_is_named_with_its_column(make, columns, ke
 
 
 def test_a_difference_before_many_columns_that_are_null_is_named(make) -> None:
-    """A record's NULLs hash to 0 with any seed, so a seed alone does not join two records."""
+    """NULLs in a record hash to 0 with any seed, so the seed alone does not join two records."""
     kinds = ("int", "text", "numeric", "bool", "timestamptz", "uuid", "int8", "float8")
     wide = ", ".join(f"c{n} {kinds[n % 8]}" for n in range(1599))
     lab = make(f"create table w (id int primary key, {wide})", "insert into w values (1), (2)")

@@ -1,4 +1,4 @@
-"""Databases on both sides that hold nothing but tables of the test's own making."""
+"""Databases on both sides that hold only tables made by the test."""
 
 import hashlib
 from collections.abc import Collection, Iterator
@@ -11,13 +11,13 @@ from support.servers import Pair, fresh_databases
 from pgcutover.compare import Comparer
 from pgcutover.mapping import MappedTable
 
-_KEYS = 1_000  # more than any table of these tests has
+_KEYS = 1_000  # more rows than any table of these tests
 ALL_OF_IT = [rule(1, "selection", "include", "app", "%")]
 
 
 @contextmanager
 def bench(pair: Pair, *more: str) -> Iterator[Lab]:
-    """Two databases with every extension and the users' types, and what `more` makes."""
+    """Yield two databases with all extensions, the user-defined types, and the tables of `more`."""
     with fresh_databases(pair) as made:
         lab = Lab(made.source, made.target, rules=rules(ALL_OF_IT), recent={})
         # the oids of types and tables differ between real clusters
@@ -42,7 +42,7 @@ def found(comparer: Comparer, table: MappedTable) -> Found:
 
 
 def changed(ids: Collection[int]) -> Found:
-    """Return what `found` gives where exactly the rows with these keys differ; at most 20."""
+    """Return what `found` returns if exactly the rows with these keys differ; at most 20."""
     return [("rows changed", len(ids), set(ids))] if ids else []
 
 

@@ -1,4 +1,4 @@
-"""The four pairs of majors; a major is started once, and the pair of all tests serves too."""
+"""The four pairs of majors; each server starts once, and one pair is that of all tests."""
 
 from collections.abc import Iterator
 

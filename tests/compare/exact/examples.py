@@ -1,4 +1,4 @@
-"""One example of every type that a column can have, as its input function reads it."""
+"""One example value for every type that a column can have, as text."""
 
 EXTENSIONS = (
     "hstore", "citext", "ltree", "cube", "seg", "isn", "intarray", "earthdistance", "pg_trgm",
@@ -100,7 +100,7 @@ EXAMPLES = {
     "xid": "4294967295",
     "xid8": "18446744073709551615",
     "xml": "<a  b='1'/><!-- -->",
-    # of the standard's own schema
+    # in information_schema
     "cardinal_number": "1",
     "character_data": "a",
     "sql_identifier": "an_identifier",
@@ -125,7 +125,7 @@ EXAMPLES = {
     "query_int": "1&!(2|3)",
     "seg": "1.00 .. 2.0",
     "upc": "220356483481",
-    # of a schema such as users make
+    # user-defined types
     "mood": "Glad",
     "price": "1.50",
     "price_of_price": "1.500",

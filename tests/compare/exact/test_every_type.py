@@ -1,4 +1,4 @@
-"""Every type that a server lets a column have: its example, NULL, and an array of both."""
+"""Test every column type of a server: its example, NULL, and an array of both."""
 
 from dataclasses import dataclass
 
@@ -40,8 +40,8 @@ def kinds_of(dsn: str) -> set[Kind]:
 
 
 def build(connection: psycopg.Connection, n: int, kinds: list[Kind]) -> None:
-    """A table whose row k holds something in the columns of type k alone, and a row of NULLs."""
-    columns = [sql.SQL("id int primary key")]  # a domain may bring a default: the clock
+    """Create a table whose row k has a value only in the columns of type k, and a row of NULLs."""
+    columns = [sql.SQL("id int primary key")]  # a domain can have a volatile default
     for k, kind in enumerate(kinds):
         columns.append(sql.SQL("v{} {} default null").format(sql.SQL(str(k)), kind.sql))
         if kind.has_array:
@@ -66,8 +66,8 @@ def fill(dsn: str, tables: list[list[Kind]]) -> None:
             build(connection, n, kinds)
 
 
-def forget(dsn: str, column: str, tables: list[list[Kind]], what: str) -> list[set[int]]:
-    """In each row the column of its type becomes `what`; gives the rows that had a value."""
+def overwrite_values(dsn: str, column: str, tables: list[list[Kind]], what: str) -> list[set[int]]:
+    """Set each row's column of its type to `what`; return the rows that had a value."""
     held = []
     with psycopg.connect(dsn) as connection:
         for n, kinds in enumerate(tables):
@@ -104,9 +104,9 @@ def test_an_example_of_every_type_equals_itself_and_nothing_else(majors: Pair) -
         for dsn in (lab.source, lab.target):
             fill(dsn, tables)
         judge(lab, [set() for _ in tables])
-        # an array of nothing is not an array of one NULL
-        in_array = forget(lab.target, "a", tables, "array[a{k}[1], null]")
+        # an empty array differs from an array of one NULL
+        in_array = overwrite_values(lab.target, "a", tables, "array[a{k}[1], null]")
         judge(lab, in_array)
-        fresh = forget(lab.target, "v", tables, "null")
+        fresh = overwrite_values(lab.target, "v", tables, "null")
         judge(lab, [a | b for a, b in zip(in_array, fresh, strict=True)])
         assert sum(map(len, fresh)) > 85

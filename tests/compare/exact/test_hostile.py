@@ -1,4 +1,4 @@
-"""Neither a role's settings nor objects named like the server's own can change a result."""
+"""Test that role settings and objects that shadow built-in ones cannot change a result."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +48,7 @@ ROWS = """
            'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', null
       from generate_series(0, 19) i
 """
-# each changes one row, mostly in what `=` or a poorer output does not see
+# each changes one row, mostly so that `=` or shorter output does not show it
 CHANGES = [
     "a = 'áé'", "c = 'c  '", "d = 3.1", "e = 3.1000000000000005", "f = 0.30000004", "g = -1 - g",
     "h = h + interval '1 microsecond'", "j = '29 days 23:00'", "k = '10:00+00'", "l = '\\x00fe'",
@@ -121,7 +121,7 @@ EVIL = [
 
 @contextmanager
 def misled(dsn: str) -> Iterator[str]:
-    """The DSN of a superuser whose sessions begin with every wrong setting, `evil` in front."""
+    """Yield a superuser's DSN with every wrong setting and `evil` first in its search_path."""
     name = f"misled_{uuid4().hex[:12]}"
     run(
         dsn,
@@ -137,7 +137,7 @@ def misled(dsn: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module", params=["source", "target"])
 def hostile(request, pair: Pair) -> Iterator[tuple[Lab, Lab]]:
-    """The lab of a misled role on one side, and the lab of the database's owner."""
+    """The lab of a misled role on one side, and the lab of the databases' owner."""
     with bench(pair, TABLE, ROWS) as lab:
         honest = getattr(lab, request.param)
         run(honest, *EVIL)
@@ -147,7 +147,7 @@ def hostile(request, pair: Pair) -> Iterator[tuple[Lab, Lab]]:
 
 
 def test_the_role_is_really_misled(hostile: tuple[Lab, Lab]) -> None:
-    """Else the next test would prove nothing."""
+    """Without this the next test would prove nothing."""
     lab, honest = hostile
     (dsn,) = {lab.source, lab.target} - {honest.source, honest.target}
     with psycopg.connect(dsn) as connection:
@@ -163,7 +163,7 @@ def test_a_misled_role_finds_what_differs_and_nothing_else(hostile: tuple[Lab, L
     manifest = lab.manifest()
     table = next(t for t in manifest.tables if t.target.name == "t")
     with lab.comparer(manifest) as comparer:
-        assert comparer.counts(table).facts["rows_target"] == 20  # whatever evil.count says
+        assert comparer.counts(table).facts["rows_target"] == 20  # evil.count is not called
         assert found(comparer, table) == []
     changes = enumerate(CHANGES)
     run(honest.target, *(f"update app.t set {change} where id = {n}" for n, change in changes))

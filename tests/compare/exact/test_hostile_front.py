@@ -1,4 +1,4 @@
-"""Sessions are pinned whatever stands before the system's functions and types."""
+"""Test that sessions are pinned although other schemas precede pg_catalog."""
 
 import json
 
@@ -25,7 +25,7 @@ IN_FRONT = {
 
 
 @pytest.mark.parametrize("what", IN_FRONT)
-def test_what_stands_in_front_cannot_unpin_a_session(fresh_database, what: str) -> None:
+def test_objects_before_pg_catalog_cannot_unpin_a_session(fresh_database, what: str) -> None:
     dsn = fresh_database("source")
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("create schema evil")

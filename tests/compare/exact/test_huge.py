@@ -1,4 +1,4 @@
-"""Values of hundreds of megabytes: their last byte counts, as text and as bytes."""
+"""Test values of hundreds of megabytes, as text and as bytea, that differ in their last byte."""
 
 from compare.exact.bench import changed, found
 from compare.lab import Lab, rule, rules, run
@@ -24,7 +24,7 @@ CHANGES = (
 )
 
 
-def test_the_last_byte_of_100_megabytes_counts(pair: Pair) -> None:
+def test_a_change_in_the_last_byte_of_100_megabytes_is_found(pair: Pair) -> None:
     with fresh_databases(pair) as made:
         everything = rules([rule(1, "selection", "include", "app", "%")])
         lab = Lab(made.source, made.target, rules=everything, recent={})
@@ -39,8 +39,8 @@ def test_the_last_byte_of_100_megabytes_counts(pair: Pair) -> None:
             assert found(comparer, table) == changed([0, 1])
 
 
-def test_a_value_whose_text_the_server_could_not_write_is_compared_and_sampled(pair: Pair) -> None:
-    """Its hexadecimal text would be larger than 1 GB, so the sample must not need it."""
+def test_a_value_too_large_for_text_is_compared_and_sampled(pair: Pair) -> None:
+    """Its hexadecimal text would exceed 1 GB, so the sample must not need it."""
     with fresh_databases(pair) as made:
         everything = rules([rule(1, "selection", "include", "app", "%")])
         lab = Lab(made.source, made.target, rules=everything, recent={})

@@ -1,4 +1,4 @@
-"""What looks alike when it is glued, summed or sorted is told apart, by whatever method."""
+"""Test rows that look equal when concatenated, summed or sorted, with every method."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("exact majors")
 
 Row = Sequence[str | None]
 _NIL, _ONE = "00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001"
-# the columns' type, the rows of both sides without their keys, and how many rows changed
+# the columns' type, the rows of both sides without their keys, and the number of changed rows
 KEYED: dict[str, tuple[str, list[Row], list[Row], int]] = {
     "null and empty": ("text", [(None, "")], [("", "")], 1),
     "empty and null": ("text", [(None, "")], [("", None)], 1),
@@ -48,7 +48,7 @@ KEYED: dict[str, tuple[str, list[Row], list[Row], int]] = {
     "equal rows changed alike": ("text", [("x", "x")] * 2, [("y", "y")] * 2, 2),
     "negated": ("numeric", [("5", "-5")], [("-5", "5")], 1),
 }  # fmt: skip
-# without a key: rows of both sides, how many are missing and how many are extra
+# without a key: rows of both sides, and the numbers of missing and extra rows
 KEYLESS: dict[str, tuple[list[Row], list[Row], int, int]] = {
     "one doubled, another missing": (
         [("a", "b"), ("c", "d"), ("e", "f")], [("a", "b"), ("a", "b"), ("e", "f")], 1, 1
@@ -94,7 +94,7 @@ def answers(lab: Lab) -> dict[str, list[tuple[str, int, set[str]]]]:
 
 
 @pytest.fixture(scope="module", params=["fast", "sha256"])
-def judged(majors: Pair, request) -> dict[str, list[tuple[str, int, set[str]]]]:
+def compare_rows(majors: Pair, request) -> dict[str, list[tuple[str, int, set[str]]]]:
     with bench(majors) as lab:
         lab.options["digest"] = request.param
         fill(lab.source, 0)
@@ -102,15 +102,15 @@ def judged(majors: Pair, request) -> dict[str, list[tuple[str, int, set[str]]]]:
         return answers(lab)
 
 
-def test_rows_with_a_key(judged) -> None:
+def test_rows_with_a_key(compare_rows) -> None:
     expected = {name: changed(range(case[3])) for name, case in KEYED.items()}
-    assert {name: judged[f"k{n}"] for n, name in enumerate(KEYED)} == expected
+    assert {name: compare_rows[f"k{n}"] for n, name in enumerate(KEYED)} == expected
 
 
-def test_rows_without_a_key(judged) -> None:
+def test_rows_without_a_key(compare_rows) -> None:
     counted = {
         name: tuple(
-            sum(count for kind, count, _ in judged[f"n{n}"] if kind == wanted)
+            sum(count for kind, count, _ in compare_rows[f"n{n}"] if kind == wanted)
             for wanted in ("rows missing", "rows extra")
         )
         for n, name in enumerate(KEYLESS)

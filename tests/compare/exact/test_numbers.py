@@ -1,4 +1,4 @@
-"""Numbers that are none: each against each, and the NaNs that are written alike."""
+"""Test special numbers against each other, and NaNs with different bits."""
 
 import struct
 
@@ -25,7 +25,7 @@ HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 
 
 def fill(dsn: str, against: bool) -> None:
-    """A table for each value: it beside every other, or every other."""
+    """Create two tables per value: it beside every other, or every other."""
     for kind, values in SPECIAL.items():
         with psycopg.connect(dsn) as connection, connection.cursor() as cursor:
             for n, value in enumerate(values):
@@ -50,7 +50,7 @@ def test_every_special_number_differs_from_every_other(majors: Pair) -> None:
 
 
 def load(dsn: str, kind: str, values: list[int]) -> None:
-    """The bits as they are; text could make only one of these."""
+    """Copy the bits in binary; text could produce only one of these values."""
     width, code = {"float8": (8, "Q"), "float4": (4, "I")}[kind]
     rows = b"".join(
         struct.pack(f"!hiii{code}", 2, 4, n, width, value) for n, value in enumerate(values)

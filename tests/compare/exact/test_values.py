@@ -1,4 +1,4 @@
-"""Made-up values of every type: the same is equal, and of two texts each is a row that changed."""
+"""Test generated values of every type: exactly rows with different text are changed rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +22,8 @@ KINDS = list(VALUES)
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """Open sessions to both sides, one engine over all tables, and the tables by name."""
+class Bench:
+    """Open sessions to both sides, one comparer over all tables, and the tables by name."""
 
     source: psycopg.Connection
     target: psycopg.Connection
@@ -50,7 +50,7 @@ def opened(dsn: str) -> psycopg.Connection:
 
 
 @pytest.fixture(scope="module")
-def stand(pair: Pair) -> Iterator[Stand]:
+def stand(pair: Pair) -> Iterator[Bench]:
     with (
         bench(pair, *statements()) as lab,
         opened(lab.source) as source,
@@ -58,18 +58,18 @@ def stand(pair: Pair) -> Iterator[Stand]:
         lab.comparer(manifest := lab.manifest()) as comparer,
     ):
         tables = {t.target.name: t for t in manifest.tables}
-        yield Stand(source, target, comparer, tables)
+        yield Bench(source, target, comparer, tables)
 
 
 def shapes_of(kind: str) -> tuple[str, ...]:
-    """Plain, in a composite, in an array; an array of arrays would be just another array."""
+    """Plain, in a composite type, in an array; an array of arrays is only another array."""
     return ("p", "c") if kind.endswith("[]") else ("p", "c", "a")
 
 
 def write(connection: psycopg.Connection, table: str, values: Sequence[str | None]) -> None:
     rows = ", ".join("(%s, %s)" for _ in values)
     numbered = [part for row in enumerate(values) for part in row]
-    # a truncate would wait for the engine's snapshot
+    # truncate would wait for the comparer's snapshot
     connection.execute(f"delete from app.{table}".encode())
     connection.execute(f"insert into app.{table} values {rows}".encode(), numbered)
 
@@ -83,14 +83,14 @@ def derive(connection: psycopg.Connection, n: int, shape: str) -> None:
 
 
 def representations(connection: psycopg.Connection, table: str) -> list[bytes]:
-    """What the type's output function writes, row by row."""
+    """Return the output of the type's output function, row by row."""
     statement = f"copy (select v from app.{table} order by id) to stdout"
     with connection.cursor().copy(statement.encode()) as copied:
         return b"".join(map(bytes, copied)).splitlines()
 
 
-def judge(stand: Stand, table: str) -> None:
-    """Found is exactly what is written differently."""
+def judge(stand: Bench, table: str) -> None:
+    """Check that the rows found are exactly those with different output."""
     stand.comparer._cache.drop()  # so that the table is scanned again, in new snapshots
     one, two = (representations(side, table) for side in (stand.source, stand.target))
     differ = [k for k, (a, b) in enumerate(zip(one, two, strict=True)) if a != b]
@@ -106,7 +106,7 @@ def judge(stand: Stand, table: str) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_exactly_what_is_written_differently_differs(stand: Stand, kind: str, data) -> None:
+def test_exactly_what_is_written_differently_differs(stand: Bench, kind: str, data) -> None:
     n, batch = KINDS.index(kind), st.lists(VALUES[kind] | st.none(), min_size=12, max_size=18)
     values = data.draw(batch)
     shift = data.draw(st.integers(1, len(values) - 1))

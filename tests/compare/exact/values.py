@@ -1,11 +1,11 @@
-"""Texts that the input functions of types read: many close to each other, some of them equal."""
+"""Generated input texts of every type: many close to each other, some of them equal."""
 
 from compare.exact.examples import EXAMPLES
 from hypothesis import strategies as st
 
 
 def whole(bits: int, signed: bool = True) -> st.SearchStrategy[str]:
-    """Integers, most of them around powers of two, where folding and signs are lost."""
+    """Integers, most of them near powers of two, where folding or a sign may be lost."""
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     near = st.builds(
         lambda sign, power, step: sign * (1 << power) + step,
@@ -27,7 +27,7 @@ def listed(part: st.SearchStrategy[str], most: int, least: int = 0) -> st.Search
 
 
 def ranges(part: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Ranges that never end before they begin: of two bounds one is a number's own."""
+    """Ranges whose upper bound is not below the lower: two bounds that depend on one number."""
     pieces = st.tuples(of("[", "("), part, of("]", ")"))
     return of("empty", "(,)") | pieces.flatmap(
         lambda p: of(f"{p[0]}{p[1]},{p[2]}", f"{p[0]},{p[1]}{p[2]}", f"[{p[1]},{p[1]}{p[2]}")
