@@ -13,6 +13,7 @@ from pgcutover.schema.compare import (
 )
 from pgcutover.schema.objects import SchemaObject
 from pgcutover.schema.severity import Severity, describe_object
+from pgcutover.verdict import Finding
 from pgcutover.words import count_noun
 
 _WORDS = {MISSING: "missing", EXTRA: "unexplained", CHANGED: "differs"}
@@ -66,3 +67,29 @@ def _text(thing: SchemaObject) -> str:
 def _lines(mark: str, text: str) -> Iterator[str]:
     for line in text.split("\n"):
         yield f"{mark} {line}"
+
+
+def make_finding(difference: Difference) -> Finding:
+    """Return a difference as a finding, with both definitions as its evidence."""
+    thing = difference.object
+    expected, found = _evidence(difference)
+    evidence = {
+        "kind": thing.kind,
+        "expected": expected,
+        "found": found,
+        "properties": [p.name for p in difference.properties],
+    }
+    words = {MISSING: "missing", EXTRA: "unexpected", CHANGED: "differs"}
+    name = f"{thing.kind.replace('_', ' ')} {words[difference.change]}"
+    return Finding(thing.name, name, str(difference), evidence)
+
+
+def _evidence(difference: Difference) -> tuple[str, str]:
+    """Return both definitions, or the properties that differ where these are equal."""
+    one, other = difference.expected, difference.found
+    if one and other and one.definition == other.definition:
+        properties = difference.properties
+        expected = [f"{p.name.replace('_', ' ')}: {shown_value(p.expected)}" for p in properties]
+        found = [f"{p.name.replace('_', ' ')}: {shown_value(p.found)}" for p in properties]
+        return "; ".join(expected), "; ".join(found)
+    return one.definition if one else "", other.definition if other else ""

@@ -17,7 +17,6 @@ from pgcutover.schema.compare import (
     Difference,
     alone,
     out_of_force,
-    shown_value,
 )
 from pgcutover.schema.declared import (
     Split,
@@ -27,6 +26,7 @@ from pgcutover.schema.declared import (
     split,
     unfit_declarations,
 )
+from pgcutover.schema.diff_text import make_finding
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.left_behind import tool_of_schema
@@ -348,7 +348,7 @@ class SchemaStage:
             parts = self._split(each)
             left += [parts.left] if parts.left else []
             declared += parts.declared
-        blocking = tuple(_finding(d) for d in left if d.severity is Severity.BLOCK)
+        blocking = tuple(make_finding(d) for d in left if d.severity is Severity.BLOCK)
         if causes and not blocking:
             raise UnreadableError(causes[0])  # one, so that results with one cause say the same
         told = [*warnings, *(str(d) for d in left if d.severity is Severity.WARN)]
@@ -381,28 +381,3 @@ def _invalid_on_the_source(name: str) -> str:
 def _versions_of(snapshot: Snapshot) -> dict[str, str]:
     found = snapshot.of_kind("extension")
     return {name: str(extension.facts["version"]) for name, extension in found.items()}
-
-
-def _finding(difference: Difference) -> Finding:
-    thing = difference.object
-    expected, found = _evidence(difference)
-    evidence = {
-        "kind": thing.kind,
-        "expected": expected,
-        "found": found,
-        "properties": [p.name for p in difference.properties],
-    }
-    words = {MISSING: "missing", EXTRA: "unexpected", CHANGED: "differs"}
-    name = f"{thing.kind.replace('_', ' ')} {words[difference.change]}"
-    return Finding(thing.name, name, str(difference), evidence)
-
-
-def _evidence(difference: Difference) -> tuple[str, str]:
-    """Return both definitions, or the properties that differ where these are equal."""
-    one, other = difference.expected, difference.found
-    if one and other and one.definition == other.definition:
-        properties = difference.properties
-        expected = [f"{p.name.replace('_', ' ')}: {shown_value(p.expected)}" for p in properties]
-        found = [f"{p.name.replace('_', ' ')}: {shown_value(p.found)}" for p in properties]
-        return "; ".join(expected), "; ".join(found)
-    return one.definition if one else "", other.definition if other else ""
