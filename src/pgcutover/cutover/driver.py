@@ -8,6 +8,7 @@ service are tried again for a while; if they cannot be done, the error says how 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pgcutover.cutover.errors import RefusedError, StepError
 from pgcutover.cutover.history import DONE, FAILED, INTENT, RUN, SETTLED, History, read_history
@@ -16,6 +17,8 @@ from pgcutover.cutover.resolver import EFFECTS, Side, State, Step, check, next_s
 from pgcutover.cutover.steps import STEPS, StepSpec
 from pgcutover.cutover.world import World
 from pgcutover.public_errors import public_error
+
+T = TypeVar("T")
 
 _RESTORE_TRIES = 8
 _RESTORE_PAUSE_SECONDS = 0.25
@@ -66,8 +69,8 @@ class Driver:
         spec.guard(self.world, self.state)
         self.journal.append(INTENT, spec.step.value)
         begun = time.monotonic()
-        facts = self._act(spec)
-        if spec.is_done(self.world, self.state) is False:
+        facts, tries = self._act(spec), _RESTORE_TRIES if spec.restores else 1
+        if self._try(spec, tries, lambda: spec.is_done(self.world, self.state)) is False:
             raise StepError(f"the step {spec.step.value!r} had no effect")
         seconds = round(time.monotonic() - begun, 3)
         self._complete(spec.step, seconds=seconds, **facts)
@@ -75,15 +78,18 @@ class Driver:
 
     def _act(self, spec: StepSpec) -> dict[str, object]:
         """Act; a step that restores service is tried again for a while."""
-        for remaining in range(_RESTORE_TRIES if spec.restores else 1, 0, -1):
+        tries = _RESTORE_TRIES if spec.restores else 1
+        return dict(self._try(spec, tries, lambda: spec.act(self.world, self.state)))
+
+    def _try(self, spec: StepSpec, tries: int, call: Callable[[], T]) -> T:
+        """Return the call's result; a server may come back after a short time."""
+        for _ in range(tries - 1):
             try:
-                return dict(spec.act(self.world, self.state))
+                return call()
             except Exception as error:
-                if remaining == 1:
-                    raise
                 self.progress(f"{spec.step.value}: {public_error(error)}; trying again")
                 time.sleep(_RESTORE_PAUSE_SECONDS)
-        raise StepError("no try was made; please report it")
+        return call()
 
     def _restore(self, step: Step, error: BaseException) -> None:
         """Take a failed step back, and lead the writes to the writer; raise what happened."""
@@ -113,7 +119,7 @@ class Driver:
     def _settle(self, spec: StepSpec) -> None:
         """Find out what became of a step that did not complete, and leave nothing half-done."""
         self.is_alone()
-        if spec.is_done(self.world, self.state):
+        if self._try(spec, _RESTORE_TRIES, lambda: spec.is_done(self.world, self.state)):
             self._complete(spec.step, found=True)
         elif spec.restores:
             self._complete(spec.step, **self._act(spec))
