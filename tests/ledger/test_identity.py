@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from ledger.rig import Rig
 
-from pgcutover.errors import UnreadableError
+from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.ledger.model import SlotState
 from pgcutover.ledger.slot import (
     Server,
@@ -36,6 +36,17 @@ def test_another_slot_is_refused_until_the_ledger_begins_anew(shared: Rig, fault
     shared.run("target", *(statement.format(slot=shared.slot) for statement in FAULTS[fault]))
     for _ in range(2):  # the second time from what is recorded
         with pytest.raises(UnreadableError, match=fault):
+            shared.open()
+    shared.begin()
+
+
+def test_a_publication_with_other_settings_is_refused(shared: Rig) -> None:
+    shared.begin()
+    shared.close()
+    name = shared.slot
+    for setting in ("publish = 'insert'", "publish_via_partition_root = true"):
+        shared.run("source", f"alter publication {name} set ({setting})")
+        with pytest.raises(ServerError, match="exists with other settings"):
             shared.open()
     shared.begin()
 

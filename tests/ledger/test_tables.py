@@ -1,5 +1,6 @@
 """Tables whose keys differ between the sides, and tables that need a full comparison."""
 
+import psycopg
 from ledger.rig import Rig
 
 from pgcutover.verdict import Verdict
@@ -56,3 +57,23 @@ def _alter(rig: Rig) -> None:
     rig.run("source", "insert into app.b values ('hidden', 1, 1)")
     rig.run("source", f"alter publication {slot} add table app.b")
     assert "app.b" in rig.prove().whole_tables
+
+
+def test_a_table_published_later_is_compared_after_the_transactions_that_were_running(
+    rig: Rig,
+) -> None:
+    rig.open()
+    assert rig.compare() == {}
+    rig.both("create table app.n (id int primary key)")
+    rig.known = None
+    if rig.gate is not None:
+        rig.gate.close()
+    rig.gate = None
+    with psycopg.connect(rig.databases.source) as running:
+        running.execute("insert into app.n values (1)")  # not sent: not published yet
+        rig.open()
+        assert rig.compare("app.n") == {}
+        assert rig.now.open_set().whole_tables.keys() == {"app.n"}
+    rig.run("target", "insert into app.n values (1)")
+    assert rig.compare("app.n") == {}
+    assert rig.prove().verdict is Verdict.PASS

@@ -194,11 +194,12 @@ class Ledgers:
             "select name, fingerprint_source, fingerprint_target from compared"
             " where baseline_source is not null"
         )
-        altered = {}
-        known = {name: Sides(source, target) for name, source, target in rows}
-        for name, found in self._all_fingerprints([n for n in known if n in self._tables]).items():
-            if found != known[name]:
-                altered[name] = "it was altered, truncated or rewritten since it was compared"
+        known = {name: Sides(*pair) for name, *pair in rows if name in self._tables}
+        altered = {
+            name: "it was altered, truncated or rewritten since it was compared"
+            for name, found in self._all_fingerprints([*known]).items()
+            if found != known[name]
+        }
         self.store.set_altered(altered)
         return altered
 
@@ -218,7 +219,7 @@ class Ledgers:
         return self.judge()
 
     def judge(self) -> Proof:
-        """Return the verdict from what is recorded, without a look at the servers."""
+        """Return the verdict from what is recorded; keys of `whole_tables` are not compared."""
         found = self.open_set()
         differing = dict(
             self.store.fetch(
@@ -226,6 +227,7 @@ class Ledgers:
                 " change c where c.name = a.name and c.key = a.key) group by a.name"
             )
         )
+        differing = {n: keys for n, keys in differing.items() if n not in found.whole_tables}
         reasons = [*self.faults(), *self._settler.unreadable.values()]
         reasons += [f"{name}: {why}" for name, why in found.whole_tables.items()]
         if found.keys:
@@ -322,10 +324,12 @@ class Ledgers:
         Rows that a transaction wrote before are not sent, so it must have ended before the
         comparison.
         """
-        server = slot.read_server(connection, label)
-        floor = Snapshot.parse(server.snapshot).after_all_known()
-        for table in self.plan.tables.values():
-            if getattr(table.relations, label) in added:
+        floor = Snapshot.parse(slot.read_server(connection, label).snapshot).after_all_known()
+        roots = {getattr(t.relations, label): t for t in self.plan.tables.values()}
+        members = read_members(connection, [*roots])
+        changed = {m.root for m in members if m.name in added or m.root in added}
+        for root, table in roots.items():
+            if root in changed:
                 coverage.raise_floor(self.store, table.name, label, floor)
 
     def _follow(self, reader: SlotReader, stop: Callable[[], bool]) -> None:

@@ -131,17 +131,21 @@ def publish(
 ) -> list[RelationName]:
     """Publish exactly these tables; return those that were not published before."""
     known = {RelationName(*row) for row in connection.execute(_PUBLISHED, [publication])}
-    exists = connection.execute(
-        "select from pg_publication where pubname = %s", [publication]
-    ).fetchone()
-    if exists is not None and known == {*members}:
+    row = connection.execute(_SETTINGS, [publication]).fetchone()
+    if row == (False,):
+        raise ServerError(
+            f"publication {publication} exists with other settings: expected one that publishes "
+            "every insert, update, delete and truncate, by partition; drop it and run again"
+        )
+    exists = row is not None
+    if exists and known == {*members}:
         return []
     names = sql.SQL(", ").join(
         sql.SQL("only {}").format(sql.Identifier(m.schema, m.name)) for m in members
     )
     verb = "alter publication {} set table {}" if exists else "create publication {} for table {}"
     statement = sql.SQL(verb).format(sql.Identifier(publication), names)
-    if exists is None:
+    if not exists:
         statement += sql.SQL(" with (publish = 'insert, update, delete, truncate')")
     connection.execute(statement)
     return [m for m in members if m not in known]
@@ -214,6 +218,13 @@ select s.plugin::text, s.database::text, s.confirmed_flush_lsn::text, s.restart_
        pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn)::int8,
        (to_jsonb(s) ->> 'safe_wal_size')::int8
   from pg_replication_slots s where s.slot_name = %s and s.plugin is not null
+"""
+_SETTINGS = """
+select p.pubinsert and p.pubupdate and p.pubdelete and p.pubtruncate
+       and not coalesce((to_jsonb(p) ->> 'pubviaroot')::bool, false)
+       and not exists (select from pg_publication_rel r where r.prpubid = p.oid
+                        and coalesce(to_jsonb(r) ->> 'prqual', to_jsonb(r) ->> 'prattrs', '') <> '')
+  from pg_publication p where p.pubname = %s
 """
 _PUBLISHED = """
 select n.nspname::text, c.relname::text
