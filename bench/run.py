@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import compare
+import gate
 import schema
 
 
@@ -26,6 +27,12 @@ def main() -> int:
     own.add_argument("--runs", type=int, default=3, help="after one that warms up; default: 3")
     own.add_argument("--json", type=Path, help="where every figure is written")
     own.set_defaults(run=schema.run)
+    own = benches.add_parser("gate", help="a whole gate: many partitions, many empty tables")
+    own.add_argument("--partitions", type=int, default=2_000, help="default: 2,000")
+    own.add_argument("--tables", type=int, default=500, help="default: 500")
+    own.add_argument("--runs", type=int, default=1, help="default: 1")
+    own.add_argument("--json", type=Path, help="where every figure is written")
+    own.set_defaults(run=gate.run)
     arguments = parser.parse_args()
     try:
         return int(arguments.run(arguments))

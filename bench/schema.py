@@ -23,7 +23,7 @@ from pgcutover.sides import fetch_both
 TARGET_SECONDS = 5.0
 _COLUMNS, _INDEXES, _BATCH = 20, 5, 50
 _TYPES = ("integer", "text", "numeric(10,2)", "timestamptz")
-_RULE = {
+RULE = {
     "rule-type": "selection",
     "rule-id": "1",
     "rule-name": "1",
@@ -88,7 +88,7 @@ def _clocked(part: Callable[[tuple[str, str]], None], dsns: tuple[str, str]) -> 
 
 
 def _ours(dsns: tuple[str, str]) -> None:
-    rules = parse_rules({"rules": [_RULE]}, "the bench's rules")
+    rules = parse_rules({"rules": [RULE]}, "the bench's rules")
     with open_session(dsns[0]) as one, open_session(dsns[1]) as other:
         read_manifest(one, other, rules)
         fetch_both(lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other))
