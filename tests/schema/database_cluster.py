@@ -1,4 +1,4 @@
-"""Changes of roles, settings and the database itself, as database_changes has them."""
+"""Changes of roles, settings and the database, in the format of database_changes."""
 
 CLUSTER = [
     ("alter role lab_app superuser", "role lab_app: superuser"),

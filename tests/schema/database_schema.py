@@ -1,6 +1,6 @@
-"""A schema with one of everything that hangs on the database and not on a table."""
+"""A schema with every kind of object that belongs to the database and not to a table."""
 
-# every statement is one that PostgreSQL 13 takes
+# every statement works on PostgreSQL 13
 SCHEMA = """
 create schema app;
 create schema ext;

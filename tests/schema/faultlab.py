@@ -1,4 +1,7 @@
-"""A source with one of everything, its dump on the target, and the expected schema, made once."""
+"""A source with every kind of object, its dump on the target, and the expected schema.
+
+They are built once per module.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,8 +43,8 @@ RUN_WIDE = tuple(c for c in CHECKS if c.arguments == ("schema_stage",))
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What every check of the stage said."""
+class Results:
+    """The results of every check of the stage."""
 
     red: dict[str, str]
     unknown: dict[str, str]
@@ -50,7 +53,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class FaultLab:
-    """The pair, its template databases, and what does not change from fault to fault."""
+    """The pair, its template databases, and everything that all faults share."""
 
     pair: Pair
     source: str
@@ -63,7 +66,7 @@ class FaultLab:
 
     @contextmanager
     def damaged(self, *statements: str) -> Iterator["Target"]:
-        """The target after some statements, which are rolled back at the end."""
+        """Yield the target after some statements, which are rolled back at the end."""
         self.session.execute("begin")
         try:
             for statement in statements:
@@ -79,7 +82,7 @@ class FaultLab:
 
     @contextmanager
     def damaged_copy(self, *statements: str) -> Iterator["Target"]:
-        """A copy of the target after some statements, as a new session sees it."""
+        """Yield a copy of the target after some statements, as a new session sees it."""
         server = self.pair.target
         name = create_database(server, template=self.target_template)
         try:
@@ -91,8 +94,8 @@ class FaultLab:
         finally:
             drop_database(server, name)
 
-    def judge(self, found: Snapshot) -> Answers:
-        """Every check of the stage, of every object."""
+    def judge(self, found: Snapshot) -> Results:
+        """Run every check of the stage on every object."""
         evidence = SchemaEvidence(
             self.on_source,
             found,
@@ -103,8 +106,8 @@ class FaultLab:
         stage = SchemaStage(evidence)
         names = stage.expected_names(self.manifest.tables)
         kinds = replace(self.manifest, expected=names).kinds()
-        answers = Answers({}, {}, [])
-        kept = _Kept(stage, answers.warnings)
+        answers = Results({}, {}, [])
+        kept = _RecordingProxy(stage, answers.warnings)
         for check in CHECKS:
             for arguments in _arguments(check, kinds):
                 try:
@@ -123,17 +126,17 @@ class Target:
     session: psycopg.Connection[tuple[object, ...]]
 
     def take(self, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
-        """Its schema, read with the settings of a run."""
+        """Read the schema with the settings of a run."""
         with self.session.transaction(force_rollback=True):
             self.session.execute(set_local(PINNED))
             return take(self.session, kinds)
 
     def take_all(self) -> Snapshot:
-        """Its schema and the server's objects."""
+        """Read the schema and the server's objects."""
         return of_the_lab(self.take((*KINDS, *CLUSTER_KINDS)))
 
     def execute(self, statement: str) -> None:
-        """Run one statement; an error leaves the rest in force."""
+        """Run one statement in a subtransaction, so that an error keeps the earlier ones."""
         with self.session.transaction():
             self.session.execute(statement.encode())
 
@@ -144,7 +147,7 @@ def _arguments(check: Check, kinds: dict[str, tuple[object, ...]]) -> list[dict[
 
 
 def of_the_lab(snapshot: Snapshot) -> Snapshot:
-    """Without the roles that other tests have on the same servers."""
+    """Return the snapshot without the roles that other tests made on the same servers."""
     kept = (
         o
         for o in snapshot.objects
@@ -155,24 +158,24 @@ def of_the_lab(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, objects=tuple(kept))
 
 
-class _Kept:
-    """Stands before the stage and keeps what it only tells."""
+class _RecordingProxy:
+    """Proxy of the stage that records its warnings."""
 
     def __init__(self, stage: SchemaStage, warnings: list[str]) -> None:
         self._stage, self._warnings = stage, warnings
 
     def __getattr__(self, name):
-        def asked(*arguments, **named):
+        def call(*arguments, **named):
             diff = getattr(self._stage, name)(*arguments, **named)
             self._warnings.extend(diff.facts.get("warnings", ()))
             return diff
 
-        return asked
+        return call
 
 
 @contextmanager
 def fault_lab(pair: Pair) -> Iterator[FaultLab]:
-    """The lab; its roles are gone with it."""
+    """Yield the lab; drop its roles at the end."""
     for server in (pair.source, pair.target):
         with psycopg.connect(server.dsn(), autocommit=True) as connection:
             for role in ROLES:

@@ -1,11 +1,11 @@
-"""Schemas of two sides that differ in what schemafaults.py's do not; names to cut statements at."""
+"""Differences that schemafaults.py does not have, and names with special characters."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Odd:
-    """`says` is what is printed, or what PostgreSQL answers, where nothing can be mended."""
+    """`says` is the printed comment, or PostgreSQL's error, if the difference cannot be fixed."""
 
     id: str
     both: str
@@ -15,7 +15,7 @@ class Odd:
 
 
 def odd(*texts: str) -> Odd:
-    """A row."""
+    """Return an Odd."""
     return Odd(*texts)
 
 

@@ -1,7 +1,7 @@
-"""One change a line, and the one object and property that must tell of it.
+"""Single changes of relations, and the one object and property that must differ.
 
-`kind name: property` is a property that changes, `+kind name` and `-kind name` an object that
-appears and one that goes. The changes run on PostgreSQL 17, those of NEWEST on 18.
+`kind name: property` is a changed property, `+kind name` an added object and `-kind name` a dropped
+one. The changes run on PostgreSQL 17, those of NEWEST on 18.
 """
 
 from schema.relations_keys import KEYS

@@ -1,4 +1,4 @@
-"""Changes of constraints and indexes, as relations_changes has them."""
+"""Changes of constraints and indexes, in the format of relations_changes."""
 
 
 def _replaced(table: str, name: str, definition: str) -> str:
@@ -25,7 +25,7 @@ def _covering(
     )
 
 
-# what `disable trigger all` does, to the triggers of deferrable keys alone
+# as `disable trigger all` does, but only for the triggers of deferrable keys
 _UNCHECKED = (
     "update pg_trigger set tgenabled = 'D'"
     " where tgconstrindid > 0 and tgconstrrelid = 0 and tgrelid ="

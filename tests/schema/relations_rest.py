@@ -1,4 +1,4 @@
-"""Changes of triggers, rules, policies, views and sequences, as relations_changes has them."""
+"""Changes of triggers, rules, policies, views and sequences, in the format of relations_changes."""
 
 _TOUCH = "trigger app.customers.touch"
 

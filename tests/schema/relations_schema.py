@@ -1,6 +1,6 @@
-"""A schema with one of everything that hangs on a table."""
+"""A schema with every kind of object that belongs to a table."""
 
-# every statement is one that PostgreSQL 13 takes
+# every statement works on PostgreSQL 13
 SCHEMA = r"""
 create schema app;
 create schema other;
@@ -158,7 +158,7 @@ create table public.awsdms_apply_exceptions (id integer);
 create extension pg_stat_statements schema other;
 """
 
-# what came later, by the major that brought it
+# newer objects, by the major that added them
 LATER = {
     14: """
 create statistics app.orders_stats on (total * 2), room from app.orders;
@@ -200,5 +200,5 @@ ROLE_NAMES = ("lab_rel_app", "lab_rel_other", 'lab_rel "odd')
 
 
 def schema_for(major: int) -> str:
-    """The schema with everything that servers of that major know."""
+    """Return the schema with every kind of object of that major."""
     return SCHEMA + "".join(more for since, more in LATER.items() if since <= major)

@@ -1,4 +1,4 @@
-"""Faults of what no check of a single table is about, and of what the server itself brings."""
+"""Faults outside single tables, and faults of built-in objects."""
 
 from schema.schemafaults import fault
 

@@ -1,11 +1,11 @@
-"""Ways in which a target's schema goes wrong, and exactly the checks that must then be red."""
+"""Faults of a target's schema, and exactly the checks that must fail with each."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaFault:
-    """`id` is that of the known fault where there is one; no `red` means that it is only told."""
+    """`id` is that of the known fault if there is one; without `red` the fault only warns."""
 
     id: str
     what: str
@@ -15,7 +15,7 @@ class SchemaFault:
 
 
 def fault(name: str, what: str, sql: str, *red: str, says: str = "") -> SchemaFault:
-    """A row; checks without their common beginning."""
+    """Return a SchemaFault; the checks' common prefix is added."""
     return SchemaFault(name, what, sql, frozenset(f"SCHEMA-{r}" for r in red), says)
 
 
@@ -186,7 +186,7 @@ DATABASE = [
     fault("large-object", "a large object that the source has not", "select lo_create(0)", "DATABASE"),
     fault("database-connect", "nobody but its owner may connect", "revoke connect on database THIS from public", "DATABASE"),
 ]
-# what belongs to the server itself is put back afterwards
+# built-in objects are restored afterwards
 CLUSTER = [
     (fault("SCH-97", "a role is missing", "alter role fault_app rename to fault_gone", "GRANTS", "POLICIES", "ROLES"), "alter role fault_gone rename to fault_app"),
     (fault("SCH-98", "a role without its settings", "alter role fault_app reset all", "ROLES"), "alter role fault_app set statement_timeout = '30s'"),

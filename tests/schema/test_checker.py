@@ -1,4 +1,4 @@
-"""The checks that look into the databases are red when something is wrong there, and green else."""
+"""Test the checks of sequences, partitions, materialized views, statistics and indexes."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +61,7 @@ def red(stage: SchemaState) -> set[str]:
 
 @contextmanager
 def writing(dsn: str, statement: str) -> Iterator[None]:
-    """Run a statement again and again."""
+    """Run a statement repeatedly during the block."""
     done = Event()
 
     def write() -> None:
@@ -77,7 +77,7 @@ def writing(dsn: str, statement: str) -> Iterator[None]:
             running.result()
 
 
-def test_what_is_in_order_is_green(both: Databases) -> None:
+def test_every_check_passes_on_a_correct_target(both: Databases) -> None:
     assert red(state(both)) == set()
 
 
@@ -91,12 +91,12 @@ def test_what_is_in_order_is_green(both: Databases) -> None:
         ("delete from app.t where id = 1", "SCHEMA-VIEWS-FRESH"),
     ],
 )
-def test_what_is_wrong_is_red(both: Databases, damage, check) -> None:
+def test_each_fault_fails_its_check(both: Databases, damage, check) -> None:
     run(both.target, damage)
     assert red(state(both)) == {check}
 
 
-def test_after_a_change_of_collation_a_sample_is_not_enough(both: Databases) -> None:
+def test_a_collation_change_requires_checking_all_indexes(both: Databases) -> None:
     run(both.target, *(f"create index more_{n} on app.t (at)" for n in range(SAMPLED_INDEXES)))
     facts = state(both).corruption("sample").facts
     assert facts["checked"] == SAMPLED_INDEXES < facts["indexes"]
@@ -108,7 +108,7 @@ def test_after_a_change_of_collation_a_sample_is_not_enough(both: Databases) -> 
     assert facts["checked"] == facts["indexes"] > SAMPLED_INDEXES
 
 
-def test_an_index_that_lies_is_red(both: Databases) -> None:
+def test_a_corrupt_index_fails(both: Databases) -> None:
     run(
         both.target,
         "create function app.place(int) returns int language sql immutable return $1",
@@ -118,12 +118,12 @@ def test_an_index_that_lies_is_red(both: Databases) -> None:
     assert red(state(both)) == {"SCHEMA-AMCHECK"}
 
 
-def test_a_view_loaded_before_its_rows_is_red_where_nothing_writes(both: Databases) -> None:
+def test_a_stale_view_fails_if_nothing_writes(both: Databases) -> None:
     run(both.target, "delete from app.t where id = 1")
     assert red(state(both, settle_seconds=0.1)) == {"SCHEMA-VIEWS-FRESH"}
 
 
-def test_a_view_whose_rows_change_all_the_time_is_a_warning(both: Databases) -> None:
+def test_a_stale_view_is_a_warning_while_its_rows_change(both: Databases) -> None:
     run(both.target, "delete from app.t where id = 1")
     stage = state(both, settle_seconds=1.5)
     with writing(both.target, "insert into app.t default values"):
@@ -131,7 +131,7 @@ def test_a_view_whose_rows_change_all_the_time_is_a_warning(both: Databases) -> 
         assert "app.counted" in str(stage.materialized_views().facts["warnings"])
 
 
-def test_without_the_extension_indexes_are_undecided(both: Databases) -> None:
+def test_without_the_extension_indexes_are_unknown(both: Databases) -> None:
     run(both.target, "drop extension amcheck")
     with pytest.raises(UnreadableError, match="create extension amcheck"):
         state(both).corruption("sample")

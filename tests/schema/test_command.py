@@ -1,4 +1,4 @@
-"""`pgcutover schema` as a user runs it: snapshots, diffs, the SQL that fixes, wrong inputs."""
+"""Test `pgcutover schema`: snapshots, diffs, the printed SQL, and invalid input."""
 
 import json
 import os
@@ -37,8 +37,8 @@ PASSWORD = "hunter2-in-clear"
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """One run of the command."""
+class CommandResult:
+    """The exit code and output of one run of the command."""
 
     code: int
     out: str
@@ -47,12 +47,12 @@ class Ended:
 
 @dataclass(slots=True)
 class Command:
-    """The command in a folder of its own, with DSNs in variables."""
+    """Runs the command in its own folder, with DSNs in environment variables."""
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str) -> Ended:
+    def __call__(self, *arguments: str) -> CommandResult:
         done = subprocess.run(
             [sys.executable, "-m", "pgcutover", "schema", *arguments],
             env=os.environ | self.variables,
@@ -64,7 +64,7 @@ class Command:
         )
         assert "Traceback" not in done.stderr
         assert PASSWORD not in done.stdout + done.stderr
-        return Ended(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def _run(dsn: str, statements: str) -> None:
 
 
 def _without_role_dms(out: str) -> str:
-    """Leave out a role that other tests make on the shared servers, and its rights."""
+    """Omit a role that other tests create on the shared servers, and its privileges."""
     return "\n".join(line for line in out.splitlines() if "dms" not in line)
 
 
@@ -92,7 +92,7 @@ def _warnings(out: str) -> list[str]:
 
 
 def test_equal_schemas_have_no_difference(schema: Command) -> None:
-    assert schema("diff", "ONE", "OTHER") == Ended(0, "", NOTHING)
+    assert schema("diff", "ONE", "OTHER") == CommandResult(0, "", NOTHING)
 
 
 def test_a_snapshot_is_compared_later_with_the_server(schema: Command) -> None:
@@ -132,7 +132,7 @@ def test_a_diff_names_object_and_both_sides(schema: Command) -> None:
     assert ended.err == "4 blocking differences, 0 warnings\n"
 
 
-def test_what_only_warns_does_not_fail(schema: Command) -> None:
+def test_warnings_do_not_fail(schema: Command) -> None:
     _run(schema.variables["OTHER"], "comment on table app.customer is 'seen'")
     ended = schema("diff", "ONE", "OTHER")
     assert (ended.code, ended.err) == (0, "0 blocking differences, 1 warning\n")
@@ -155,7 +155,7 @@ def test_the_printed_sql_fixes_the_target_and_is_not_run(schema: Command) -> Non
 
 
 def test_nothing_to_fix_prints_nothing(schema: Command) -> None:
-    assert schema("fix", "ONE", "OTHER", "--print") == Ended(0, "", NOTHING)
+    assert schema("fix", "ONE", "OTHER", "--print") == CommandResult(0, "", NOTHING)
 
 
 def test_the_maintain_privilege_of_a_newer_major_is_no_difference(
@@ -170,7 +170,7 @@ def test_the_maintain_privilege_of_a_newer_major_is_no_difference(
     assert "not compared, because only one snapshot has them" not in ended.err
 
 
-def test_a_migration_is_compared_with_what_its_target_should_be(
+def test_a_migration_is_compared_with_its_expected_schema(
     databases: Databases, tmp_path: Path
 ) -> None:
     moved = SCHEMA.replace("app", "core")
@@ -243,7 +243,7 @@ def test_a_scripts_folder_without_a_phase_is_refused_once(migration: Command) ->
 def test_a_clean_pair_of_two_majors_has_no_blocking_difference(
     databases: Databases, migration: Command
 ) -> None:
-    """Settings of both sides, views as two majors print them, extensions in other versions."""
+    """Settings of both sides, views as two majors print them, extensions of other versions."""
     for dsn in (databases.source, databases.target):
         _run(
             dsn,
@@ -299,7 +299,7 @@ def migration(databases: Databases, tmp_path: Path) -> Command:
     )
 
 
-def test_what_may_not_be_read_is_named_and_nothing_is_called_equal(
+def test_unreadable_objects_are_named_and_never_equal(
     schema: Command, blind: Callable[[str], str]
 ) -> None:
     for name in ("ONE", "OTHER"):
@@ -314,7 +314,7 @@ def test_what_may_not_be_read_is_named_and_nothing_is_called_equal(
 
 @pytest.fixture
 def blind(pair: Pair) -> Iterator[Callable[[str], str]]:
-    """blind(dsn): the same as a role of which policies are kept from."""
+    """Return blind(dsn), the same DSN with a role that may not read policies."""
     role = f"blind_{uuid4().hex[:8]}"
     _run(pair.target.dsn(), f"create role {role} login password '{PASSWORD}'")
 
@@ -350,7 +350,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("arguments", "says"), WRONG.values(), ids=WRONG)
-def test_a_wrong_input_is_one_sentence(
+def test_invalid_input_is_reported_in_one_sentence(
     schema: Command, arguments: tuple[str, ...], says: str
 ) -> None:
     schema.variables |= {

@@ -1,4 +1,4 @@
-"""Partitions that are created as such are the same as those that a dump attaches."""
+"""Test that `create table partition of` equals a partition that pg_dump attaches."""
 
 import psycopg
 
@@ -56,7 +56,7 @@ create table replaced_1 partition of replaced for values in (1);
 alter table replaced alter id set storage plain, replica identity full;
 alter table replaced_1 replica identity full, enable row level security;
 """
-# what the snapshots do not hold: where each part of a partition comes from
+# not in the snapshots: whether each part of a partition is inherited
 CATALOG = """
 select c.oid::regclass::text, c.relam::text, c.relpersistence::text, c.relreplident::text,
        pg_get_expr(c.relpartbound, c.oid), c.reloptions::text,
@@ -86,7 +86,7 @@ def described(dsn: str, statements: list[Statement]) -> tuple[object, object]:
     return catalog, {o.identity: o for o in objects}
 
 
-def test_partitions_created_as_such_are_those_that_the_dump_attaches(databases, fresh_database):
+def test_created_partitions_equal_attached_ones(databases, fresh_database):
     with psycopg.connect(databases.source) as source:
         source.execute(SCHEMA)
     with psycopg.connect(databases.target) as target:
@@ -109,7 +109,7 @@ def test_partitions_created_as_such_are_those_that_the_dump_attaches(databases, 
                 connection.execute("drop owned by seller")
 
 
-def test_a_major_whose_partitions_inherit_names_of_constraints_attaches_them():
+def test_a_major_that_inherits_constraint_names_attaches_them():
     dumped = [
         Statement("CREATE TABLE s.p (\n    id integer NOT NULL\n)\nPARTITION BY LIST (id)", 1),
         Statement("CREATE TABLE s.p_1 (\n    id integer NOT NULL\n)", 5),

@@ -1,4 +1,4 @@
-"""`schema fix` of a run's own snapshots excuses what the run excused, and nothing more."""
+"""Test that `schema fix` on a run's snapshots excuses exactly what the run excused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ DECLARED = DeclaredDifference("index", "public.o_extra", "added", "for a report"
 
 @pytest.fixture
 def save(databases, tmp_path) -> Callable[..., Path]:
-    """Save what a run does, after statements on the target; return the folder."""
+    """Return a function that saves a run's evidence after statements on the target."""
 
     def saved(*damage: str) -> Path:
         lab = Lab(
@@ -55,7 +55,7 @@ def test_excluded_tables_and_declared_differences_need_no_sql(save, capsys) -> N
     assert list_fixable(folder / "expected.json", folder / "target.json") == frozenset()
 
 
-def test_other_differences_are_printed_all_the_same(save, capsys) -> None:
+def test_other_differences_are_printed(save, capsys) -> None:
     folder = save("drop index o_total")
     printed = _fix(folder, capsys)
     assert "CREATE INDEX o_total ON public.o" in printed

@@ -1,4 +1,4 @@
-"""The expected schema is what provisioning makes, as mapping and scripts say; nothing stays."""
+"""Test that the expected schema equals what provisioning creates, and leaves nothing behind."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def people(databases: Databases) -> Databases:
     return databases
 
 
-def test_it_is_what_provisioning_makes(kgc_source, kgc_target) -> None:
+def test_the_expected_schema_equals_the_provisioned_one(kgc_source, kgc_target) -> None:
     settings = load_settings(ROOT / "migration.toml")
     wanted = load_rules(settings)
     with open_session(kgc_source) as source, open_session(kgc_target) as target:
@@ -73,7 +73,7 @@ def test_it_is_what_provisioning_makes(kgc_source, kgc_target) -> None:
     assert differences(expected.snapshot, found, [k.name for k in KINDS]) == ()
     assert len(found.objects) > 400
     assert expected.moved["public.users_id_seq"] == "auth.users_id_seq"
-    assert "public.health_metrics" not in expected.moved  # made anew, partitioned
+    assert "public.health_metrics" not in expected.moved  # replaced, partitioned
     taken = read_schemas(kgc_source, kgc_target, manifest, ())
     names = taken.with_expected(expected, manifest).names
     of_source = (manifest.expected_indexes(), manifest.expected_foreign_keys())
@@ -88,7 +88,7 @@ def test_it_is_what_provisioning_makes(kgc_source, kgc_target) -> None:
     assert names.dropped_columns == ()
 
 
-def test_a_mapping_without_scripts_moves_tables_and_what_hangs_on_them(people: Databases) -> None:
+def test_a_mapping_without_scripts_moves_tables_with_their_objects(people: Databases) -> None:
     expected = made(people)
     assert expected.moved["app.people"] == "core.persons"
     assert expected.moved["app.people_id_seq"] == "core.people_id_seq"
@@ -98,7 +98,7 @@ def test_a_mapping_without_scripts_moves_tables_and_what_hangs_on_them(people: D
     assert "persons" in expected.snapshot.of_kind("view")["app.names"].facts["query"]
 
 
-def test_what_scripts_make_change_and_drop_is_expected(people: Databases, tmp_path) -> None:
+def test_changes_by_scripts_are_expected(people: Databases, tmp_path) -> None:
     scripts = scripted(
         tmp_path,
         pre_load="create schema core; alter table app.people set schema core;"
@@ -131,7 +131,9 @@ def test_what_scripts_make_change_and_drop_is_expected(people: Databases, tmp_pa
         ("alter table app.nobody add n int", r"42P01.*app\.nobody"),
     ],
 )
-def test_what_cannot_be_made_is_said(people: Databases, tmp_path, script, says) -> None:
+def test_an_object_that_cannot_be_created_is_reported(
+    people: Databases, tmp_path, script, says
+) -> None:
     with pytest.raises(UnreadableError, match=rf"(?s)scratch database: .*{says}") as raised:
         made(people, scripted(tmp_path, post_load=script))
     assert "password" not in str(raised.value)
@@ -143,7 +145,7 @@ def state(pair: Pair) -> tuple[list[object], list[object]]:
         return names, connection.execute("select rolname from pg_roles order by 1").fetchall()
 
 
-def test_nothing_is_left_on_a_server_of_the_users(people: Databases, pair: Pair, tmp_path) -> None:
+def test_nothing_is_left_on_a_users_scratch_server(people: Databases, pair: Pair, tmp_path) -> None:
     run(
         people.source,
         "create role only_on_the_source",
@@ -167,7 +169,7 @@ def test_a_server_of_another_major_is_refused(people: Databases, pair: Pair) -> 
         made(people, scratch_dsn=pair.source.dsn())
 
 
-def test_a_scratch_server_that_does_not_answer_is_said(people: Databases) -> None:
+def test_an_unreachable_scratch_server_is_reported(people: Databases) -> None:
     with pytest.raises(Exception, match="scratch server cannot be reached") as raised:
         made(people, scratch_dsn="host=localhost port=1 user=u password=secret dbname=d")
     assert "secret" not in str(raised.value)
@@ -194,8 +196,8 @@ def letters(databases: Databases) -> Databases:
     return databases
 
 
-def letters_made(letters: Databases, scripts: Path | None = None) -> dict[str, str]:
-    """What became of each table: its comment says who it was; the columns of what was e."""
+def read_renamed_letters(letters: Databases, scripts: Path | None = None) -> dict[str, str]:
+    """Return each table's new name by its comment, which is its old name, and its columns."""
     with open_session(letters.source) as source:
         tables = mapped_tables(rules(SWAPPED), source)
     place = (letters.source, letters.target, 17, letters.name, "UTF8")
@@ -216,23 +218,21 @@ MEANT = {
 }
 
 
-def test_tables_and_columns_take_each_others_names(letters: Databases) -> None:
-    assert letters_made(letters) == MEANT
+def test_tables_and_columns_can_swap_names(letters: Databases) -> None:
+    assert read_renamed_letters(letters) == MEANT
 
 
-def test_what_a_script_has_renamed_is_not_renamed_again(letters: Databases, tmp_path) -> None:
+def test_an_object_renamed_by_a_script_is_not_renamed_again(letters: Databases, tmp_path) -> None:
     script = (
         "alter table app.a rename to t; alter table app.b rename to a; alter table app.t rename"
         " to b; alter table app.e rename x to t; alter table app.e rename y to x;"
         " alter table app.e rename t to y"
     )
-    assert letters_made(letters, scripted(tmp_path, pre_load=script)) == MEANT
+    assert read_renamed_letters(letters, scripted(tmp_path, pre_load=script)) == MEANT
 
 
-def test_what_a_script_makes_belongs_to_the_role_that_provisions(
-    people: Databases, tmp_path
-) -> None:
-    """The owner of the target's database, or who the journal says has run the scripts."""
+def test_objects_of_scripts_belong_to_the_provisioning_role(people: Databases, tmp_path) -> None:
+    """The owner of the target's database, or the role that the journal says ran the scripts."""
     script = (
         "create schema made; create table made.t (); set role only_owner; create table app.u ()"
     )
@@ -249,7 +249,7 @@ def test_what_a_script_makes_belongs_to_the_role_that_provisions(
         run(people.target, "drop role provisioner", "drop role only_owner")
 
 
-def test_roles_that_scripts_make_go_with_the_scratch_database(
+def test_roles_of_scripts_are_dropped_with_the_scratch_database(
     people: Databases, pair: Pair, tmp_path
 ) -> None:
     before = state(pair)
@@ -260,7 +260,7 @@ def test_roles_that_scripts_make_go_with_the_scratch_database(
     assert state(pair) == before
 
 
-def test_what_a_killed_run_left_is_cleared_up_by_the_next(people: Databases, pair: Pair) -> None:
+def test_the_next_run_cleans_up_after_a_killed_one(people: Databases, pair: Pair) -> None:
     before = state(pair)
     left = "pgcutover_scratch_0123456789ab"
     run(pair.target.dsn(), f"create database {left}", autocommit=True)
@@ -271,7 +271,7 @@ def test_what_a_killed_run_left_is_cleared_up_by_the_next(people: Databases, pai
     assert state(pair) == before
 
 
-def test_roles_of_every_name_own_what_they_own(people: Databases) -> None:
+def test_ownership_by_roles_with_special_names_is_kept(people: Databases) -> None:
     run(people.source, 'create role "rds o\'x"', 'alter table app.visits owner to "rds o\'x"')
     try:
         owners = made(people).snapshot.of_kind("owner")
@@ -284,7 +284,7 @@ def test_roles_of_every_name_own_what_they_own(people: Databases) -> None:
 def test_a_database_of_another_encoding_can_be_expected(
     people: Databases, pair: Pair, encoding: str
 ) -> None:
-    """Roles of the server are left alone: SQL_ASCII once made all of them look missing."""
+    """Other databases' roles are kept: with SQL_ASCII all of them once appeared missing."""
     with open_session(people.source) as source:
         tables = mapped_tables(rules(MOVED), source)
     before = state(pair)

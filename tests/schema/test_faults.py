@@ -1,11 +1,11 @@
-"""Every fault of the schema turns exactly the checks red that it names, and its fix fixes it."""
+"""Test that each schema fault fails exactly its checks, and that its fix removes it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
 import pytest
-from schema.faultlab import Answers, FaultLab, Target, fault_lab
+from schema.faultlab import FaultLab, Results, Target, fault_lab
 from schema.restfaults import REST, SERVER
 from schema.schemafaults import CLUSTER, FAULTS, SchemaFault
 from support.servers import Pair
@@ -21,7 +21,7 @@ from pgcutover.schema.stage import SchemaStage
 EVERY = [*FAULTS, *REST]
 ON_SERVER = [*CLUSTER, *SERVER]
 NAMES = [kind.name for kind in KINDS]
-# differences that only creating a table or type again fixes, and their comments
+# differences that only recreating a table or type fixes, with their comments
 UNFIXABLE = {
     "SCH-42": "columns",
     "SCH-109": "when it is created",
@@ -41,10 +41,10 @@ UNFIXABLE = {
 
 # other objects depend on the one to drop first, so PostgreSQL refuses
 REFUSED = {"SCH-70": "already exists"}
-# settings that only new sessions have, and an update after which no subtransaction may begin
+# settings that only new sessions get, and an update after which no subtransaction can start
 NEW_SESSION = {"SCH-80", "SCH-123", "SCH-124", "database-timezone", "database-search-path"}
 
-# compared with the source, which no script of the expected schema changes
+# compared with the source, which the scripts do not change
 OF_THE_SOURCE = {
     *NEW_SESSION - {"SCH-80"},
     "SCH-76",
@@ -67,7 +67,7 @@ def lab(pair: Pair) -> Iterator[FaultLab]:
         yield made
 
 
-def wrong(expected: Snapshot, found: Snapshot) -> list[Difference]:
+def compare_with_expected(expected: Snapshot, found: Snapshot) -> list[Difference]:
     compared = (d.about((), ("version",)) for d in differences(expected, found, NAMES))
     return [d for d in compared if d is not None]
 
@@ -91,19 +91,19 @@ def test_a_clean_restore_is_as_expected(lab: FaultLab) -> None:
 
 
 @pytest.mark.parametrize("fault", EVERY, ids=[f.id for f in EVERY])
-def test_what_is_red_and_what_fixes_it(lab: FaultLab, fault: SchemaFault) -> None:
+def test_each_fault_fails_its_checks_and_is_fixed(lab: FaultLab, fault: SchemaFault) -> None:
     damaged = lab.damaged_copy if fault.id in NEW_SESSION else lab.damaged
     with damaged(*statements_of(fault)) as target:
         found = target.take_all()
         assert_red(fault, lab.judge(found))
-        assert_fixed(fault, lab.expected, target, wrong(lab.expected, found))
+        assert_fixed(fault, lab.expected, target, compare_with_expected(lab.expected, found))
 
 
 def statements_of(fault: SchemaFault) -> list[str]:
     return fault.sql.split("; ") if "$$" not in fault.sql else [fault.sql]
 
 
-def assert_red(fault: SchemaFault, answers: Answers) -> None:
+def assert_red(fault: SchemaFault, answers: Results) -> None:
     assert answers.red.keys() == fault.red, answers.red
     assert answers.unknown == {}
     assert fault.red or answers.warnings, "neither red nor told"
@@ -121,14 +121,14 @@ def assert_fixed(
             run_fix(expected, target, found)
         return
     said = " ".join(run_fix(expected, target, found))
-    left = wrong(expected, target.take())
+    left = compare_with_expected(expected, target.take())
     assert UNFIXABLE.get(fault.id, "") in said
     assert bool(said) == (fault.id in UNFIXABLE)
     assert [str(d) for d in left if d.object.name not in said] == []
 
 
 @pytest.mark.parametrize(("fault", "undo"), ON_SERVER, ids=[f.id for f, _ in ON_SERVER])
-def test_what_is_red_on_the_server(lab: FaultLab, fault: SchemaFault, undo: str) -> None:
+def test_each_server_fault_fails_its_checks(lab: FaultLab, fault: SchemaFault, undo: str) -> None:
     try:
         with lab.damaged_copy(*fault.sql.split("; ")) as target:
             answers = lab.judge(target.take_all())
@@ -145,12 +145,14 @@ def test_what_is_red_on_the_server(lab: FaultLab, fault: SchemaFault, undo: str)
     ("name", "source", "target_value", "answer"),
     [
         ("fsync", "on", "off", "red"),
-        ("fsync", "off", "on", "nothing"),  # the source's durability ends with the migration
+        ("fsync", "off", "on", "nothing"),  # the source's setting ends with it
         ("full_page_writes", "on", "off", "told"),
     ],
 )
-def test_what_a_server_is_started_with(lab: FaultLab, name, source, target_value, answer) -> None:
-    """The tests' own servers have both off, which only a restart could change."""
+def test_settings_that_need_a_restart_are_findings(
+    lab: FaultLab, name, source, target_value, answer
+) -> None:
+    """The tests' servers have both settings off, and only a restart could change them."""
 
     def with_value(objects: Snapshot, value: str) -> Snapshot:
         other = [
@@ -177,24 +179,28 @@ def test_what_a_server_is_started_with(lab: FaultLab, name, source, target_value
     assert name in (diff.report() if diff else "".join(told)) or answer == "nothing"
 
 
-def test_a_whole_schema_can_be_made_from_nothing(lab: FaultLab, fresh_database) -> None:
-    """In the order of the script; what is said to be impossible is all that may be left."""
+def test_the_fix_creates_a_whole_schema(lab: FaultLab, fresh_database) -> None:
+    """Run in the script's order; only what the script calls impossible may be left."""
     with psycopg.connect(fresh_database("target"), autocommit=True) as connection:
         empty = Target(connection)
-        found = wrong(lab.expected, empty.take())
+        found = compare_with_expected(lab.expected, empty.take())
         assert len(found) > 40
         said = " ".join(run_fix(lab.expected, empty, found))
-        left = [str(d) for d in wrong(lab.expected, empty.take()) if d.object.name not in said]
+        left = [
+            str(d)
+            for d in compare_with_expected(lab.expected, empty.take())
+            if d.object.name not in said
+        ]
     assert "\n".join(left) == ""
 
 
-def test_what_nothing_explains_is_only_dropped_by_people(lab: FaultLab) -> None:
+def test_dropping_an_unexpected_object_is_only_a_comment(lab: FaultLab) -> None:
     with lab.damaged('create table app."odd; drop\n"" schema app" (id int)') as target:
-        lines = FixScript(lab.expected).script(wrong(lab.expected, target.take()))
+        lines = FixScript(lab.expected).script(compare_with_expected(lab.expected, target.take()))
     assert lines == ['-- drop table app."odd; drop\n-- "" schema app";']
 
 
-def test_a_subscription_is_told(lab: FaultLab) -> None:
+def test_a_subscription_is_reported(lab: FaultLab) -> None:
     made = (
         "create subscription fault_feed connection 'dbname=x' publication p with (connect = false)"
     )
@@ -204,12 +210,12 @@ def test_a_subscription_is_told(lab: FaultLab) -> None:
     assert "fault_feed" in str(answers.warnings)
 
 
-def test_every_fault_has_a_name_of_its_own() -> None:
+def test_fault_names_are_unique() -> None:
     names = [f.id for f in EVERY] + [f.id for f, _ in ON_SERVER]
     assert len(set(names)) == len(names) >= 120
 
 
-def test_every_rule_is_of_a_kind_that_is_read() -> None:
+def test_every_rule_names_a_collected_kind() -> None:
     from pgcutover.schema.kinds import KINDS
 
     assert RULES.keys() <= {k.name for k in (*KINDS, *CLUSTER_KINDS)}

@@ -1,4 +1,4 @@
-"""A finding of the schema stage says what is expected, what was found, and where they differ."""
+"""Test that a schema finding names the object, the expected and found values, and the property."""
 
 from compare.lab import run
 from support.servers import Databases

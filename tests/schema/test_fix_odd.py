@@ -1,7 +1,7 @@
-"""What would mend a schema does so in one go, for what test_fix.py's damages do not have.
+"""Test schema fixes on the damages that test_fix.py lacks.
 
-Two databases of one server: what both have, what only the expected one has, what only the target
-has. Names hold whatever a statement could be cut at.
+Two databases of one server hold the objects of both, of the expected one only, and of the found one
+only. Names contain characters at which a statement could be split.
 """
 
 from collections.abc import Iterator
@@ -49,43 +49,43 @@ def run(dsn: str, *statements: str) -> None:
             connection.execute(statement.encode())
 
 
-def taken(dsn: str) -> Snapshot:
+def read_schema(dsn: str) -> Snapshot:
     with open_session(dsn) as session:
         return take(session)
 
 
-def mended(row: Odd, expected_dsn: str, found_dsn: str) -> tuple[str, list[str]]:
-    """What is said to be impossible, and what is left when the rest has run."""
+def apply_fix(row: Odd, expected_dsn: str, found_dsn: str) -> tuple[str, list[str]]:
+    """Run the fix; return its comments on impossible fixes, and the remaining differences."""
     run(expected_dsn, row.both, row.expected)
     run(found_dsn, row.both, row.found)
-    expected = taken(expected_dsn)
-    wrong = differences(expected, taken(found_dsn), NAMES)
+    expected = read_schema(expected_dsn)
+    wrong = differences(expected, read_schema(found_dsn), NAMES)
     assert wrong, "both sides are the same"
     statements = [statement for _, statement in FixScript(expected).plan(wrong)]
     run(found_dsn, *(s for s in statements if not s.startswith("--")))
-    left = differences(expected, taken(found_dsn), NAMES)
+    left = differences(expected, read_schema(found_dsn), NAMES)
     return " ".join(s for s in statements if s.startswith("--")), [str(d) for d in left]
 
 
 @pytest.mark.parametrize("row", MENDED, ids=[r.id for r in MENDED])
-def test_mended_in_one_go(sides: tuple[str, str], row: Odd) -> None:
-    assert mended(row, *sides) == ("", [])
+def test_one_run_fixes_every_difference(sides: tuple[str, str], row: Odd) -> None:
+    assert apply_fix(row, *sides) == ("", [])
 
 
 @pytest.mark.parametrize("row", SAID, ids=[r.id for r in SAID])
-def test_what_is_left_is_said(sides: tuple[str, str], row: Odd) -> None:
-    said, left = mended(row, *sides)
+def test_remaining_differences_are_reported(sides: tuple[str, str], row: Odd) -> None:
+    said, left = apply_fix(row, *sides)
     assert row.says in said
     assert left
 
 
 @pytest.mark.parametrize("row", REFUSED, ids=[r.id for r in REFUSED])
-def test_refused_rather_than_lost(sides: tuple[str, str], row: Odd) -> None:
+def test_a_fix_that_would_lose_data_is_refused(sides: tuple[str, str], row: Odd) -> None:
     with pytest.raises(psycopg.Error, match=row.says):
-        mended(row, *sides)
+        apply_fix(row, *sides)
 
 
-def test_ends_of_lines_in_a_body_stay_and_in_a_remark_end_nothing() -> None:
+def test_line_ends_stay_in_bodies_and_do_not_end_comments() -> None:
     body = "CREATE FUNCTION s.f() AS $$a\r\nb\x0cc$$"
     function = SchemaObject("function", "s.f()", "", body, {})
     enum = SchemaObject("enum", '"x\rdrop table t;--"', "", "", {"labels": ["a"]})

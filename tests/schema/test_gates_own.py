@@ -1,4 +1,4 @@
-"""The gate's own extension, role and grants are no findings; the application's are."""
+"""Test that the gate's own extension, role and grants are no findings, unlike the application's."""
 
 from collections.abc import Callable, Iterator
 from uuid import uuid4
@@ -27,7 +27,7 @@ def sides(fresh_database: Callable[..., str]) -> tuple[str, str]:
 
 @pytest.fixture
 def roles(pair: Pair, sides: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    """Return the gate's role and an application's."""
+    """Yield the gate's role and an application's."""
     names = tuple(f"{name}_{uuid4().hex[:8]}" for name in ("gate", "app"))
     run(pair.target.dsn(), *(f"create role {name}" for name in names))
     yield names
@@ -37,7 +37,7 @@ def roles(pair: Pair, sides: tuple[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def found(sides: tuple[str, str], gate: str) -> list[str]:
-    """Return what is found on the second of two sides, the first being expected."""
+    """Return the findings on the second of two sides; the first is the expected one."""
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
         expected, actual = take(source, EVERY_KIND), take(target, EVERY_KIND)
     stage = SchemaStage(SchemaEvidence(expected, actual, expected, own_roles=(gate,)))

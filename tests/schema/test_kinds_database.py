@@ -1,4 +1,4 @@
-"""Whatever hangs on the database and its server is read, and each change told by its property."""
+"""Test that database and server objects are collected, and that each change is a difference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,8 +39,8 @@ MAJORS = (13, 15, 17, 18)
 
 
 @dataclass(frozen=True, slots=True)
-class Rich:
-    """A server with the schema in a database of it, and what a superuser reads there."""
+class FullServer:
+    """A server with the full schema in a database, and its snapshot by a superuser."""
 
     server: RunningServer
     database: str
@@ -53,7 +53,7 @@ class Rich:
 
 
 @pytest.fixture(scope="module")
-def riches(pair: Pair) -> Iterator[dict[int, Rich]]:
+def full_servers(pair: Pair) -> Iterator[dict[int, FullServer]]:
     specs = [ServerSpec(f"of{major}", major, {}) for major in (13, 18)]
     with servers(specs, progress=lambda _: None) as more:
         running = [pair.source, pair.target, *more.values()]
@@ -66,13 +66,13 @@ def riches(pair: Pair) -> Iterator[dict[int, Rich]]:
                 _drop_roles(server)
 
 
-def _filled(server: RunningServer, name: str) -> Rich:
+def _filled(server: RunningServer, name: str) -> FullServer:
     with psycopg.connect(server.dsn(name)) as connection:
         connection.execute(ROLES)
         connection.execute("alter role lab_plain password 'plain'")
         connection.execute(SCHEMA)
-    rich = Rich(server, name, Snapshot("", 0, "", ()))
-    return Rich(server, name, rich.read())
+    rich = FullServer(server, name, Snapshot("", 0, "", ()))
+    return FullServer(server, name, rich.read())
 
 
 def _drop_roles(server: RunningServer) -> None:
@@ -82,9 +82,11 @@ def _drop_roles(server: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_every_kind_is_read_on_every_major(riches: dict[int, Rich], major: int) -> None:
-    snapshot = riches[major].snapshot
-    # none of these can be made by every server and in one transaction
+def test_every_kind_is_collected_on_every_major(
+    full_servers: dict[int, FullServer], major: int
+) -> None:
+    snapshot = full_servers[major].snapshot
+    # not every server can create these, nor in one transaction
     missing = {k.name for k in KINDS if k.since <= snapshot.server_version} - {
         o.kind for o in snapshot.objects
     }
@@ -99,47 +101,53 @@ def test_every_kind_is_read_on_every_major(riches: dict[int, Rich], major: int) 
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_name_is_one_object_of_its_kind(riches: dict[int, Rich], major: int) -> None:
-    identities = [o.identity for o in riches[major].snapshot.objects]
+def test_a_name_is_one_object_of_its_kind(full_servers: dict[int, FullServer], major: int) -> None:
+    identities = [o.identity for o in full_servers[major].snapshot.objects]
     assert len(identities) == len(set(identities))
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_nothing_secret_is_read(riches: dict[int, Rich], major: int) -> None:
-    assert "SECRET" not in riches[major].snapshot.to_json()
+def test_no_secret_is_collected(full_servers: dict[int, FullServer], major: int) -> None:
+    assert "SECRET" not in full_servers[major].snapshot.to_json()
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_role_without_rights_reads_the_same(riches: dict[int, Rich], major: int) -> None:
-    plain = riches[major].read("lab_plain")
+def test_a_role_without_rights_reads_the_same(
+    full_servers: dict[int, FullServer], major: int
+) -> None:
+    plain = full_servers[major].read("lab_plain")
     assert not plain.unread
-    assert plain.objects == riches[major].snapshot.objects
+    assert plain.objects == full_servers[major].snapshot.objects
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_members_of_extensions_are_the_extensions(riches: dict[int, Rich], major: int) -> None:
-    told = {o.name for o in riches[major].snapshot.objects if "citext" in o.name}
+def test_members_of_extensions_are_not_collected(
+    full_servers: dict[int, FullServer], major: int
+) -> None:
+    told = {o.name for o in full_servers[major].snapshot.objects if "citext" in o.name}
     assert told == {"citext"}
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_an_odd_name_is_quoted(riches: dict[int, Rich], major: int) -> None:
-    functions = riches[major].snapshot.of_kind("function")
+def test_an_odd_name_is_quoted(full_servers: dict[int, FullServer], major: int) -> None:
+    functions = full_servers[major].snapshot.of_kind("function")
     odd = functions['"o\'dd ""na.me"."f(x)"(integer,text)']
     assert odd.facts["arguments"] == ('"a ""b" integer DEFAULT 1, "c,d" text DEFAULT \',\'::text')
 
 
 @pytest.fixture(scope="module")
-def superuser(riches: dict[int, Rich]) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    """A session whose changes are all rolled back."""
-    with psycopg.connect(riches[17].server.dsn(riches[17].database)) as connection:
+def superuser(
+    full_servers: dict[int, FullServer],
+) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """Yield a session whose changes are rolled back."""
+    with psycopg.connect(full_servers[17].server.dsn(full_servers[17].database)) as connection:
         yield connection
         connection.rollback()
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda c: c[0][:70])
-def test_a_change_is_told_by_its_property(
-    riches: dict[int, Rich],
+def test_each_change_is_a_difference_of_one_property(
+    full_servers: dict[int, FullServer],
     superuser: psycopg.Connection[tuple[object, ...]],
     change: tuple[str, ...],
 ) -> None:
@@ -147,10 +155,10 @@ def test_a_change_is_told_by_its_property(
     superuser.rollback()
     superuser.execute("set local allow_system_table_mods = on")
     superuser.execute("create role lab_super superuser")
-    superuser.execute(statement.replace("{database}", riches[17].database).encode())
+    superuser.execute(statement.replace("{database}", full_servers[17].database).encode())
     superuser.execute("set local search_path = pg_catalog; set local timezone = 'UTC'")
     found = take(superuser, KINDS)
-    assert _changes(riches[17].snapshot, found) == sorted(expected)
+    assert _changes(full_servers[17].snapshot, found) == sorted(expected)
     assert "SECRET" not in found.to_json()
 
 
@@ -166,60 +174,60 @@ def _changes(before: Snapshot, after: Snapshot) -> list[str]:
     return sorted(told)
 
 
-def test_what_was_dumped_and_restored_is_the_same(riches: dict[int, Rich]) -> None:
-    source, target = riches[15], riches[17]
+def test_a_restored_dump_equals_its_source(full_servers: dict[int, FullServer]) -> None:
+    source, target = full_servers[15], full_servers[17]
     name = create_database(target.server)
     try:
         with psycopg.connect(target.server.dsn(name)) as connection:
             for section in SECTIONS:
                 dumped = dump_section(source.server.dsn(source.database), section)
                 connection.execute(dumped.encode())
-        restored = Rich(target.server, name, target.snapshot).read()
+        restored = FullServer(target.server, name, target.snapshot).read()
     finally:
         drop_database(target.server, name)
-    # the dump leaves publications out: the mover makes its own
+    # the dump omits publications: the mover creates its own
     changes = _changes(target.snapshot, restored)
     assert [c for c in changes if "publication" not in c] == []
 
 
 @pytest.fixture
-def fresh(riches: dict[int, Rich]) -> Iterator[Rich]:
-    """An empty database of the newest server."""
-    server = riches[18].server
+def fresh(full_servers: dict[int, FullServer]) -> Iterator[FullServer]:
+    """Return an empty database on the newest server."""
+    server = full_servers[18].server
     name = create_database(server)
-    yield Rich(server, name, Snapshot("", 0, "", ()))
+    yield FullServer(server, name, Snapshot("", 0, "", ()))
     drop_database(server, name)
 
 
-def _run(rich: Rich, statement: str) -> None:
+def _run(rich: FullServer, statement: str) -> None:
     with psycopg.connect(rich.server.dsn(rich.database)) as connection:
         connection.execute(statement.replace("{database}", rich.database).encode())
 
 
-def test_what_may_not_be_read_is_named(fresh: Rich) -> None:
+def test_unreadable_objects_are_named(fresh: FullServer) -> None:
     _run(fresh, "revoke select on pg_ts_dict from public")
     plain = fresh.read("lab_plain")
     assert set(plain.unread) == {"text_search_dictionary", "owner", "grant"}
     assert "InsufficientPrivilege" in plain.unread["owner"]
 
 
-def test_a_setting_is_what_a_session_begins_with_whatever_ours_is(fresh: Rich) -> None:
+def test_a_setting_is_a_new_sessions_value(fresh: FullServer) -> None:
     _run(fresh, "alter database {database} set timezone = 'Asia/Tokyo'")
     setting = fresh.read("lab_plain").of_kind("server_setting")["TimeZone"]
     assert setting.facts == {"value": "Asia/Tokyo", "hidden_by_our_role": False}
 
 
-def test_a_setting_of_our_own_role_says_nothing_of_the_server(fresh: Rich) -> None:
+def test_settings_of_the_gates_role_are_ignored(fresh: FullServer) -> None:
     _run(fresh, "alter role lab_plain in database {database} set timezone = 'Asia/Tokyo'")
     setting = fresh.read("lab_plain").of_kind("server_setting")["TimeZone"]
     assert setting.facts == {"value": None, "hidden_by_our_role": True}
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_an_icu_collation_is_told_alike_whatever_the_columns_are_called(
-    riches: dict[int, Rich], major: int
+def test_an_icu_collation_reads_the_same_on_every_major(
+    full_servers: dict[int, FullServer], major: int
 ) -> None:
-    icu = riches[major].snapshot.of_kind("collation")["app.by_number"]
+    icu = full_servers[major].snapshot.of_kind("collation")["app.by_number"]
     assert icu.facts == {
         "provider": "icu",
         "deterministic": False,

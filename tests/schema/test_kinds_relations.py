@@ -1,4 +1,4 @@
-"""Whatever hangs on a table is read on every major, and each change told by its property."""
+"""Test that relations and their parts are collected, and that each change is a difference."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ KINDS = (*tables.KINDS, *constraints.KINDS, *triggers.KINDS, *views.KINDS)
 MAJORS = (13, 15, 17, 18)
 Session = psycopg.Connection[tuple[object, ...]]
 
-# what changes need around them, out of the application's sight
+# objects that the changes need, in a schema outside the application's
 _AROUND = """
 set local allow_system_table_mods = on;
 create access method other_heap type table handler heap_tableam_handler;
@@ -32,8 +32,8 @@ _PINNED = "set local search_path = pg_catalog; set local timezone = 'UTC'"
 
 
 @dataclass(frozen=True, slots=True)
-class Rich:
-    """A server with the schema in a database of it, and what is read there."""
+class FullServer:
+    """A server with the full schema in a database, and its snapshot."""
 
     server: RunningServer
     database: str
@@ -41,7 +41,7 @@ class Rich:
 
 
 @pytest.fixture(scope="module")
-def riches(pair: Pair) -> Iterator[dict[int, Rich]]:
+def full_servers(pair: Pair) -> Iterator[dict[int, FullServer]]:
     specs = [ServerSpec(f"of{major}", major, {}) for major in (13, 18)]
     with servers(specs, progress=lambda _: None) as more:
         running = [pair.source, pair.target, *more.values()]
@@ -54,11 +54,11 @@ def riches(pair: Pair) -> Iterator[dict[int, Rich]]:
                 _drop_roles(server)
 
 
-def _filled(server: RunningServer, name: str) -> Rich:
+def _filled(server: RunningServer, name: str) -> FullServer:
     with psycopg.connect(server.dsn(name)) as connection:
         connection.execute(ROLES)
         connection.execute(schema_for(server.major).encode())
-    return Rich(server, name, _read(server.dsn(name)))
+    return FullServer(server, name, _read(server.dsn(name)))
 
 
 def _drop_roles(server: RunningServer) -> None:
@@ -73,39 +73,43 @@ def _read(dsn: str) -> Snapshot:
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_every_kind_is_read_on_every_major(riches: dict[int, Rich], major: int) -> None:
-    snapshot = riches[major].snapshot
+def test_every_kind_is_collected_on_every_major(
+    full_servers: dict[int, FullServer], major: int
+) -> None:
+    snapshot = full_servers[major].snapshot
     assert {o.kind for o in snapshot.objects} == {k.name for k in KINDS}
     assert not snapshot.unread
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_a_name_is_one_object_of_its_kind(riches: dict[int, Rich], major: int) -> None:
-    identities = [o.identity for o in riches[major].snapshot.objects]
+def test_a_name_is_one_object_of_its_kind(full_servers: dict[int, FullServer], major: int) -> None:
+    identities = [o.identity for o in full_servers[major].snapshot.objects]
     assert len(identities) == len(set(identities))
 
 
 @pytest.mark.parametrize("major", MAJORS)
-def test_what_is_no_applications_is_not_read(riches: dict[int, Rich], major: int) -> None:
-    text = riches[major].snapshot.to_json()
-    assert "pg_stat_statements" not in text  # an extension's views
+def test_objects_outside_the_application_are_not_collected(
+    full_servers: dict[int, FullServer], major: int
+) -> None:
+    text = full_servers[major].snapshot.to_json()
+    assert "pg_stat_statements" not in text  # views of an extension
     assert "awsdms_" not in text
     assert "pg_toast" not in text
 
 
-def _session(rich: Rich) -> Iterator[Session]:
+def _session(rich: FullServer) -> Iterator[Session]:
     with psycopg.connect(rich.server.dsn(rich.database), autocommit=True) as connection:
         yield connection
 
 
 @pytest.fixture(scope="module")
-def session_17(riches: dict[int, Rich]) -> Iterator[Session]:
-    yield from _session(riches[17])
+def session_17(full_servers: dict[int, FullServer]) -> Iterator[Session]:
+    yield from _session(full_servers[17])
 
 
 @pytest.fixture(scope="module")
-def session_18(riches: dict[int, Rich]) -> Iterator[Session]:
-    yield from _session(riches[18])
+def session_18(full_servers: dict[int, FullServer]) -> Iterator[Session]:
+    yield from _session(full_servers[18])
 
 
 def _after(session: Session, statement: str) -> Snapshot:
@@ -137,23 +141,23 @@ def _id(change: tuple[str, ...]) -> str:
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=_id)
-def test_a_change_is_told_by_its_property(
-    riches: dict[int, Rich], session_17: Session, change: tuple[str, ...]
+def test_each_change_is_a_difference_of_one_property(
+    full_servers: dict[int, FullServer], session_17: Session, change: tuple[str, ...]
 ) -> None:
     found = _after(session_17, change[0])
-    assert _changes(riches[17].snapshot, found) == sorted(change[1:])
+    assert _changes(full_servers[17].snapshot, found) == sorted(change[1:])
 
 
 @pytest.mark.parametrize("change", NEWEST, ids=_id)
-def test_a_change_that_only_the_newest_knows_is_told_by_its_property(
-    riches: dict[int, Rich], session_18: Session, change: tuple[str, ...]
+def test_each_change_of_the_newest_major_is_a_difference_of_one_property(
+    full_servers: dict[int, FullServer], session_18: Session, change: tuple[str, ...]
 ) -> None:
     found = _after(session_18, change[0])
-    assert _changes(riches[18].snapshot, found) == sorted(change[1:])
+    assert _changes(full_servers[18].snapshot, found) == sorted(change[1:])
 
 
 _OF_ROWS = ("validated", "enforced")
-# what PostgreSQL offers for other constraints
+# PostgreSQL accepts these for other constraints
 _ALWAYS_THE_SAME = {
     ("check", "deferrable"),
     ("check", "deferred"),
@@ -161,8 +165,8 @@ _ALWAYS_THE_SAME = {
 }
 
 
-def test_every_property_is_told_by_some_change(riches: dict[int, Rich]) -> None:
-    known = {(o.kind, fact) for o in riches[18].snapshot.objects for fact in o.facts}
+def test_every_property_has_a_change(full_servers: dict[int, FullServer]) -> None:
+    known = {(o.kind, fact) for o in full_servers[18].snapshot.objects for fact in o.facts}
     told = set()
     for _, *lines in [*CHANGES, *NEWEST]:
         for line in (line for line in lines if line[0] not in "+-"):
@@ -170,8 +174,8 @@ def test_every_property_is_told_by_some_change(riches: dict[int, Rich]) -> None:
     assert known - told == _ALWAYS_THE_SAME
 
 
-def test_what_was_dumped_and_restored_is_the_same(riches: dict[int, Rich]) -> None:
-    source, target = riches[15], riches[17]
+def test_a_restored_dump_equals_its_source(full_servers: dict[int, FullServer]) -> None:
+    source, target = full_servers[15], full_servers[17]
     dumped = _dump(source)
     once, twice = (_restored(target.server, dumped) for _ in range(2))
     assert once == twice
@@ -179,17 +183,17 @@ def test_what_was_dumped_and_restored_is_the_same(riches: dict[int, Rich]) -> No
 
 
 @pytest.mark.parametrize("major", [13, 15, 17])
-def test_a_dump_restored_on_the_newest_reads_as_the_newest_wrote_it(
-    riches: dict[int, Rich], major: int
+def test_an_old_dump_restored_on_the_newest_major_equals_a_new_schema(
+    full_servers: dict[int, FullServer], major: int
 ) -> None:
-    restored = _restored(riches[18].server, _dump(riches[major]))
-    here = {o.identity for o in riches[major].snapshot.objects}
-    newest = riches[18].snapshot
+    restored = _restored(full_servers[18].server, _dump(full_servers[major]))
+    here = {o.identity for o in full_servers[major].snapshot.objects}
+    newest = full_servers[18].snapshot
     same = Snapshot("", 0, "", tuple(o for o in newest.objects if o.identity in here))
     assert _changes(same, restored) == []
 
 
-def _dump(rich: Rich) -> list[str]:
+def _dump(rich: FullServer) -> list[str]:
     return [dump_section(rich.server.dsn(rich.database), section) for section in SECTIONS]
 
 
@@ -242,7 +246,7 @@ assert set(_DROPS) == {k.name for k in KINDS} - {"storage"}
 
 
 def _is_made_alone(thing: SchemaObject) -> bool:
-    """No other object makes it, and none that it names goes with it."""
+    """Return true if no other object creates it, and dropping it drops none of those it names."""
     if thing.kind == "column":
         return thing.table in ("app.customers", "app.newest", "app.away")
     if thing.kind == "index":
@@ -251,9 +255,9 @@ def _is_made_alone(thing: SchemaObject) -> bool:
 
 
 @pytest.mark.parametrize("major", [13, 18])
-def test_a_definition_makes_what_it_was_read_from(riches: dict[int, Rich], major: int) -> None:
-    """Each object is dropped and made again, alone."""
-    rich = riches[major]
+def test_a_definition_recreates_its_object(full_servers: dict[int, FullServer], major: int) -> None:
+    """Drop and create each object alone."""
+    rich = full_servers[major]
     things = [o for o in rich.snapshot.objects if o.kind in _DROPS and _is_made_alone(o)]
     assert {o.kind for o in things} == set(_DROPS)
     for session in _session(rich):

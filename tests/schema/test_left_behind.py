@@ -1,4 +1,4 @@
-"""What the mapping or a mover leaves on the source need not be on the target."""
+"""Test objects of the source that the target may lack because of the mapping or the mover."""
 
 from dataclasses import replace
 from typing import get_args
@@ -27,8 +27,8 @@ def lab_of(databases: Databases, *documents: dict[str, object]) -> Lab:
     return Lab(databases.source, databases.target, rules=rules(list(documents)), recent={})
 
 
-class Told:
-    """What every schema check says of a lab, by id, with all warnings and declared differences."""
+class StageResults:
+    """The results of every schema check by id, with all warnings and declared differences."""
 
     def __init__(self, lab: Lab) -> None:
         self.red, self.unknown = {}, {}
@@ -43,7 +43,7 @@ class Told:
         self.red |= judged.red
         self.unknown |= judged.unknown
 
-    def _ask(self, check: str) -> None:
+    def _run_check(self, check: str) -> None:
         try:
             FUNCTIONS[check](schema_stage=self)
         except AssertionError as error:
@@ -52,13 +52,13 @@ class Told:
             self.unknown[f"{check}[*]"] = str(error)
 
     def __getattr__(self, name: str):
-        def asked(*arguments, **named):
+        def call(*arguments, **named):
             diff = getattr(self.stage, name)(*arguments, **named)
             for kind in ("warnings", "declared", "excluded_tables"):
                 self.facts += [f"{kind}: {text}" for text in diff.facts.get(kind, ())]
             return diff
 
-        return asked
+        return call
 
 
 def declare(kind: str, name: str, change: str, **more: str) -> DeclaredDifference:
@@ -69,7 +69,7 @@ def test_an_excluded_table_that_the_target_lacks_is_no_finding(databases: Databa
     lab = lab_of(databases, INCLUDE, EXCLUDE)
     run(lab.source, KEPT, TEMPORARY)
     run(lab.target, KEPT)
-    told = Told(lab)
+    told = StageResults(lab)
     assert (told.red, told.unknown) == ({}, {})
     assert "excluded_tables: public.tmp_x" in told.facts
 
@@ -78,15 +78,15 @@ def test_an_excluded_table_that_the_target_has_is_compared(databases: Databases)
     lab = lab_of(databases, INCLUDE, EXCLUDE)
     run(lab.source, KEPT, TEMPORARY)
     run(lab.target, KEPT, TEMPORARY, "alter table tmp_x drop column k")
-    told = Told(lab)
+    told = StageResults(lab)
     assert "column public.tmp_x.k is missing" in told.red["SCHEMA-TABLE-PROPERTIES[*]"]
 
 
-def test_a_column_that_a_rule_removes_is_no_finding_with_all_that_needs_it(databases) -> None:
+def test_a_removed_column_and_its_dependents_are_no_finding(databases) -> None:
     lab = lab_of(databases, INCLUDE, REMOVE)
     run(lab.source, ORDERS.format(", secret text default 'x' unique check (secret <> '')"))
     run(lab.target, ORDERS.format(""))
-    told = Told(lab)
+    told = StageResults(lab)
     assert (told.red, told.unknown) == ({}, {})
 
 
@@ -94,7 +94,7 @@ def test_a_removed_column_that_a_view_uses_leaves_the_view_expected(databases) -
     lab = lab_of(databases, INCLUDE, REMOVE)
     run(lab.source, ORDERS.format(", secret text"), "create view v as select secret from o")
     run(lab.target, ORDERS.format(""))
-    told = Told(lab)
+    told = StageResults(lab)
     assert told.red.keys() == {"SCHEMA-VIEWS[*]"}
 
 
@@ -102,7 +102,7 @@ def test_a_removed_column_that_the_target_has_is_unexpected(databases: Databases
     lab = lab_of(databases, INCLUDE, REMOVE)
     for dsn in (lab.source, lab.target):
         run(dsn, ORDERS.format(", secret text"))
-    told = Told(lab)
+    told = StageResults(lab)
     assert "unexpected column public.o.secret" in told.red["SCHEMA-COLUMNS[public.o]"]
 
 
@@ -113,33 +113,33 @@ MOVER = (
 )
 
 
-def test_what_a_known_mover_keeps_on_its_source_is_a_warning(databases: Databases) -> None:
+def test_objects_of_a_known_mover_are_warnings(databases: Databases) -> None:
     lab = lab_of(databases, INCLUDE)
     run(lab.source, KEPT, MOVER.format("pger"))
     run(lab.source, "create publication pger_publication_1 for all tables")
     run(lab.target, KEPT)
-    told = Told(lab)
+    told = StageResults(lab)
     assert (told.red, told.unknown) == ({}, {})
     warned = [text for text in told.facts if "pg_easy_replicate" in text]
     for name in ("schema pger", "pger_publication_1", "pger.capture()", "public.keep.capture"):
         assert any(name in text for text in warned), name
 
 
-def test_a_declared_schema_and_publication_include_what_they_hold(databases: Databases) -> None:
-    """A table in the schema needs no mapping rule of its own."""
+def test_a_declared_schema_or_publication_includes_its_members(databases: Databases) -> None:
+    """A table in the schema needs no mapping rule."""
     lab = lab_of(databases, INCLUDE)
     run(lab.source, KEPT, MOVER.format("own_mover"), "create publication feed for table keep")
     run(lab.target, KEPT)
     red = {"SCHEMA-PUBLICATIONS[*]", "SCHEMA-ROUTINES[*]", "SCHEMA-SCHEMAS[*]"}
-    assert Told(lab).red.keys() == {*red, "SCHEMA-TABLE-TRIGGERS[*]", "SCHEMA-TABLES[*]"}
+    assert StageResults(lab).red.keys() == {*red, "SCHEMA-TABLE-TRIGGERS[*]", "SCHEMA-TABLES[*]"}
     dropped = declare("schema", "own_mover", "dropped"), declare("publication", "feed", "dropped")
     lab.declared = dropped
-    told = Told(lab)
+    told = StageResults(lab)
     assert (told.red, told.unknown) == ({}, {})
     assert "declared: publication table public.keep in feed is missing" in str(told.facts)
     assert "table own_mover.groups of the source is neither included" in str(told.facts)
     lab.declared = (*dropped, declare("publication", "other", "dropped"))
-    assert "publication other" in Told(lab).red["SCHEMA-DECLARED[*]"]
+    assert "publication other" in StageResults(lab).red["SCHEMA-DECLARED[*]"]
 
 
 def test_a_schema_or_publication_that_the_target_has_is_not_dropped(databases: Databases) -> None:
@@ -150,7 +150,7 @@ def test_a_schema_or_publication_that_the_target_has_is_not_dropped(databases: D
         declare("schema", "own_mover", "dropped"),
         declare("publication", "feed", "dropped"),
     )
-    said = Told(lab).red["SCHEMA-DECLARED[*]"]
+    said = StageResults(lab).red["SCHEMA-DECLARED[*]"]
     assert "schema own_mover is declared dropped, but is on the target" in said
     assert "publication feed is declared dropped, but is on the target" in said
 
@@ -159,10 +159,10 @@ def test_a_publication_that_the_target_subscribes_to_is_a_warning(databases: Dat
     lab = lab_of(databases, INCLUDE)
     run(lab.source, KEPT, "create publication feed for table keep")
     run(lab.target, KEPT)
-    assert "SCHEMA-PUBLICATIONS[*]" in Told(lab).red
+    assert "SCHEMA-PUBLICATIONS[*]" in StageResults(lab).red
     make = "create subscription s connection 'dbname=x' publication feed with (connect = false)"
     run(lab.target, make)
-    told = Told(lab)
+    told = StageResults(lab)
     assert told.red == {}
     assert any("publication feed is missing" in text for text in told.facts)
 
@@ -172,11 +172,11 @@ def test_replica_identity_full_on_the_source_alone_is_a_warning(databases: Datab
     for dsn in (lab.source, lab.target):
         run(dsn, KEPT)
     run(lab.source, "alter table keep replica identity full")
-    told = Told(lab)
+    told = StageResults(lab)
     assert told.red == {}
     assert any("replica identity: expected full, found default" in text for text in told.facts)
     run(lab.target, "alter table keep replica identity nothing")
-    assert Told(lab).red.keys() == {"SCHEMA-TABLE-PROPERTIES[*]"}
+    assert StageResults(lab).red.keys() == {"SCHEMA-TABLE-PROPERTIES[*]"}
 
 
 def test_an_invalid_index_of_the_source_is_a_warning_and_may_be_missing(databases) -> None:
@@ -196,18 +196,18 @@ def test_an_invalid_index_of_the_source_is_a_warning_and_may_be_missing(database
     assert "index public.keep_v is INVALID on the target" in said
 
 
-def test_a_table_without_columns_goes_through_all_checks(databases: Databases) -> None:
+def test_a_table_without_columns_passes_all_checks(databases: Databases) -> None:
     lab = lab_of(databases, INCLUDE)
     for dsn in (lab.source, lab.target):
         run(dsn, KEPT, "create table bare ()")
-    told = Told(lab)
+    told = StageResults(lab)
     assert (told.red, told.unknown) == ({}, {})
     run(lab.target, "alter table bare add id int")
-    assert Told(lab).red.keys() == {"SCHEMA-COLUMNS[public.bare]"}
+    assert StageResults(lab).red.keys() == {"SCHEMA-COLUMNS[public.bare]"}
 
 
 @pytest.mark.parametrize("declared", [False, True])
-def test_owners_and_grants_that_a_restore_leaves_out_can_be_declared(databases, declared) -> None:
+def test_owners_and_grants_omitted_by_a_restore_can_be_declared(databases, declared) -> None:
     lab = lab_of(databases, INCLUDE)
     roles = ("left_owner", "left_reader", "left_new")
     for dsn in (lab.source, lab.target):
@@ -222,28 +222,28 @@ def test_owners_and_grants_that_a_restore_leaves_out_can_be_declared(databases, 
             declare("owner", "*", "changed", **changed),
             declare("grant", "* to left_reader", "dropped"),
         ) * declared
-        told = Told(lab)
+        told = StageResults(lab)
         assert told.red.keys() == (set() if declared else {"SCHEMA-OWNERS[*]", "SCHEMA-GRANTS[*]"})
         assert any("left_owner, found left_new (declared" in t for t in told.facts) == declared
         run(lab.target, "alter view v owner to left_reader")
-        assert "SCHEMA-OWNERS[*]" in Told(lab).red
+        assert "SCHEMA-OWNERS[*]" in StageResults(lab).red
     finally:
         for dsn in (lab.source, lab.target):
             run(dsn, "drop owned by left_owner, left_reader, left_new cascade")
             run(dsn, *(f"drop role {role}" for role in roles))
 
 
-def test_another_encoding_is_told_once_and_can_be_declared(fresh_database, pair) -> None:
+def test_another_encoding_is_reported_once_and_can_be_declared(fresh_database, pair) -> None:
     lab = Lab(fresh_database("source"), _latin1(pair), rules=rules([INCLUDE]), recent={})
     try:
         for dsn in (lab.source, lab.target):
             run(dsn, KEPT)
-        red = {c for c, text in Told(lab).red.items() if "LATIN1" in text}
+        red = {c for c, text in StageResults(lab).red.items() if "LATIN1" in text}
         assert red == {"SCHEMA-DATABASE[*]"}
         lab.declared = (
             declare("database", "this database", "changed", property="encoding", value="LATIN1"),
         )
-        assert not any("LATIN1" in text for text in Told(lab).red.values())
+        assert not any("LATIN1" in text for text in StageResults(lab).red.values())
     finally:
         run(pair.target.dsn(), "drop database left_latin1 with (force)", autocommit=True)
 
@@ -263,12 +263,12 @@ def test_a_database_setting_and_an_extensions_schema_can_be_declared(databases) 
     run(lab.target, KEPT, "create schema ext", "create extension pg_trgm")
     setting = f"alter database \"{databases.name}\" set work_mem = '7MB'"
     run(lab.target, setting)
-    assert Told(lab).red.keys() == {"SCHEMA-EXTENSIONS[*]", "SCHEMA-DATABASE[*]"}
+    assert StageResults(lab).red.keys() == {"SCHEMA-EXTENSIONS[*]", "SCHEMA-DATABASE[*]"}
     lab.declared = (
         declare("extension", "pg_trgm", "changed", property="schema", value="public"),
         declare("database_setting", "work_mem", "added"),
     )
-    told = Told(lab)
+    told = StageResults(lab)
     assert (told.red, told.unknown) == ({}, {})
 
 
@@ -282,29 +282,32 @@ CITEXT = (
 )
 
 
-def test_a_declared_move_of_an_extension_covers_what_names_its_objects(databases) -> None:
+def test_a_declared_move_of_an_extension_covers_references_to_it(databases) -> None:
     lab = lab_of(databases, INCLUDE)
     run(lab.source, CITEXT.format("ext"))
     run(lab.target, CITEXT.format("public"))
-    assert {"SCHEMA-EXTENSIONS[*]", "SCHEMA-COLUMNS[public.named]"} < Told(lab).red.keys()
+    assert {"SCHEMA-EXTENSIONS[*]", "SCHEMA-COLUMNS[public.named]"} < StageResults(lab).red.keys()
     lab.declared = tuple(
         declare("extension", name, "changed", property="schema", value="public")
         for name in ("citext", "pg_trgm")
     )
-    told = Told(lab)
+    told = StageResults(lab)
     assert (told.red, told.unknown) == ({}, {})
     run(lab.target, "drop view shown; alter table named alter name type text")
-    assert "type: expected ext.citext, found text" in Told(lab).red["SCHEMA-COLUMNS[public.named]"]
+    assert (
+        "type: expected ext.citext, found text"
+        in StageResults(lab).red["SCHEMA-COLUMNS[public.named]"]
+    )
 
 
-def test_a_type_that_is_of_no_moved_extension_must_stay_in_its_schema(databases) -> None:
-    """Both schemas have the type on both sides, so that nothing else would tell."""
+def test_a_type_outside_a_moved_extension_must_stay_in_its_schema(databases) -> None:
+    """Both sides have the type in both schemas, so that no other check would fail."""
     lab = lab_of(databases, INCLUDE)
     own = "create schema ext; create type ext.own as (n int); create type own as (n int);"
     run(lab.source, own, "create extension citext schema ext", "create table keep (v ext.own)")
     run(lab.target, own, "create extension citext", "create table keep (v public.own)")
     lab.declared = (declare("extension", "citext", "changed", property="schema", value="public"),)
-    assert Told(lab).red.keys() == {"SCHEMA-COLUMNS[public.keep]"}
+    assert StageResults(lab).red.keys() == {"SCHEMA-COLUMNS[public.keep]"}
 
 
 def test_every_kind_can_be_declared() -> None:

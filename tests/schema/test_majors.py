@@ -1,4 +1,4 @@
-"""A clean dump and restore between majors gives no finding, with all that a schema can hold."""
+"""Test that a clean restore to another major gives no finding, with every kind of object."""
 
 from collections.abc import Iterator
 
@@ -83,7 +83,7 @@ OF_18 = {
 
 
 @pytest.mark.parametrize("statements", OF_18.values(), ids=OF_18.keys())
-def test_what_18_need_not_enforce_is_red(running, statements) -> None:
+def test_a_constraint_that_18_does_not_enforce_fails(running, statements) -> None:
     name = create_database(running[17])
     create_database(running[18], name)
     source, target = running[17].dsn(name), running[18].dsn(name)
@@ -103,7 +103,7 @@ def test_what_18_need_not_enforce_is_red(running, statements) -> None:
     assert red == [False, True]
 
 
-def test_a_key_that_the_source_does_not_enforce_must_not_refuse_its_rows(running) -> None:
+def test_a_key_not_enforced_on_the_source_must_accept_its_rows(running) -> None:
     names = [create_database(running[18]) for _ in range(2)]
     lab = Lab(
         *(running[18].dsn(name) for name in names),
@@ -131,7 +131,7 @@ def _is_red(check: str, stage: SchemaStage) -> bool:
     return False
 
 
-def test_a_stale_collation_is_told_though_the_source_records_none(running) -> None:
+def test_a_stale_collation_is_found_without_a_version_on_the_source(running) -> None:
     source, target = running[13], running[17]
     name = create_database(source)
     create_database(target, name)
@@ -147,7 +147,7 @@ def test_a_stale_collation_is_told_though_the_source_records_none(running) -> No
     ]
 
 
-def test_a_source_newer_than_its_target_is_said_where_the_target_cannot_follow(running) -> None:
+def test_features_that_an_older_target_lacks_are_reported(running) -> None:
     name = create_database(running[18])
     recipe = Recipe(running[18].dsn(name), running[17].dsn(), 17, name, "UTF8", ())
     run(running[18].dsn(name), "create table t (id int primary key, n int not null)")
@@ -158,7 +158,7 @@ def test_a_source_newer_than_its_target_is_said_where_the_target_cannot_follow(r
 
 
 def _make_roles(connection: psycopg.Connection, roles: str) -> None:
-    """Once a server; the statements make roles and give them to each other."""
+    """Create the roles once per server; the statements grant them to each other."""
     known = {name for (name,) in connection.execute("select rolname from pg_roles").fetchall()}
     names = {*relations_schema.ROLE_NAMES, *database_schema.ROLE_NAMES}
     for name in names & known:

@@ -1,4 +1,4 @@
-"""Hundreds of tables under every name that PostgreSQL allows give no false alarm."""
+"""Test that hundreds of tables with unusual names give no false alarm."""
 
 from collections.abc import Iterator
 
@@ -19,19 +19,19 @@ ODD = (
 
 
 def odd(n: int) -> str:
-    """One of the names; each seventeenth is as long as a name can be."""
+    """Return one of the names; every seventeenth has the maximum length."""
     if n % 17 == 16:
         return f"{n:0>63}"
     return ODD[n % len(ODD)].format(n=n)
 
 
 def made() -> Iterator[sql.Composable]:
-    """A schema of 520 tables, each with what a table may have; partitions are on top."""
+    """Create a schema of 520 tables with all their parts; partitions come first."""
     for n, schema in enumerate(SCHEMAS):
         if schema != "public":
-            yield _said("create schema {}", [schema])
-        yield _said("create type {} as enum ('a', 'b''c')", [schema, f"kind {n}"])
-        yield _said("create sequence {} increment by 7", [schema, f"shared {n}"])
+            yield _format("create schema {}", [schema])
+        yield _format("create type {} as enum ('a', 'b''c')", [schema, f"kind {n}"])
+        yield _format("create sequence {} increment by 7", [schema, f"shared {n}"])
         for i in range(TABLES_EACH):
             yield from _table(schema, n * TABLES_EACH + i, i)
 
@@ -42,7 +42,7 @@ def _table(schema: str, n: int, i: int) -> Iterator[sql.Composable]:
     if i % 13 == 12:
         yield from _partitioned(schema, name)
     else:
-        yield _said(
+        yield _format(
             "create table {} ({} serial primary key, {} integer default {}, {} text collate \"C\""
             " default {}, {} {} not null default 'a', {} numeric(9, 2) check ({} > {}))",
             table, ["id"], [other[:63]], sql.SQL("nextval({})").format(sql.Literal(
@@ -50,47 +50,47 @@ def _table(schema: str, n: int, i: int) -> Iterator[sql.Composable]:
             sql.Literal(f"it's {n}"), ["kind"], [schema, f"kind {n // TABLES_EACH}"], ["amount"],
             ["amount"], number,
         )  # fmt: skip
-        yield _said("create index on {} ({})", table, ["some text"])
-    yield _said(
+        yield _format("create index on {} ({})", table, ["some text"])
+    yield _format(
         "create unique index {} on {} ({} desc, lower({})) where {} <> {}",
         [f"{n} {name}"[:50]], table, ["id"], ["some text"], ["some text"], sql.Literal(name),
     )  # fmt: skip
     if i and i % 13 != 0:
         parent = [schema, odd(n - 1)]
-        yield _said(
+        yield _format(
             "alter table {} add constraint {} foreign key ({}) references {} on delete cascade",
             table, [f"fk {name}"[:50]], ["id"], parent,
         )  # fmt: skip
     if i % 5 == 0:
-        yield _said(
+        yield _format(
             "create view {} as select {}, count(*) over () from {} where {} is not null",
             [schema, f"view {n}"], ["some text"], table, ["some text"],
         )  # fmt: skip
-        yield _said("comment on column {} is {}", [*table, "some text"], sql.Literal(name))
+        yield _format("comment on column {} is {}", [*table, "some text"], sql.Literal(name))
 
 
 def _partitioned(schema: str, name: str) -> Iterator[sql.Composable]:
-    yield _said(
+    yield _format(
         "create table {} ({} integer, {} text, primary key ({})) partition by range ({})",
         [schema, name], ["id"], ["some text"], ["id"], ["id"],
     )  # fmt: skip
     for low in (0, 100):
-        yield _said(
+        yield _format(
             "create table {} partition of {} for values from ({}) to ({})",
             [schema, f"{low} {name}"[:40]], [schema, name], sql.Literal(low),
             sql.Literal(low + 100),
         )  # fmt: skip
 
 
-def _said(words: str, *parts: object) -> sql.Composable:
-    """A statement; a list is a name."""
+def _format(words: str, *parts: object) -> sql.Composable:
+    """Format a statement; a list is a qualified name."""
     named = [sql.Identifier(*part) if isinstance(part, list) else part for part in parts]
     return sql.SQL(words).format(*named)
 
 
 @pytest.fixture(scope="module")
-def many(pair: Pair) -> str:
-    """The name of a source database that holds them all."""
+def many_tables(pair: Pair) -> str:
+    """The name of a source database with all these tables."""
     return pair.template("source", "many tables", _build)
 
 
@@ -100,8 +100,10 @@ def _build(dsn: str) -> None:
             connection.execute(statement)
 
 
-def test_many_tables_under_odd_names_are_restored_without_a_finding(pair: Pair, many: str) -> None:
-    with fresh_databases(pair, source_template=many) as databases:
+def test_many_tables_under_odd_names_are_restored_without_a_finding(
+    pair: Pair, many_tables: str
+) -> None:
+    with fresh_databases(pair, source_template=many_tables) as databases:
         restore(databases)
         _has_them_all(databases)
         said = said_of(databases, all_tables(databases.source))
@@ -110,10 +112,10 @@ def test_many_tables_under_odd_names_are_restored_without_a_finding(pair: Pair, 
 
 
 def test_many_tables_under_odd_names_are_renamed_without_a_finding(
-    pair: Pair, many: str, tmp_path
+    pair: Pair, many_tables: str, tmp_path
 ) -> None:
-    with fresh_databases(pair, source_template=many) as databases:
-        # a rule costs a look at every table
+    with fresh_databases(pair, source_template=many_tables) as databases:
+        # each rule is matched against every table
         rules = moved_tables(databases.source, third=19, second=21)
         provision(databases, tmp_path / "scripts", rules)
         _has_them_all(databases)

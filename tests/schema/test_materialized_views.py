@@ -1,4 +1,4 @@
-"""A materialized view that is empty or stale is named; what cannot be judged is not fresh."""
+"""Test that empty and stale materialized views are found, and undecidable ones are UNKNOWN."""
 
 from collections.abc import Callable
 
@@ -36,12 +36,12 @@ def sides(pair: Pair, fresh_database: Callable[..., str]) -> tuple[str, str]:
     def build(dsn: str) -> None:
         run(dsn, *SCHEMA)
 
-    # nothing changes the source's, so one does for all
+    # no test changes the source's, so all share one
     source = pair.source.dsn(pair.template("source", "population", build))
     return source, fresh_database("target", pair.template("target", "population", build))
 
 
-def asked(sides: tuple[str, str], *, seconds: float = 60.0, **moved: str) -> Diff:
+def check_views(sides: tuple[str, str], *, seconds: float = 60.0, **moved: str) -> Diff:
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
         reading = read_views(source, target, moved, seconds)
         return reading.diff(list(statistics_warnings(target)))
@@ -51,32 +51,32 @@ def found(diff: Diff) -> list[tuple[object, str]]:
     return [(f.object, f.kind) for f in diff.findings()]
 
 
-def test_views_that_hold_what_they_define_are_no_finding(sides) -> None:
-    diff = asked(sides)
+def test_fresh_views_are_no_finding(sides) -> None:
+    diff = check_views(sides)
     assert not diff, diff.report()
     assert diff.facts == {"populated": 4}
 
 
-def test_a_view_without_data_is_found_where_the_source_has_them(sides) -> None:
+def test_an_unpopulated_view_is_found_if_the_source_has_data(sides) -> None:
     run(sides[1], 'refresh materialized view app."By day" with no data')
-    diff = asked(sides)
+    diff = check_views(sides)
     assert (('app."By day"'), EMPTY) in found(diff)
     assert 'refresh materialized view app."By day"' in diff.report()
     swapped = {"app.copied": "app.later", "app.later": "app.copied"}
-    assert ("app.later", EMPTY) in found(asked(sides, **swapped))
+    assert ("app.later", EMPTY) in found(check_views(sides, **swapped))
 
 
-def test_a_view_that_moved_is_known_by_its_name_on_the_target(sides) -> None:
+def test_a_moved_view_is_found_by_its_target_name(sides) -> None:
     run(
         sides[1],
         "create schema core",
         "alter materialized view app.nothing set schema core",
         "refresh materialized view core.nothing with no data",
     )
-    diff = asked(sides)
-    assert not diff  # nothing says that it is the source's
+    diff = check_views(sides)
+    assert not diff  # nothing identifies it as the source's
     assert "core.nothing exists on the target only" in diff.facts["warnings"][0]
-    assert found(asked(sides, **{"app.nothing": "core.nothing"})) == [("core.nothing", EMPTY)]
+    assert found(check_views(sides, **{"app.nothing": "core.nothing"})) == [("core.nothing", EMPTY)]
 
 
 @pytest.mark.parametrize(
@@ -87,26 +87,26 @@ def test_a_view_that_moved_is_known_by_its_name_on_the_target(sides) -> None:
         ("update app.orders set r = r + 1 where id = 9", "both"),
         ("update app.orders set x = 0.1 where id = 9", "copied"),
         ("update app.orders set x = null where id = 9", "copied"),
-        # two changes that a plain sum would not see
+        # two changes that a plain sum would miss
         ("update app.orders set r = 7 - r where id in (3, 4)", "copied"),
     ],
 )
-def test_a_view_that_is_older_than_its_rows_is_stale(sides, damage: str, stale: str) -> None:
+def test_a_view_older_than_its_rows_is_stale(sides, damage: str, stale: str) -> None:
     run(sides[1], damage)
     both = {("app.copied", STALE), ('app."By day"', STALE)}
     wanted = both if stale == "both" else {("app.copied", STALE)}
-    diff = asked(sides)
+    diff = check_views(sides)
     assert wanted <= set(found(diff))
     run(
         sides[1],
         *(f"refresh materialized view app.{n}" for n in ('"By day"', "copied", "days", "nothing")),
     )
-    assert not asked(sides)
+    assert not check_views(sides)
 
 
-def test_how_many_rows_are_told_and_none_of_them(sides) -> None:
+def test_a_finding_counts_rows_and_shows_none(sides) -> None:
     run(sides[1], "delete from app.orders where id > 390")
-    (one,) = [f for f in asked(sides).findings() if f.object == "app.copied"]
+    (one,) = [f for f in check_views(sides).findings() if f.object == "app.copied"]
     assert one.evidence == {
         "held": 400,
         "defined": 390,
@@ -116,20 +116,20 @@ def test_how_many_rows_are_told_and_none_of_them(sides) -> None:
     assert "2025" not in repr(one)
 
 
-def test_a_view_of_nothing_that_should_hold_rows_is_stale(sides) -> None:
+def test_an_empty_view_that_should_have_rows_is_stale(sides) -> None:
     run(sides[1], "insert into app.orders (id) values (-5)")
-    assert ("app.nothing", STALE) in found(asked(sides))
+    assert ("app.nothing", STALE) in found(check_views(sides))
 
 
-def test_a_view_filled_where_another_zone_is_the_default_is_fresh(sides) -> None:
+def test_a_view_refreshed_in_another_time_zone_is_fresh(sides) -> None:
     with psycopg.connect(sides[1], autocommit=True) as session:
         session.execute(
             f"alter database {session.info.dbname} set timezone to 'Pacific/Auckland'".encode()
         )
     run(sides[1], 'refresh materialized view app."By day"', "refresh materialized view app.days")
-    assert not asked(sides)
+    assert not check_views(sides)
     run(sides[1], "delete from app.orders where id = 7")
-    assert ('app."By day"', STALE) in found(asked(sides))
+    assert ('app."By day"', STALE) in found(check_views(sides))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_view_filled_where_another_zone_is_the_default_is_fresh(sides) -> None
         "select app.own(id) from app.orders",
     ],
 )
-def test_what_depends_on_the_moment_is_unknown(sides, definition: str) -> None:
+def test_a_time_dependent_view_is_unknown(sides, definition: str) -> None:
     run(
         sides[1],
         "create function app.own(int) returns float8 language sql as 'select $1 * random()'",
@@ -150,58 +150,56 @@ def test_what_depends_on_the_moment_is_unknown(sides, definition: str) -> None:
         f"create materialized view app.odd as {definition}",
     )
     with pytest.raises(UnreadableError, match=r"app\.odd: its query depends on when"):
-        asked(sides)
+        check_views(sides)
 
 
-def test_what_depends_on_the_moment_and_is_the_same_is_fresh(sides) -> None:
+def test_an_equal_time_dependent_view_is_fresh(sides) -> None:
     run(
         sides[1],
         "create materialized view app.recent as select id from app.orders where placed < now()",
     )
-    assert not asked(sides)
+    assert not check_views(sides)
 
 
 @pytest.mark.parametrize(
     "column", ["array_agg(id)", "sum(x)", "string_agg(id::text, ',')", "json_agg(id)"]
 )
-def test_what_depends_on_the_order_of_rows_is_unknown_and_rows_that_lack_are_not(
-    sides, column: str
-) -> None:
+def test_an_order_dependent_view_is_unknown_and_missing_rows_are_found(sides, column: str) -> None:
     run(
         sides[1],
         f"create materialized view app.odd as select r, {column} from app.orders group by r",
     )
-    assert not asked(sides)
+    assert not check_views(sides)
     run(sides[1], "update app.orders set id = -id, x = x / 3 where id < 200")
     run(sides[1], "refresh materialized view app.copied", "refresh materialized view app.days")
     run(sides[1], "refresh materialized view app.nothing")
     with pytest.raises(UnreadableError, match=r"app\.odd: it differs .* order in which rows"):
-        asked(sides)
+        check_views(sides)
     run(sides[1], "update app.orders set r = 99 where id = 300")
-    diff = asked(sides)
+    diff = check_views(sides)
     assert ("app.odd", STALE) in found(diff)
 
 
-def test_a_definition_that_takes_too_long_is_unknown(sides) -> None:
+def test_a_definition_that_times_out_is_unknown(sides) -> None:
     run(
         sides[1],
         "create materialized view app.slow as select pg_sleep(20)::text with no data",
         "update pg_class set relispopulated = true where oid = 'app.slow'::regclass",
     )
     with pytest.raises(UnreadableError, match=r"app\.slow: .*within 0\.2 s"):
-        asked(sides, seconds=0.2)
+        check_views(sides, seconds=0.2)
 
 
-def test_what_is_undecided_hides_no_finding(sides) -> None:
+def test_an_unknown_view_hides_no_finding(sides) -> None:
     run(sides[1], "create materialized view app.odd as select random()")
     run(sides[1], "update app.orders set x = 0 where id = 9")
-    diff = asked(sides)
+    diff = check_views(sides)
     assert found(diff) == [("app.copied", STALE)]
     assert "app.odd" in diff.facts["warnings"][0]
 
 
-def readings(sides: tuple[str, str], *between: str, on: int = 1, damage: str = STALE_ROW) -> Diff:
-    """Return the diff of two readings of stale views, with statements run in between."""
+def read_twice(sides: tuple[str, str], *between: str, on: int = 1, damage: str = STALE_ROW) -> Diff:
+    """Return the diff of two reads of stale views, with statements run in between."""
     run(sides[1], damage)
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
         earlier = read_views(source, target, {})
@@ -213,11 +211,11 @@ def readings(sides: tuple[str, str], *between: str, on: int = 1, damage: str = S
 
 
 def test_a_stale_view_whose_rows_do_not_change_is_a_finding(sides) -> None:
-    assert found(readings(sides)) == [("app.copied", STALE)]
+    assert found(read_twice(sides)) == [("app.copied", STALE)]
 
 
 def test_a_stale_view_whose_rows_change_on_the_target_is_a_warning(sides) -> None:
-    diff = readings(sides, "update app.orders set x = 1 where id = 10")
+    diff = read_twice(sides, "update app.orders set x = 1 where id = 10")
     assert not diff
     assert "app.copied is older than its rows, which changed" in diff.facts["warnings"][0]
 
@@ -226,26 +224,26 @@ def test_a_stale_view_whose_rows_change_on_the_source_is_a_warning(
     sides, fresh_database: Callable[..., str]
 ) -> None:
     source = fresh_database("source", sides[0].rpartition("dbname=")[2].split()[0].strip("'"))
-    diff = readings(
+    diff = read_twice(
         (source, sides[1]), "update app.orders set x = 1 where id = 10", on=0, damage=STALE_ROW
     )
     assert not diff
     assert "app.copied" in diff.facts["warnings"][0]
 
 
-def test_a_view_refreshed_between_two_readings_is_fresh(sides) -> None:
-    diff = readings(sides, "refresh materialized view app.copied")
+def test_a_view_refreshed_between_two_reads_is_fresh(sides) -> None:
+    diff = read_twice(sides, "refresh materialized view app.copied")
     assert not diff
     assert "warnings" not in diff.facts
 
 
 def test_a_view_not_populated_is_a_finding_while_rows_change(sides) -> None:
-    diff = readings(sides, "refresh materialized view app.nothing with no data")
+    diff = read_twice(sides, "refresh materialized view app.nothing with no data")
     assert ("app.nothing", EMPTY) in found(diff)
 
 
 def test_a_query_that_differs_each_time_is_a_warning_only_where_a_mover_runs(sides) -> None:
-    diff = readings(
+    diff = read_twice(
         sides,
         damage="create materialized view app.odd as select random() from app.orders",
     )
@@ -253,7 +251,7 @@ def test_a_query_that_differs_each_time_is_a_warning_only_where_a_mover_runs(sid
     assert "app.odd: its query depends" in diff.facts["warnings"][0]
 
 
-def test_a_view_that_may_not_be_read_is_unknown(sides) -> None:
+def test_an_unreadable_view_is_unknown(sides) -> None:
     run(sides[1], "create role reader_of_none")
     try:
         with open_session(sides[0]) as source, open_session(sides[1]) as target:
@@ -272,7 +270,7 @@ def test_a_view_dropped_after_the_snapshot_is_unknown(sides) -> None:
             read_views(source, target, {}).diff()
 
 
-def test_rows_without_statistics_are_warned_of(sides) -> None:
+def test_tables_without_statistics_are_warnings(sides) -> None:
     run(
         sides[1],
         "create table app.fresh as select 1 as a",
@@ -281,15 +279,15 @@ def test_rows_without_statistics_are_warned_of(sides) -> None:
         "delete from app.emptied",
         'create materialized view app."Fresh view" as select a from app.fresh',
     )
-    diff = asked(sides)
+    diff = check_views(sides)
     assert not diff
     (warning,) = diff.facts["warnings"]
     assert 'have no statistics, so the planner guesses: app."Fresh view"; app.fresh;' in warning
     run(sides[1], "analyze")
-    assert "warnings" not in asked(sides).facts
+    assert "warnings" not in check_views(sides).facts
 
 
-def test_the_session_is_left_as_it_was(sides) -> None:
+def test_the_session_settings_are_restored(sides) -> None:
     run(sides[1], "update app.orders set x = 0 where id = 9")
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
         before = target.execute("select name, setting from pg_settings order by 1").fetchall()

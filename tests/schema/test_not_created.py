@@ -1,4 +1,4 @@
-"""Objects that the scratch server cannot create are compared with the source."""
+"""Test that objects which the scratch server cannot create are compared with the source."""
 
 import pytest
 from compare.lab import rule, rules, run
@@ -34,12 +34,12 @@ def found(expected: Expected, dsn: str) -> set[str]:
     with open_session(dsn) as session:
         target = take(session)
     texts = {str(d) for d in differences(expected.snapshot, target, NAMES)}
-    # PostgreSQL 15 plays the target, and has no privilege MAINTAIN
+    # PostgreSQL 15 is the target and has no privilege MAINTAIN
     return {text for text in texts if "MAINTAIN" not in text}
 
 
 def test_an_extension_that_only_the_scratch_server_lacks(databases: Databases) -> None:
-    """The target is the source itself here, which has the extension."""
+    """The target is the source itself, which has the extension."""
     run(databases.source, *SCHEMA)
     told: list[str] = []
     expected = built(databases, told)
@@ -62,9 +62,7 @@ def test_an_extension_that_the_target_lacks_too_is_missing(databases: Databases)
     )
 
 
-def test_an_unknown_language_costs_only_what_uses_it(
-    databases: Databases,
-) -> None:
+def test_an_unknown_language_affects_only_its_functions(databases: Databases) -> None:
     run(
         databases.source,
         *(SCHEMA[0], SCHEMA[2]),
@@ -81,7 +79,7 @@ def test_an_unknown_language_costs_only_what_uses_it(
     assert found(expected, databases.source) == set()
 
 
-def test_views_that_are_not_created_are_undecided_where_majors_differ(databases: Databases) -> None:
+def test_views_that_are_not_created_are_unknown_between_majors(databases: Databases) -> None:
     run(databases.source, *SCHEMA, "create view app.v as select pg_file_unlink('x')")
     expected = built(databases, [])
     with open_session(databases.source) as session:
@@ -91,7 +89,7 @@ def test_views_that_are_not_created_are_undecided_where_majors_differ(databases:
     assert differences(expected.snapshot, target, ["table", "column", "function"]) == ()
 
 
-def test_a_renamed_table_that_is_not_created_is_said(databases: Databases) -> None:
+def test_a_renamed_table_that_is_not_created_is_reported(databases: Databases) -> None:
     run(databases.source, *SCHEMA)
     renaming = rules(
         [

@@ -1,4 +1,4 @@
-"""Partitions that refuse or misplace rows are named, with the first row that they would refuse."""
+"""Test that partition gaps and misplaced rows are found, with the first value not covered."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,7 +21,7 @@ MONTHS = ("2025-01-01", "2025-02-01", "2025-03-01", "2025-04-01", "2025-05-01")
 
 
 def months(table: str, *, rest: str = "") -> Iterator[str]:
-    """Partitions from January to the end of April; `rest` are bounds of the key's other part."""
+    """Return partitions from January to April; `rest` are bounds of the other key columns."""
     for n, (lower, upper) in enumerate(pairwise(MONTHS), 1):
         bounds = f"('{lower}'{rest}) to ('{upper}'{rest})"
         yield f"create table {table}_{n} partition of {table} for values from {bounds}"
@@ -52,7 +52,7 @@ SCHEMA = (
     "create table app.kinds (kind text, at date) partition by list (kind)",
     "create table app.kinds_a partition of app.kinds for values in ('a') partition by range (at)",
     *months("app.kinds_a"),
-    # years with months in them: a past year needs nothing for the days to come
+    # years divided into months: a past year needs no partitions for future days
     "create table app.years (at date) partition by range (at)",
     year("app.years", "app.years_24", 2024, divided="partition by range (at)"),
     year("app.years_24", "app.years_24_1", 2024),
@@ -73,13 +73,13 @@ def parted(pair: Pair, fresh_database: Callable[..., str]) -> str:
     return fresh_database("target", template)
 
 
-def asked(dsn: str, at: datetime = AT, days: int = 14) -> Diff:
+def check_partitions(dsn: str, at: datetime = AT, days: int = 14) -> Diff:
     with open_session(dsn) as session:
         return partitions_diff(session, at, days)
 
 
-def test_partitions_that_take_every_row_to_come_are_no_finding(parted: str) -> None:
-    diff = asked(parted)
+def test_partitions_that_cover_the_future_are_no_finding(parted: str) -> None:
+    diff = check_partitions(parted)
     assert not diff, diff.report()
     assert diff.facts == {"partitioned tables": 13}
 
@@ -94,18 +94,18 @@ def test_partitions_that_take_every_row_to_come_are_no_finding(parted: str) -> N
         ("years_25", "2025-04-01"),
     ],
 )
-def test_a_month_that_lacks_is_found_before_it_begins(parted: str, table: str, first: str) -> None:
+def test_a_missing_month_is_found_before_it_begins(parted: str, table: str, first: str) -> None:
     run(parted, f"drop table app.{table}_4")
-    assert not asked(parted, days=21)
-    (found,) = asked(parted, days=22).findings()
+    assert not check_partitions(parted, days=21)
+    (found,) = check_partitions(parted, days=22).findings()
     assert (found.object, found.kind) == (f"app.{table}", COMING)
     assert found.evidence["first_uncovered"] == first
     assert first in found.message
 
 
-def test_a_month_that_lacks_now_is_found(parted: str) -> None:
+def test_a_missing_current_month_is_found(parted: str) -> None:
     run(parted, "drop table app.days_3")
-    (found,) = asked(parted, days=0).findings()
+    (found,) = check_partitions(parted, days=0).findings()
     assert (found.object, found.evidence["first_uncovered"]) == ("app.days", "2025-03-10")
 
 
@@ -116,40 +116,40 @@ def test_a_gap_between_partitions_is_found_though_both_ends_are_covered(parted: 
         "alter table app.moments attach partition app.moments_4"
         " for values from ('2025-04-01 01:00+00') to ('2025-05-01')",
     )
-    assert [f.object for f in asked(parted, days=30).findings()] == ["app.moments"]
+    assert [f.object for f in check_partitions(parted, days=30).findings()] == ["app.moments"]
 
 
-def test_of_a_composed_key_only_what_is_surely_refused_is_found(parted: str) -> None:
+def test_a_multicolumn_key_gives_only_certain_gaps(parted: str) -> None:
     run(
         parted,
         "alter table app.pairs detach partition app.pairs_3",
         "alter table app.pairs attach partition app.pairs_3"
         " for values from ('2025-03-01', minvalue) to ('2025-03-31', maxvalue)",
     )
-    assert not asked(parted, days=40)
+    assert not check_partitions(parted, days=40)
     run(parted, "drop table app.pairs_4")
-    (found,) = asked(parted, days=40).findings()
+    (found,) = check_partitions(parted, days=40).findings()
     assert (found.object, found.evidence["first_uncovered"]) == ("app.pairs", "2025-04-01")
 
 
-def test_a_year_that_lacks_is_told_of_the_table_that_should_have_it(parted: str) -> None:
+def test_a_missing_year_is_reported_for_its_parent(parted: str) -> None:
     run(parted, "drop table app.years_26")
-    found = asked(parted, datetime(2025, 12, 30, tzinfo=UTC), 5).findings()
+    found = check_partitions(parted, datetime(2025, 12, 30, tzinfo=UTC), 5).findings()
     years = {f.object: f.evidence["first_uncovered"] for f in found if "years" in str(f.object)}
     assert years == {"app.years": "2026-01-01", "app.years_25": "2025-12-30"}
 
 
-def test_the_moment_is_taken_with_its_zone(parted: str) -> None:
+def test_the_time_is_converted_from_its_zone(parted: str) -> None:
     run(parted, "drop table app.moments_4")
     evening = datetime(2025, 3, 31, 23, 0)
-    assert not asked(parted, evening.replace(tzinfo=timezone(timedelta(hours=2))), 0)
-    assert not asked(parted, evening, 0)  # without a zone it is of UTC
-    assert asked(parted, evening.replace(tzinfo=timezone(timedelta(hours=-2))), 0)
+    assert not check_partitions(parted, evening.replace(tzinfo=timezone(timedelta(hours=2))), 0)
+    assert not check_partitions(parted, evening, 0)  # without a zone it is of UTC
+    assert check_partitions(parted, evening.replace(tzinfo=timezone(timedelta(hours=-2))), 0)
 
 
-def test_rows_in_a_default_partition_are_counted_and_not_shown(parted: str) -> None:
+def test_rows_in_a_default_partition_are_only_counted(parted: str) -> None:
     run(parted, "insert into app.spare select date '1981-07-09' + n from generate_series(1, 3) n")
-    (found,) = asked(parted).findings()
+    (found,) = check_partitions(parted).findings()
     assert (found.object, found.kind) == ("app.spare_rest", "default partition holds rows")
     assert found.evidence["rows"] == 3
     assert "1981" not in repr(found)
@@ -159,24 +159,26 @@ def test_rows_in_a_default_partition_are_counted_and_not_shown(parted: str) -> N
     ("dropped", "free"),
     [(["hashed_2"], [1]), (["hashed_1"], [0, 2]), (["hashed_1", "hashed_3"], [0, 2, 3])],
 )
-def test_a_remainder_that_no_partition_takes_is_found(parted: str, dropped, free) -> None:
+def test_a_missing_hash_remainder_is_found(parted: str, dropped, free) -> None:
     run(parted, *(f"drop table app.{name}" for name in dropped))
-    (found,) = asked(parted).findings()
+    (found,) = check_partitions(parted).findings()
     assert (found.object, found.kind) == ("app.hashed", "hash remainder without a partition")
     assert found.evidence["remainders"] == free
     assert f"no partition for {len(free)} of 4 remainders" in found.message
 
 
 @pytest.mark.parametrize("table", ["kinds", "numbers", "ever", "hashed"])
-def test_a_table_without_any_partition_refuses_everything(parted: str, table: str) -> None:
+def test_a_table_without_partitions_is_found(parted: str, table: str) -> None:
     run(parted, f"create table app.other (like app.{table}) partition by hash ({HASHED[table]})")
-    assert [(f.object, f.kind) for f in asked(parted).findings()] == [("app.other", REFUSED)]
+    assert [(f.object, f.kind) for f in check_partitions(parted).findings()] == [
+        ("app.other", REFUSED)
+    ]
 
 
 HASHED = {"kinds": "kind", "numbers": "n", "ever": "at", "hashed": "id"}
 
 
-def test_what_is_kept_for_the_default_takes_no_days(parted: str) -> None:
+def test_a_default_partition_needs_no_future_days(parted: str) -> None:
     run(
         parted,
         "drop table app.spare_rest",
@@ -184,10 +186,10 @@ def test_what_is_kept_for_the_default_takes_no_days(parted: str) -> None:
         "create table app.spare_old partition of app.spare_rest"
         " for values from ('1990-01-01') to ('1991-01-01')",
     )
-    assert not asked(parted)
+    assert not check_partitions(parted)
 
 
-def test_a_default_partition_that_may_not_be_read_is_unknown(parted: str) -> None:
+def test_an_unreadable_default_partition_is_unknown(parted: str) -> None:
     run(parted, "create role reader_of_little")
     try:
         with open_session(parted) as session:

@@ -1,4 +1,4 @@
-"""Schemas as people have them give no false alarm, restored whole or renamed by the mapping."""
+"""Test that realistic schemas give no false alarm, restored unchanged or renamed by the mapping."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ OWN = sorted(Path(__file__).with_name("real").glob("*.sql"))
 VARIABLE = "PGCUTOVER_REAL_SCHEMAS"
 PUBLIC = sorted(Path(os.environ[VARIABLE]).glob("*.sql")) if os.environ.get(VARIABLE) else []
 WAYS = {"whole": all_tables, "renamed": moved_tables}
-# what is inherited is renamed with its parent's
+# inherited columns are renamed with the parent's
 MORE: dict[str, Rules] = {
     "rental": [
         rule(n, "transformation", "rename", "public", table, "contact",
@@ -37,7 +37,7 @@ def test_a_public_schema_gives_no_finding(databases, tmp_path, path, way) -> Non
     assert _said(databases, tmp_path, path, way).anything == []
 
 
-def test_a_change_on_the_target_is_seen_by_every_way_of_looking(databases, tmp_path) -> None:
+def test_every_comparison_finds_a_change_on_the_target(databases, tmp_path) -> None:
     path = OWN[0].with_name("music.sql")
     _said(databases, tmp_path, path, "renamed")
     run(databases.target, 'drop index "Moved 1"."IFK_AlbumArtistId"')
@@ -47,7 +47,7 @@ def test_a_change_on_the_target_is_seen_by_every_way_of_looking(databases, tmp_p
     assert {name.partition("[")[0] for name in said.of_checks} == {"SCHEMA-INDEXES"}
 
 
-def test_a_heirs_own_not_null_is_restored(databases, tmp_path) -> None:
+def test_a_child_tables_own_not_null_is_restored(databases, tmp_path) -> None:
     run(
         databases.source,
         "create table parent (id integer)",
@@ -62,7 +62,7 @@ def test_a_heirs_own_not_null_is_restored(databases, tmp_path) -> None:
     assert said_of(databases, rules).anything == []
 
 
-def test_only_a_scripts_schema_is_loaded() -> None:
+def test_a_script_is_loaded_without_its_rows() -> None:
     text = (
         "\\restrict word\ncreate table t (n text);\nCOPY public.t (n) FROM stdin;\n1;\n\\.\n"
         "\\copy t from 'x.csv' csv;\ninsert into t values (';');\n"

@@ -1,4 +1,4 @@
-"""Roles of this database block, others of the same server are told, a service's own are neither."""
+"""Test that a missing role of this database blocks, and one of the same server is a warning."""
 
 from collections.abc import Iterator
 
@@ -51,8 +51,8 @@ def sides(pair: Pair, fresh_database) -> Iterator[tuple[str, str]]:
         run(dsn, *(f"drop role {role}" for role in roles))
 
 
-def judged(source: str, target: str) -> dict[str, tuple[list[str], list[str]]]:
-    """What blocks and what is only told of each kind, about the roles of this test."""
+def compare_roles(source: str, target: str) -> dict[str, tuple[list[str], list[str]]]:
+    """Return the blocking differences and the warnings of each kind, for the roles of this test."""
     taken = []
     for dsn in (source, target):
         with open_session(dsn) as session:
@@ -67,8 +67,8 @@ def judged(source: str, target: str) -> dict[str, tuple[list[str], list[str]]]:
     return found
 
 
-def test_only_the_application_is_missed(sides: tuple[str, str]) -> None:
-    found = judged(*sides)
+def test_only_the_applications_role_blocks(sides: tuple[str, str]) -> None:
+    found = compare_roles(*sides)
     assert found["role"] == (
         ["role used_group is missing on the target", "role used_login is missing on the target"],
         ["role used_nothing is missing on the target"],

@@ -1,4 +1,4 @@
-"""A sequence that would give what somebody has already is noticed, whoever has it."""
+"""Test that a sequence whose next value is in use or out of range is found."""
 
 import pytest
 from compare.lab import run
@@ -34,7 +34,7 @@ def both(databases: Databases) -> Databases:
     return databases
 
 
-def asked(both: Databases, **moved: str) -> Diff:
+def check_sequences(both: Databases, **moved: str) -> Diff:
     with open_session(both.source) as source, open_session(both.target) as target:
         return sequences_diff(source, target, moved)
 
@@ -48,8 +48,8 @@ def found(diff: Diff) -> list[tuple[object, str]]:
     return [(f.object, f.kind) for f in diff.findings()]
 
 
-def test_sequences_that_stand_alike_are_usable(both: Databases) -> None:
-    diff = asked(both)
+def test_equal_sequences_are_usable(both: Databases) -> None:
+    diff = check_sequences(both)
     assert not diff, diff.report()
     assert diff.facts["sequences"] == 7
 
@@ -68,9 +68,9 @@ def test_sequences_that_stand_alike_are_usable(both: Databases) -> None:
         ("select setval('app.short', 3)", ["exhausted"], "is exhausted"),
     ],
 )
-def test_what_is_behind_or_at_its_end_is_named(both: Databases, damage, kinds, says) -> None:
+def test_a_sequence_behind_or_exhausted_is_named(both: Databases, damage, kinds, says) -> None:
     run(both.target, damage)
-    diff = asked(both)
+    diff = check_sequences(both)
     words = {
         "column": "sequence behind its column",
         "source": "sequence behind the source",
@@ -80,20 +80,20 @@ def test_what_is_behind_or_at_its_end_is_named(both: Databases, damage, kinds, s
     assert says in diff.report()
 
 
-def test_a_standalone_sequence_is_known_by_the_source_alone(both: Databases) -> None:
+def test_a_standalone_sequence_is_compared_with_the_source(both: Databases) -> None:
     run(both.source, "select nextval('app.short')", "select setval('app.ticket', 500)")
-    assert [str(f.object) for f in asked(both).findings()] == ["app.short", "app.ticket"]
+    assert [str(f.object) for f in check_sequences(both).findings()] == ["app.short", "app.ticket"]
 
 
-def test_a_sequence_that_moved_is_compared_with_itself(both: Databases) -> None:
+def test_a_moved_sequence_is_compared_with_its_original(both: Databases) -> None:
     run(both.target, "create schema core", "alter sequence app.short set schema core")
     run(both.target, "select setval('core.short', 1, false)")
-    assert not asked(both)  # its name is not known on the source
-    (found,) = asked(both, **{"app.short": "core.short"}).findings()
+    assert not check_sequences(both)  # the source does not have its name
+    (found,) = check_sequences(both, **{"app.short": "core.short"}).findings()
     assert (found.object, found.evidence["behind_by"]) == ("core.short", 1)
 
 
-def test_a_sequence_that_may_not_be_read_is_unknown(both: Databases) -> None:
+def test_an_unreadable_sequence_is_unknown(both: Databases) -> None:
     run(both.target, "create role nobody_much login password 'x'")
     try:
         with open_session(both.source) as source, open_session(both.target) as target:
@@ -104,7 +104,7 @@ def test_a_sequence_that_may_not_be_read_is_unknown(both: Databases) -> None:
         run(both.target, "drop role nobody_much")
 
 
-def test_what_mends_a_sequence_is_told_and_mends_it(both: Databases) -> None:
+def test_the_reported_statement_fixes_a_sequence(both: Databases) -> None:
     run(
         both.target,
         "select setval('app.t_id_seq', 1)",
@@ -112,13 +112,13 @@ def test_what_mends_a_sequence_is_told_and_mends_it(both: Databases) -> None:
         "insert into app.t (id) values (70)",
     )
     run(both.source, "select setval('app.t_id_seq', 90)")
-    mends = {str(f.object): f.evidence["fix"] for f in asked(both).findings()}
+    mends = {str(f.object): f.evidence["fix"] for f in check_sequences(both).findings()}
     assert mends.keys() == {"app.t_id_seq", "app.down"}
     run(both.target, *mends.values())
-    assert not asked(both)
+    assert not check_sequences(both)
 
 
-def test_while_rows_still_come_being_behind_is_only_told(both: Databases) -> None:
+def test_a_sequence_behind_is_a_warning_during_replication(both: Databases) -> None:
     run(both.target, "select setval('app.t_id_seq', 1)", "select setval('app.short', 3)")
     with open_session(both.source) as source, open_session(both.target) as target:
         diff = sequences_diff(source, target, {}, during_load=True)
@@ -128,49 +128,49 @@ def test_while_rows_still_come_being_behind_is_only_told(both: Databases) -> Non
     assert "the source's by 8" in second
 
 
-def test_a_sequence_that_has_not_begun_begins_where_the_source_s_would(both: Databases) -> None:
+def test_an_unused_sequence_starts_at_the_sources_value(both: Databases) -> None:
     on_both(both, "create sequence app.fresh start 1000")
-    assert not asked(both)
+    assert not check_sequences(both)
     run(both.target, "alter sequence app.fresh restart with 998")
-    (only,) = asked(both).findings()
+    (only,) = check_sequences(both).findings()
     assert (only.object, only.evidence["behind_by"]) == ("app.fresh", 2)
 
 
-def test_the_default_of_a_single_partition_is_looked_at(both: Databases) -> None:
+def test_the_default_of_a_single_partition_is_checked(both: Databases) -> None:
     on_both(
         both,
         "create sequence app.part",
         "alter table app.parts_1 alter id set default nextval('app.part'::regclass)",
     )
-    assert found(asked(both)) == [("app.part", "sequence behind its column")]
+    assert found(check_sequences(both)) == [("app.part", "sequence behind its column")]
     on_both(both, "select setval('app.part', 9)")
-    assert not asked(both)
+    assert not check_sequences(both)
 
 
-def test_a_sequence_that_begins_anew_stands_where_the_source_s_does(both: Databases) -> None:
+def test_a_cycled_sequence_has_the_sources_value(both: Databases) -> None:
     on_both(
         both,
         "create table app.ring (n int default nextval('app.round'))",
         "insert into app.ring values (1), (2), (3)",
         "select nextval('app.round')",
     )
-    assert not asked(both)
+    assert not check_sequences(both)
     run(both.source, "select nextval('app.round')")
-    assert found(asked(both)) == [("app.round", "sequence behind the source")]
+    assert found(check_sequences(both)) == [("app.round", "sequence behind the source")]
 
 
-def test_a_sequence_beyond_its_column_s_type_is_at_its_end(both: Databases) -> None:
+def test_a_sequence_beyond_its_columns_type_is_exhausted(both: Databases) -> None:
     on_both(
         both,
         "select setval('app.t_id_seq', 2147483647, false)",
         "alter sequence app.t_id_seq as bigint",
     )
-    assert not asked(both)
+    assert not check_sequences(both)
     on_both(both, "select setval('app.t_id_seq', 2147483647)")
-    assert found(asked(both)) == [("app.t_id_seq", "sequence exhausted")]
+    assert found(check_sequences(both)) == [("app.t_id_seq", "sequence exhausted")]
 
 
-def test_values_that_no_sequence_gives_are_passed_over(both: Databases) -> None:
+def test_column_values_outside_the_sequence_are_ignored(both: Databases) -> None:
     on_both(
         both,
         "create table app.odd (a numeric default nextval('app.round'), b float8, c oid, d money,"
@@ -181,27 +181,27 @@ def test_values_that_no_sequence_gives_are_passed_over(both: Databases) -> None:
         "insert into app.odd values ('NaN', 'infinity', 4000000000, 5, 'no 77')",
         "insert into app.odd values (1e300, 'NaN', 4000000000, 5, 'no 77')",
     )
-    assert not asked(both)
+    assert not check_sequences(both)
     on_both(both, "insert into app.odd (b) values (7.5)")
-    (only,) = asked(both).findings()
+    (only,) = check_sequences(both).findings()
     assert (only.object, only.evidence["behind_by"]) == ("app.q", 5)
 
 
-def test_one_sequence_for_two_columns_that_have_their_own_is_found(both: Databases) -> None:
+def test_one_sequence_shared_by_two_columns_is_found(both: Databases) -> None:
     on_both(
         both,
         "create table app.one (id serial)",
         "create table app.two (id serial)",
         "create table app.three (id int default nextval('app.two_id_seq'))",
     )
-    assert not asked(both)
+    assert not check_sequences(both)
     run(both.target, "alter table app.one alter id set default nextval('app.two_id_seq')")
-    diff = asked(both)
+    diff = check_sequences(both)
     assert found(diff) == [("app.two_id_seq", "sequence shared")]
     assert "app.one.id and app.three.id and app.two.id" in diff.report()
 
 
-def test_columns_and_tables_are_known_by_their_names_on_the_target(both: Databases) -> None:
+def test_columns_and_tables_have_their_target_names(both: Databases) -> None:
     on_both(both, 'create table app."One" (id serial)', "create table app.two (id serial)")
     run(
         both.target,
@@ -220,7 +220,7 @@ def test_columns_and_tables_are_known_by_their_names_on_the_target(both: Databas
         assert found(sequences_diff(source, target, moved, [table])) == [
             ("app.two_id_seq", "sequence shared")
         ]
-        del moved['app."One_id_seq"']  # a script has dropped it
+        del moved['app."One_id_seq"']  # a script dropped it
         assert not sequences_diff(source, target, moved, [table])
 
 

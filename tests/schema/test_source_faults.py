@@ -1,4 +1,4 @@
-"""A fault of the source is a warning about the source, and the target must not repeat it."""
+"""Test that a fault of the source is a warning, and that the target must not repeat it."""
 
 from collections.abc import Callable
 
@@ -26,14 +26,14 @@ def sides(fresh_database: Callable[..., str]) -> tuple[str, str]:
     return fresh_database("target"), fresh_database("target")
 
 
-def compared(sides: tuple[str, str], *kinds: str) -> Diff:
+def compare_schemas(sides: tuple[str, str], *kinds: str) -> Diff:
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
         snapshots = (take(source, CLUSTER_KINDS), take(target, CLUSTER_KINDS))
     return SchemaStage(SchemaEvidence(*snapshots)).as_on_the_source(*kinds)
 
 
 def collations(sides: tuple[str, str]) -> Diff:
-    return compared(sides, "collation_version", "database_collation_version")
+    return compare_schemas(sides, "collation_version", "database_collation_version")
 
 
 def test_a_stale_collation_of_the_source_is_a_warning(sides) -> None:
@@ -79,15 +79,15 @@ def test_a_harmful_setting_is_a_finding_on_the_target_alone(sides, setting, valu
     kinds = ("database_setting", "server_setting")
     source, target = (f"alter database {database(d)} set {setting} to {value}" for d in sides)
     _run_writable(sides[0], source)
-    diff = compared(sides, *kinds)
+    diff = compare_schemas(sides, *kinds)
     assert not diff, diff.report()
     assert says in diff.facts["warnings"][0]
     _run_writable(sides[1], target)
-    diff = compared(sides, *kinds)
+    diff = compare_schemas(sides, *kinds)
     assert not diff, diff.report()
     assert diff.facts["warnings"]
     _run_writable(sides[0], f"alter database {database(sides[0])} reset {setting}")
-    assert setting in {f.object for f in compared(sides, *kinds).findings()}
+    assert setting in {f.object for f in compare_schemas(sides, *kinds).findings()}
 
 
 def _run_writable(dsn: str, statement: str) -> None:

@@ -1,4 +1,4 @@
-"""Schemas as people have them, brought to a target whole or renamed, and all that is said."""
+"""Realistic schemas, restored to a target unchanged or renamed, and all comparisons of them."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -42,7 +42,7 @@ Rules = list[dict[str, object]]
 
 
 def schema_only(text: str, name: str) -> Iterator[str]:
-    """A script's statements without rows, databases and what only psql understands."""
+    """Return a script's statements without rows, databases and psql commands."""
     text = _OF_PSQL.sub("", _COPIED.sub("", text))
     for statement in split_statements(text, name):
         if not _NOT_SCHEMA.match(statement.text):
@@ -50,7 +50,7 @@ def schema_only(text: str, name: str) -> Iterator[str]:
 
 
 def load(dsn: str, path: Path) -> None:
-    """Make a file's schema in a database; what cannot be made is said with its statement."""
+    """Create a file's schema in a database; return the statements that fail, with their errors."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         for statement in schema_only(path.read_text("utf-8"), path.name):
             try:
@@ -60,7 +60,7 @@ def load(dsn: str, path: Path) -> None:
 
 
 def all_tables(dsn: str) -> Rules:
-    """Rules that take every table under its own name."""
+    """Return rules that include every table under its own name."""
     with psycopg.connect(dsn) as connection:
         schemas = connection.execute(
             "select distinct nspname from pg_namespace n join pg_class c on relnamespace = n.oid"
@@ -71,7 +71,7 @@ def all_tables(dsn: str) -> Rules:
 
 
 def moved_tables(dsn: str, third: int = 3, second: int = 2) -> Rules:
-    """Every table into another schema; each third has another name, each second another column."""
+    """Return rules that move every table, rename each third, and a column of each second."""
     made = all_tables(dsn)
     with open_session(dsn) as session:
         tables = mapped_tables(rules(made), session)
@@ -90,19 +90,19 @@ def moved_tables(dsn: str, third: int = 3, second: int = 2) -> Rules:
 
 
 def literally(name: str) -> str:
-    """A pattern of DMS that only this name matches."""
+    """Return a DMS pattern that matches only this name."""
     return re.sub(r"([%_\[])", r"[\1]", name)
 
 
 def _rename(n: int, what: str, value: str, schema: str, *more: str) -> dict[str, object]:
-    # a schema's rule is about its tables
+    # a schema rule affects only its tables
     place = [literally(schema), *map(literally, more or ("",))]
     place = [place[0], "%"] if what == "schema" else place
     return rule(n, "transformation", "rename", *place, rule_target=what, value=value)
 
 
 def script_of(tables: Sequence[MappedTable], inherited: Collection[tuple[str, ...]] = ()) -> str:
-    """The renames as a person would write them, one statement each; parents rename for heirs."""
+    """Return the renames as a script, one statement each; children follow their parents."""
     lines = [
         sql.SQL("create schema if not exists {}").format(sql.Identifier(schema))
         for schema in sorted({t.target.schema for t in tables})
@@ -125,7 +125,7 @@ def script_of(tables: Sequence[MappedTable], inherited: Collection[tuple[str, ..
 
 
 def provision(databases: Databases, folder: Path, documents: Rules) -> None:
-    """The target as provisioning makes it, with the renames as its only script."""
+    """Build the target as provisioning does, with the renames as its only script."""
     for phase in ("pre-load", "post-load"):
         (folder / phase).mkdir(parents=True)
     with open_session(databases.source) as session:
@@ -138,20 +138,20 @@ def provision(databases: Databases, folder: Path, documents: Rules) -> None:
             source_dsn=databases.source,
             scripts=folder,
             evidence=folder / "evidence",
-            progress=_unheard,
+            progress=_no_progress,
         )
-        finish_target(connection, scripts=folder, progress=_unheard)
+        finish_target(connection, scripts=folder, progress=_no_progress)
 
 
 def restore(databases: Databases) -> None:
-    """The target as a plain dump and restore makes it."""
+    """Build the target by a plain dump and restore."""
     for section in SECTIONS:
         run(databases.target, dump_section(databases.source, section))
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """All that any part says of a target; each must be empty. `objects` counts what was read."""
+    """The findings of all comparisons, each must be empty; `objects` counts objects."""
 
     objects: int
     differences: list[str] = field(default_factory=list)
@@ -165,12 +165,12 @@ class Said:
 
 
 def said_of(databases: Databases, documents: Rules) -> Said:
-    """What is said of a target when the mapping alone explains it; scripts are not told."""
+    """Run all comparisons with the mapping only; scripts are not configured."""
     source, target = databases.source, databases.target
     with open_session(source) as one, open_session(target) as other:
         manifest = read_manifest(one, other, rules(documents))
     scratch = databases.servers.target.dsn()
-    taken = take_schema(source, target, manifest, None, scratch, _unheard)
+    taken = take_schema(source, target, manifest, None, scratch, _no_progress)
     expected, found = taken.evidence.expected, taken.evidence.target
     assert expected is not None, taken.evidence.trouble
     stage = SchemaStage(
@@ -197,5 +197,5 @@ def _of_stage_checks(stage: SchemaStage) -> dict[str, str]:
     return said
 
 
-def _unheard(_: str) -> None:
-    """Progress that nobody reads."""
+def _no_progress(_: str) -> None:
+    """Discard the progress messages."""
