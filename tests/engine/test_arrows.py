@@ -1,4 +1,4 @@
-"""Imports point one way, as docs/architecture.md says."""
+"""Test that imports follow the layers of docs/architecture.md."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -10,7 +10,7 @@ OUTSIDE = ("checks", "fixtures", "reports", "setup", "expectations")
 
 
 def imported(path: Path) -> set[str]:
-    """The modules a file imports, wherever in the file it does."""
+    """Return the modules that a file imports, anywhere in the file."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom):

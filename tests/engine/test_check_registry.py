@@ -1,4 +1,4 @@
-"""Checks are known from their files, whatever pytest collects."""
+"""Test that checks are read from their files, whatever pytest collects."""
 
 from pathlib import Path
 

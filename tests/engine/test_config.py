@@ -1,4 +1,4 @@
-"""migration.toml: what a wrong file is told, and that its texts never appear."""
+"""Test errors of migration.toml: each names the wrong key and never quotes a DSN."""
 
 import traceback
 
@@ -77,7 +77,7 @@ def test_a_wrong_key_is_named_with_what_was_expected(load, added, says):
     assert says in refused(load, text)
 
 
-def test_every_error_is_told_at_once(load):
+def test_all_errors_are_reported_together(load):
     text = refused(load, 'nam = "small"\ntable_mappings = 1\n[source]\n')
     assert text.splitlines() == [
         f"migration.toml: {line}"
@@ -118,7 +118,7 @@ def test_a_dsn_in_the_wrong_place_does_not_appear(load, place):
         {"seconds": 1e-7},
     ],
 )
-def test_bounds_that_make_no_sense_are_refused(wrong):
+def test_invalid_bounds_are_refused(wrong):
     with pytest.raises(ValueError, match="Tolerance"):
         Tolerance("v", "r", **wrong)
 

@@ -1,4 +1,4 @@
-"""The context on its way to a worker, and the keys of migration.toml that switch checks on."""
+"""Test the context that is sent to workers, and the keys of migration.toml that enable checks."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""The ledger: only a complete set of PASS results is PASS."""
+"""Test that only a complete set of PASS results is PASS."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ def test_checks_times_objects():
     ]
 
 
-def test_a_check_that_is_not_asked_has_a_reason():
+def test_a_check_that_is_not_run_has_a_reason():
     plan = plan_results(
         [ROWS, TLS, DMS],
         {"table": []},
@@ -40,7 +40,7 @@ def test_a_check_that_is_not_asked_has_a_reason():
     )
 
 
-def test_a_check_whose_key_is_set_is_asked():
+def test_a_check_whose_key_is_set_is_run():
     plan = plan_results([DMS], {}, {"schema.amcheck": "off"}, {})
     assert [e.identity for e in plan.expected] == [f"DMS-TASK[{RUN_WIDE}]"]
 

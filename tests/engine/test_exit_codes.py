@@ -1,4 +1,4 @@
-"""There is one table of exit codes, and everybody uses it."""
+"""Test that every component uses the one table of exit codes."""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The mapping rules decide scope and names, or refuse."""
+"""Test that mapping rules decide which tables are included and their names, or are refused."""
 
 import re
 
@@ -128,7 +128,7 @@ def test_two_schemas_do_not_become_one(changes):
         resolve(selection("%"), *changes, tables=TWO_SCHEMAS)
 
 
-def test_schemas_may_trade_names_and_single_tables_may_move_into_another():
+def test_schemas_can_swap_names_and_tables_can_change_schema():
     traded = [whole_schema("app", "core"), whole_schema("core", "app")]
     mapped = resolve(selection("%"), *traded, tables=TWO_SCHEMAS)
     assert {s: str(t.target) for s, t in mapped.items()} == {"app.a": "core.a", "core.b": "app.b"}
@@ -164,7 +164,7 @@ def test_schemas_may_trade_names_and_single_tables_may_move_into_another():
         ([7], "rule 1: expected an object, found int"),
     ],
 )
-def test_refuses_what_would_silently_change_scope(rules, expected):
+def test_refuses_rules_that_silently_change_the_scope(rules, expected):
     with pytest.raises(ConfigError, match=re.escape(expected)):
         resolve(*rules)
 
@@ -207,7 +207,7 @@ def test_load_order_and_table_settings_change_no_scope():
     assert len(resolve(selection(**{"load-order": "2"}), settings)) == 2
 
 
-def test_what_the_rules_leave_out_is_listed_with_its_rule():
+def test_excluded_objects_are_listed_with_their_rule():
     rules = parse_rules(
         {
             "rules": [
@@ -296,7 +296,7 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 
 
 @given(names, names)
-def test_a_literal_name_selects_itself_whatever_it_holds(schema, table):
+def test_an_escaped_name_selects_only_itself(schema, table):
     tables = {RelationName(schema, table): ("id",)}
     assert len(resolve(selection(schema, table), tables=tables)) == 1
 

@@ -1,4 +1,4 @@
-"""Kinds of objects that folders of checks declare."""
+"""Test the kinds of objects that folders of checks declare."""
 
 import pytest
 from support import contributing

@@ -1,4 +1,4 @@
-"""Secrets and values stay out of texts."""
+"""Test that secrets and values are removed from texts."""
 
 import psycopg
 import pytest

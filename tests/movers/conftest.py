@@ -1,4 +1,4 @@
-"""The mover's tests: boto3 against the local endpoint's process, rows between two real servers."""
+"""Fixtures of the DMS mover: boto3 with the local endpoint, and rows on two real servers."""
 
 import json
 import os
@@ -97,7 +97,7 @@ MAPPINGS = {
 
 @dataclass(slots=True)
 class Stage:
-    """One migration: its two databases, its names in DMS, and the lines of progress it wrote."""
+    """One migration: its two databases, its names in DMS, and its progress lines."""
 
     settings: DmsSettings
     aws: AwsAccess
@@ -199,7 +199,7 @@ def no_real_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def stage(local_aws: AwsEndpoint, pair: Pair) -> Iterator[Stage]:
-    """Two databases with a small schema, rows on the source only, and no DMS object yet."""
+    """Yield two databases with a small schema, rows only on the source, and no DMS object."""
     with open_stage(local_aws, pair) as opened:
         yield opened
 
@@ -208,13 +208,13 @@ def stage(local_aws: AwsEndpoint, pair: Pair) -> Iterator[Stage]:
 def another_stage(
     local_aws: AwsEndpoint, pair: Pair
 ) -> Callable[[], AbstractContextManager[Stage]]:
-    """As `stage`, for fixtures that prepare one for several tests."""
+    """Yield another stage, for fixtures that prepare one for several tests."""
     return lambda: open_stage(local_aws, pair)
 
 
 @pytest.fixture(scope="session")
 def provisioned(local_aws: AwsEndpoint, pair: Pair) -> Iterator[Stage]:
-    """A stage with all DMS objects, for tests that change nothing."""
+    """Yield a stage with all DMS objects, for tests that change nothing."""
     with open_stage(local_aws, pair) as opened:
         opened.mover().provision()
         yield opened
@@ -222,7 +222,7 @@ def provisioned(local_aws: AwsEndpoint, pair: Pair) -> Iterator[Stage]:
 
 @pytest.fixture
 def unprovisioned(provisioned: Stage) -> Stage:
-    """The same databases under new names and secrets, for tests that load nothing."""
+    """Yield the same databases under new names and secrets, for tests that load nothing."""
     fresh = replace(provisioned, settings=_names(), lines=[])
     for side in ("source", "target"):
         fresh.store_secret(side)
@@ -263,7 +263,7 @@ def _names() -> DmsSettings:
 
 
 def _stop_task(stage: Stage) -> None:
-    """Free the databases of the task's connections and its slot."""
+    """Stop the task, so that its connections and its slot are released."""
     client = stage.client("dms")
     for task in client.describe_replication_tasks()["ReplicationTasks"]:
         if task["ReplicationTaskIdentifier"] == stage.settings.task:

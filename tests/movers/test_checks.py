@@ -1,4 +1,4 @@
-"""Each check of the mover: green on a healthy migration, red for each fault it promises to see."""
+"""Test the mover's checks: they pass on a healthy migration, and fail on each fault."""
 
 import importlib
 
@@ -25,14 +25,14 @@ alter table auth.users enable always trigger damage;
 
 
 class Tables:
-    """What a check asks of the manifest."""
+    """The part of the manifest that a check reads."""
 
     def __init__(self, *tables):
         self.tables = tables
 
 
 def run(check_id, stage, table=None, wait_seconds=60.0):
-    """Run a check as the gate does: fresh sessions, a mover that only reads."""
+    """Run a check as the gate does: with new sessions and a read-only mover."""
     module = importlib.import_module(f"pgcutover.checks.replication.{CHECKS[check_id]}")
     (check,) = (f for name, f in vars(module).items() if name.startswith("test_"))
     names = check.__code__.co_varnames[: check.__code__.co_argcount]
@@ -62,7 +62,7 @@ def start_and_wait(mover, stage):
 
 @pytest.fixture(scope="module")
 def healthy(another_stage):
-    """Loaded, changed on the source, drained: nothing is wrong."""
+    """A task after load, changes on the source and drain, without faults."""
     with another_stage() as stage:
         mover = stage.loaded()
         mover.resume()
@@ -74,7 +74,7 @@ def healthy(another_stage):
 
 @pytest.fixture(scope="module")
 def damaged(another_stage):
-    """visits in error, users mismatched and with a refused change, log one row short."""
+    """Table visits in error, users mismatched and with a rejected change, log one row short."""
     with another_stage() as stage:
         stage.target("alter table public.visits add check (id < 400)")
         stage.target(ROGUE_TRIGGER)
@@ -88,22 +88,22 @@ def damaged(another_stage):
 
 
 @pytest.mark.parametrize("check_id", ["DMS-TASK", "DMS-EXCEPTIONS"])
-def test_healthy_task_is_green(healthy, check_id):
+def test_a_healthy_task_passes(healthy, check_id):
     run(check_id, healthy)
 
 
 @pytest.mark.parametrize("table", ["users", "visits", "log"])
-def test_healthy_table_is_green(healthy, table):
+def test_a_healthy_table_passes(healthy, table):
     run("DMS-TABLES", healthy, getattr(healthy, table))
 
 
-def test_table_that_dms_does_not_move_is_red(healthy):
+def test_a_table_outside_the_task_fails(healthy):
     ghost = RelationName("public", "ghost")
     table = MappedTable(ghost, ghost, (("id", "id"),))
     assert "does not move public.ghost" in failure("DMS-TABLES", healthy, table)
 
 
-def test_control_table_that_cannot_be_read_is_unknown(healthy):
+def test_an_unreadable_control_table_is_unknown(healthy):
     healthy.target("create role nobody_at_all")
     with open_session(healthy.target_dsn) as target:
         target.execute("set role nobody_at_all")
@@ -112,38 +112,38 @@ def test_control_table_that_cannot_be_read_is_unknown(healthy):
     healthy.target("drop role nobody_at_all")
 
 
-def test_table_in_error_is_red(damaged):
+def test_a_table_in_error_fails(damaged):
     message = failure("DMS-TABLES", damaged, damaged.visits)
     assert "'Table error'" in message
 
 
-def test_rows_that_the_validation_of_dms_found_different_are_red(damaged):
+def test_rows_that_dms_validation_found_different_fail(damaged):
     message = failure("DMS-TABLES", damaged, damaged.users)
     assert "the validation of DMS found differing rows" in message
 
 
-def test_row_deleted_from_a_table_that_dms_saw_no_change_of_is_red(damaged):
+def test_a_deleted_row_of_a_table_without_changes_fails(damaged):
     message = failure("DMS-TABLES", damaged, damaged.log, wait_seconds=3.0)
     assert "loaded 20 rows and captured no change since, but the target has 19" in message
 
 
-def test_refused_change_and_suspended_table_are_red_without_values(damaged):
+def test_a_rejected_change_and_a_suspended_table_fail_without_values(damaged):
     message = failure("DMS-EXCEPTIONS", damaged)
     assert "about auth.users in awsdms_apply_exceptions" in message
     assert "lost" not in message
     assert "about public.visits in awsdms_suspended_tables" in message
 
 
-def test_value_above_the_lob_limit_is_red(stage):
+def test_a_value_above_the_lob_limit_fails(stage):
     stage.loaded()
-    run("DMS-TASK", stage)  # stopped after the load, on purpose
+    run("DMS-TASK", stage)  # stopped on purpose after the load
     stage.source("update public.users set photo = convert_to(repeat('x', 131073), 'UTF8')")
     message = failure("DMS-TASK", stage)
     assert "public.users.photo has a value of 131,073 bytes" in message
     assert "128 KB" in message
 
 
-def test_failed_unwatched_task_is_red(stage):
+def test_a_failed_task_fails(stage):
     mover = stage.mover(task_settings={"FullLoadSettings": {"TargetTablePrepMode": "DO_NOTHING"}})
     mover.provision()
     stage.store_secret("source", password="wr0ng-Passw0rd-7319")

@@ -1,4 +1,4 @@
-"""Task settings, comparison with what DMS answers, progress lines, public texts: pure."""
+"""Test task settings, their comparison with those of DMS, progress lines and error texts."""
 
 import copy
 
@@ -54,7 +54,7 @@ def test_task_settings_that_are_no_object_are_refused(document):
         with_lob_limit(document, 1)
 
 
-def test_full_lob_mode_cuts_nothing_and_switched_off_lobs_everything():
+def test_full_lob_mode_truncates_nothing_and_no_lob_mode_everything():
     assert not lob_mode({"TargetMetadata": {"FullLobMode": True}}).truncates(1 << 40)
     assert lob_mode({"TargetMetadata": {"SupportLobs": False}}).truncates(1)
     assert lob_mode({}).truncates(33 * 1024)
@@ -62,11 +62,11 @@ def test_full_lob_mode_cuts_nothing_and_switched_off_lobs_everything():
 
 @settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text(), json_values))
-def test_settings_never_differ_from_themselves(document):
+def test_settings_equal_themselves(document):
     assert list(settings_differences(document, document)) == []
 
 
-def test_what_dms_adds_is_no_difference_and_what_it_changes_is():
+def test_settings_added_by_dms_are_no_difference_and_changed_ones_are():
     wanted = {
         "Logging": {
             "EnableLogging": True,
@@ -117,7 +117,7 @@ def test_endpoint_settings_are_found_wherever_dms_shows_them(provisioned):
     assert sorted(silent) == BEHAVIOUR
 
 
-def test_secret_of_a_longer_name_is_another_secret(provisioned):
+def test_a_secret_with_a_longer_name_is_another_secret(provisioned):
     wanted = endpoint(provisioned.settings, "target", certificate_arn="arn:c", database="kgc")
     answered = copy.deepcopy(dict(wanted.parameters))
     arn = "arn:aws:secretsmanager:ap-southeast-2:123456789012:secret:"
@@ -135,7 +135,7 @@ def test_order_of_subnets_and_layout_of_a_pem_do_not_matter(provisioned):
     assert certificate("ca", None).differences({"CertificatePem": pem}) == ()
 
 
-def test_aws_messages_lose_passwords_and_length():
+def test_aws_messages_are_shortened_and_contain_no_password():
     text = (
         'failed: host=db password=hunter2 {"password": "hun ter2", "x": 1} postgres://u:hunter2@h/'
     )
@@ -155,14 +155,14 @@ def test_aws_messages_lose_passwords_and_length():
         ("KMSKeyNotAccessibleFault", "AWS answered KMSKeyNotAccessibleFault"),
     ],
 )
-def test_every_refusal_of_aws_is_one_sentence(code, told):
+def test_every_aws_error_is_one_sentence(code, told):
     error = ClientError({"Error": {"Code": code, "Message": "no\nway"}}, "CreateEndpoint")
     message = str(as_mover_error(error, "dms:create_endpoint", "dms"))
     assert told in message
     assert "\n" not in message
 
 
-def test_progress_tells_speed_time_to_go_and_the_end():
+def test_progress_shows_speed_remaining_time_and_the_end():
     lines, now = [], [100.0]
     meter = LoadMeter(lines.append, clock=lambda: now[0])
     for seconds, rows, percent in ((0, 0, 0), (1, 500, 5), (10, 5000, 25), (11, 5500, 26)):

@@ -1,4 +1,4 @@
-"""Full load, staged stop, changes, drain: real rows between two real servers."""
+"""Test full load, the stop after it, changes and drain with rows on two real servers."""
 
 import psycopg
 import pytest
@@ -20,7 +20,7 @@ def test_load_stops_for_the_schema_then_resumes_and_drains(stage):
 
     stage.source("update public.users set name = 'changed' where id = 7")
     stage.source("delete from public.visits where id = 9")
-    mover.start()  # nothing: it is loaded
+    mover.start()  # nothing is missing: it is loaded
     assert stage.target("select name from auth.users where id = 7") == [("user 7",)]
 
     mover.resume()
@@ -41,7 +41,7 @@ def test_load_stops_for_the_schema_then_resumes_and_drains(stage):
     mover.drain(stage.marker, stage.deadline_seconds)
 
 
-def test_nothing_waits_for_a_load_that_was_never_started(stage):
+def test_a_load_that_was_never_started_is_not_waited_for(stage):
     mover = stage.mover()
     mover.provision()
     with pytest.raises(MoverError, match="never started"):
@@ -50,7 +50,7 @@ def test_nothing_waits_for_a_load_that_was_never_started(stage):
         mover.resume()
 
 
-def test_wait_that_ends_early_leaves_the_load_to_be_waited_for_again(stage):
+def test_a_wait_that_ends_early_can_be_repeated(stage):
     mover = stage.mover()
     mover.provision()
     with psycopg.connect(stage.target_dsn) as blocker:
@@ -86,7 +86,7 @@ def test_drain_ends_when_the_marker_does_not_arrive_or_the_task_stops(stage):
         mover.drain(stopped_meanwhile, stage.deadline_seconds)
 
 
-def test_value_above_the_lob_limit_is_never_cut_in_silence(stage):
+def test_a_value_above_the_lob_limit_is_never_truncated_silently(stage):
     staged = {"FullLoadSettings": {"StopTaskCachedChangesApplied": True}}
     mover = stage.mover(task_settings=with_lob_limit(staged, 1))
     mover.provision()
@@ -94,7 +94,7 @@ def test_value_above_the_lob_limit_is_never_cut_in_silence(stage):
         start_and_wait(mover, stage)
 
 
-def test_lag_and_report_tell_what_dms_knows(stage):
+def test_lag_and_report_show_the_values_of_dms(stage):
     mover = stage.loaded()
     mover.resume()
     mover.drain(stage.marker, stage.deadline_seconds)

@@ -1,4 +1,4 @@
-"""The LOB limit is measured on the source, over every type that DMS carries as a LOB."""
+"""Test that the LOB limit is measured on the source, over every type that DMS moves as a LOB."""
 
 from contextlib import contextmanager
 
@@ -63,7 +63,7 @@ def test_short_types_are_no_lobs_and_removed_columns_do_not_count(fresh_database
         assert lob_limit_kb(session, tables) == 64
 
 
-def test_empty_table_asks_for_the_smallest_limit(fresh_database):
+def test_an_empty_table_needs_the_smallest_limit(fresh_database):
     with measured(fresh_database("source"), 'alter table public."T" add v text') as (session, t):
         assert largest_lob(session, t).largest_bytes == 0
         assert lob_limit_kb(session, t) == 64

@@ -1,4 +1,4 @@
-"""Provisioning: everything once, whatever was interrupted is continued."""
+"""Test that provisioning creates each object once, and continues an interrupted run."""
 
 import pytest
 

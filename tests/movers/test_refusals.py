@@ -1,4 +1,4 @@
-"""What provisioning refuses: each refusal says expected, found and what to do, never a secret."""
+"""Test that provisioning errors say expected, found and what to do, and contain no secret."""
 
 import time
 from dataclasses import replace
@@ -39,7 +39,7 @@ def test_reading_mover_starts_stops_and_deletes_nothing(unprovisioned):
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_wrong_password_is_told_without_it(unprovisioned, side):
+def test_a_wrong_password_is_reported_without_it(unprovisioned, side):
     unprovisioned.store_secret(side, password=WRONG)
     message = refusal(
         unprovisioned.mover().provision, f"cannot connect to the {side} database", "secret"
@@ -47,7 +47,7 @@ def test_wrong_password_is_told_without_it(unprovisioned, side):
     assert "password authentication failed" in message
 
 
-def test_wrong_ca_is_told(unprovisioned):
+def test_a_wrong_ca_is_reported(unprovisioned):
     other = trustme.CA().cert_pem.bytes().decode("ascii")
     refusal(
         unprovisioned.mover(target_ca_pem=other).provision,
@@ -74,7 +74,7 @@ def test_missing_secret_is_named(unprovisioned):
     refusal(unprovisioned.mover(settings=settings).provision, "kgc/nowhere", "get_secret_value")
 
 
-def test_secret_without_database_name_is_told_without_its_content(unprovisioned):
+def test_a_secret_without_a_database_name_is_reported_without_content(unprovisioned):
     unprovisioned.store_secret("target", dbname=None, password=WRONG)
     refusal(unprovisioned.mover().plan, unprovisioned.settings.target_secret_id, "dbname")
 
@@ -144,19 +144,19 @@ def test_certificate_with_other_content_is_refused(provisioned):
     )
 
 
-def test_unreachable_endpoint_is_told_soon(provisioned):
+def test_an_unreachable_endpoint_is_reported_soon(provisioned):
     nowhere = replace(provisioned.aws, endpoint_url="http://127.0.0.1:9")
     began = time.monotonic()
     refusal(provisioned.mover(aws=nowhere).plan, "127.0.0.1:9 did not answer", "try again")
     assert time.monotonic() - began < 15
 
 
-def test_no_credentials_are_told(provisioned):
+def test_missing_credentials_are_reported(provisioned):
     anonymous = AwsAccess(provisioned.aws.endpoint_url)
     refusal(provisioned.mover(aws=anonymous).plan, "no usable AWS credentials", "AWS_PROFILE")
 
 
-def test_unknown_profile_is_told(provisioned, monkeypatch):
+def test_an_unknown_profile_is_reported(provisioned, monkeypatch):
     with monkeypatch.context() as environment:
         environment.setenv("AWS_PROFILE", "not-there")
         anonymous = AwsAccess(provisioned.aws.endpoint_url)

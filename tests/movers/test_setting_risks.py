@@ -1,4 +1,4 @@
-"""Every setting by which DMS can lose or hide rows: red, or a warning, where it matters only."""
+"""Test that each DMS setting that can lose or hide rows fails or warns, where it matters."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -68,7 +68,7 @@ NOTHING = Workload()
 
 
 def judged(workload=EVERYTHING, task=RUNNING, **changes):
-    """Judge a task with safe settings but for `section__key=value`; None drops the key."""
+    """Check a task with safe settings except `section__key=value`; None removes the key."""
     settings = {section: dict(keys or {}) for section, keys in SAFE.items()}
     endpoints = dict(ENDPOINTS)
     for name, value in changes.items():
@@ -84,7 +84,7 @@ def judged(workload=EVERYTHING, task=RUNNING, **changes):
     )
 
 
-def test_safe_settings_are_green_whatever_the_tables_have():
+def test_safe_settings_pass_for_all_tables():
     diff = judged()
     assert not diff, diff.report()
     assert "warnings" not in diff.facts
@@ -164,7 +164,7 @@ WARNINGS = [
 
 
 @pytest.mark.parametrize(("setting", "value", "says"), RED)
-def test_a_setting_that_can_lose_rows_is_red(setting, value, says):
+def test_a_setting_that_can_lose_rows_fails(setting, value, says):
     diff = judged(**{setting: value})
     assert {f.kind for f in diff.findings()} == {"task-setting"}
     assert says in diff.report()
@@ -177,7 +177,7 @@ def test_a_setting_that_can_hide_a_fault_is_a_warning(setting, value, says):
     assert any(says in text for text in diff.facts["warnings"])
 
 
-def test_truncation_that_only_the_log_tells_is_red():
+def test_truncation_that_is_only_logged_fails():
     lax = {"source_endpoint__FailTasksOnLobTruncation": False}
     assert "truncated and the task goes on" in judged(**lax).report()
     policy = {"ErrorBehavior__DataTruncationErrorPolicy": LOG}
@@ -186,7 +186,7 @@ def test_truncation_that_only_the_log_tells_is_red():
     assert not judged(NOTHING, **policy, **lax)
 
 
-def test_batches_with_full_lob_mode_are_red():
+def test_batch_apply_with_full_lob_mode_fails():
     keyed = replace(EVERYTHING, keyless_tables=(), several_unique_tables=())
     batch = {"TargetMetadata__BatchApplyEnabled": True}
     assert not judged(keyed, **batch)
@@ -207,7 +207,7 @@ def test_batches_with_full_lob_mode_are_red():
         ("target_endpoint__TrimSpaceInChar", True),
     ],
 )
-def test_a_setting_is_not_judged_where_no_table_needs_it(setting, value):
+def test_a_setting_is_not_checked_if_no_table_needs_it(setting, value):
     diff = judged(NOTHING, **{setting: value})
     assert not diff, diff.report()
     assert "warnings" not in diff.facts
@@ -222,7 +222,7 @@ def test_a_full_load_has_no_changes_to_apply(setting, value, says):
     assert [w.partition(" ")[0] for w in diff.facts["warnings"]] == ["MigrationType"]
 
 
-def test_every_judged_setting_has_a_case_here():
+def test_every_checked_setting_has_a_case():
     named = {
         setting.replace("_endpoint__", " endpoint.").replace("__", ".")
         for setting, *_ in RED + WARNINGS
@@ -242,8 +242,8 @@ def test_a_task_that_moves_only_rows_or_only_changes_is_a_warning():
         assert [w for w in diff.facts["warnings"] if w.startswith(f"MigrationType is {kind}:")]
 
 
-def test_every_setting_of_dms_is_judged_or_known_to_be_harmless():
-    """botocore knows the endpoints' settings; the local DMS knows the task's."""
+def test_every_setting_of_dms_is_checked_or_harmless():
+    """botocore knows the endpoints' settings, and the local DMS those of the task."""
     service = botocore.session.get_session().get_service_model("dms")
     endpoint = service.shape_for("PostgreSQLSettings").members
     values = {**flatten(DEFAULTS), **{f"source endpoint.{key}": "x" for key in endpoint}}
@@ -267,7 +267,7 @@ PHOTO = LobColumn(RelationName("public", "users"), "photo", LARGEST)
         (None, False),
     ],
 )
-def test_a_table_of_its_own_lob_limit_is_judged_by_that(lobs, is_cut):
+def test_a_tables_own_lob_limit_applies(lobs, is_cut):
     rule = {
         "rule-type": "table-settings",
         "object-locator": {"schema-name": "public", "table-name": "users"},
@@ -308,7 +308,7 @@ def loaded(table, **load):
     }
 
 
-def test_rows_that_a_segmented_load_leaves_out_are_found(pair):
+def test_rows_omitted_by_a_segmented_load_are_found(pair):
     def judge(table, **load):
         mappings = {"rules": [loaded(table, **load)]}
         found = list(judge_table_settings(source, mappings, tables))
@@ -341,7 +341,7 @@ def test_rows_that_a_segmented_load_leaves_out_are_found(pair):
         assert (is_warning, "public.s%, which the task does not move" in message) == (True, True)
 
 
-def test_a_rule_that_leaves_out_rows_is_red_and_one_that_may_is_a_warning():
+def test_a_rule_that_omits_rows_fails_and_a_possible_one_warns():
     problems = [SettingProblem("public.seg", "a"), SettingProblem("public.seg", "b", True)]
     context = TaskContext(endpoints=ENDPOINTS, table_settings=problems)
     diff = judge_task(replace(RUNNING, settings=SAFE), context)
@@ -366,7 +366,7 @@ def opened(minutes, kind="transaction of backend", name="77"):
         (opened(1, "prepared transaction", "g"), NOW, "prepared-transaction"),
     ],
 )
-def test_a_transaction_that_the_load_can_miss_is_red(transaction, load_started, kind):
+def test_a_transaction_that_the_load_can_miss_fails(transaction, load_started, kind):
     task = replace(RUNNING, settings=SAFE, load_started_at=load_started)
     diff = judge_task(task, TaskContext(endpoints=ENDPOINTS, transactions=[transaction]))
     assert [f.kind for f in diff.findings()] == ([kind] if kind else [])

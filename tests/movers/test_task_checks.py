@@ -1,4 +1,4 @@
-"""What DMS's states mean to the gate: PASS, FAIL or UNKNOWN, and never a guess."""
+"""Test which DMS states are PASS, FAIL or UNKNOWN."""
 
 from dataclasses import replace
 
@@ -65,7 +65,7 @@ def test_loaded_table_passes_and_its_validation_is_shown(state):
         ({"rows": (7, 6)}, "row-count"),
     ],
 )
-def test_what_fails_a_table(changes, kind):
+def test_each_fault_fails_its_table(changes, kind):
     diff = judged(**changes)
     assert kinds(diff) == [kind]
     assert diff.report().startswith("auth.users: 1 problem: ")
@@ -87,7 +87,7 @@ def test_what_fails_a_table(changes, kind):
         {"captured": (5, 0, 0), "applied": (4, 0, 0)},
     ],
 )
-def test_what_leaves_a_table_undecided(changes):
+def test_each_unclear_state_makes_its_table_unknown(changes):
     with pytest.raises(UnreadableError, match=r"auth\.users"):
         judged(**changes)
 
@@ -123,7 +123,7 @@ def test_task_stopped_on_purpose_passes(reason):
         ({"settings": WATCHED | {"TargetMetadata": {"SupportLobs": False}}}, "lob-limit"),
     ],
 )
-def test_what_fails_the_task(changes, kind):
+def test_each_fault_fails_the_task(changes, kind):
     assert kinds(judge_task(replace(RUNNING, **changes), LARGEST)) == [kind]
 
 
@@ -142,7 +142,7 @@ def of_parts(**changes):
     return statistics_of(BY_PARTS, [first, GOOD, replace(second, **changes)])
 
 
-def test_partitions_are_judged_as_their_table():
+def test_partitions_are_checked_as_their_table():
     assert of_parts().full_load_rows == 14
     assert not judge_table(BY_PARTS, of_parts(), lambda: (14, 14))
 
@@ -171,7 +171,7 @@ OTHER = replace(PENDING, table=RelationName("public", "other"))
 
 
 def settled(*answers):
-    """Judge TABLE, of which DMS says one answer after the other, a second each."""
+    """Check TABLE while DMS returns one status after the other, a second each."""
     queue, now = list(answers), [0.0]
 
     def read():
@@ -182,26 +182,26 @@ def settled(*answers):
     return judge_table_when_final(TABLE, read, lambda: (7, 7), patience, 0), now[0]
 
 
-def test_validation_is_waited_for_while_it_gets_on_with_any_table():
+def test_a_wait_continues_while_any_table_makes_progress():
     backlog = [(PENDING, replace(OTHER, validation_pending=n)) for n in (9, 9, 9, 9, 5, 5, 5, 5, 2)]
     diff, seconds = settled(*backlog, (GOOD, OTHER))
     assert not diff
     assert seconds == 10.0
 
 
-def test_validation_that_does_not_get_on_is_undecided():
+def test_a_stalled_validation_is_unknown():
     with pytest.raises(UnreadableError, match="Pending records"):
         settled((PENDING, OTHER))
 
 
-def test_waiting_for_a_validation_of_hours_ends():
+def test_a_wait_for_a_long_validation_ends():
     endless = [(replace(PENDING, validation_pending=n),) for n in range(10_000, 0, -1)]
     with pytest.raises(UnreadableError, match="Pending records"):
         settled(*endless)
 
 
 def validated(*answers):
-    """Wait for the validation, of which DMS says one answer after the other, a second each."""
+    """Wait for the validation while DMS returns one status after the other, a second each."""
     queue, now = list(answers), [0.0]
 
     def read():
@@ -216,7 +216,7 @@ def test_all_tables_are_waited_for_until_validated_or_stalled():
     assert validated((GOOD, PENDING))[0] is False
 
 
-def test_changes_still_under_way_explain_a_count_that_does_not_match():
+def test_unapplied_changes_explain_a_different_count():
     short = replace(GOOD, full_load_rows=6)
     diff, _ = settled((short,), (replace(short, captured=(1, 0, 0), applied=(1, 0, 0)),))
     assert not diff
@@ -226,12 +226,12 @@ def test_changes_still_under_way_explain_a_count_that_does_not_match():
 
 
 @pytest.mark.parametrize("status", ["starting", "stopping", "modifying", "testing", "moving"])
-def test_task_on_its_way_is_undecided(status):
+def test_a_starting_task_is_unknown(status):
     with pytest.raises(UnreadableError, match=status):
         judge_task(replace(RUNNING, status=status), LARGEST)
 
 
-def test_control_rows_are_told_under_the_name_on_the_target():
+def test_control_rows_are_reported_under_the_target_name():
     counts = {("awsdms_apply_exceptions", "public.users"): 2}
     assert [f.object for f in judge_exceptions(counts, [TABLE]).findings()] == ["auth.users"]
     taken = MappedTable(RelationName("old", "users"), SOURCE, (("id", "id"),))

@@ -1,4 +1,4 @@
-"""Teardown deletes what provisioning made, only when told to, and names what still costs."""
+"""Test that teardown deletes only provisioned objects, on request, and names remaining costs."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_teardown_needs_the_name_of_the_task(provisioned, confirm):
     assert {step.action for step in provisioned.mover().plan()} == {"keep"}
 
 
-def test_teardown_of_a_running_task_leaves_nothing_of_ours(stage):
+def test_teardown_of_a_running_task_deletes_all_its_objects(stage):
     mover = stage.loaded()
     mover.resume()
     torn = mover.teardown(confirm=stage.settings.task)
@@ -27,7 +27,7 @@ def test_teardown_of_a_running_task_leaves_nothing_of_ours(stage):
     assert mover.teardown(confirm=stage.settings.task).deleted == ()
 
 
-def test_what_is_not_ours_is_left_and_its_price_named(unprovisioned):
+def test_foreign_objects_are_kept_and_their_price_is_named(unprovisioned):
     mover = unprovisioned.mover()
     mover.provision()
     client = unprovisioned.client("dms")

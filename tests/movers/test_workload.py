@@ -1,4 +1,4 @@
-"""Facts for judging the task's settings, read from real servers."""
+"""Test the facts about tables and sessions by which task settings are checked."""
 
 import psycopg
 

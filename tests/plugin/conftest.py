@@ -1,4 +1,4 @@
-"""A small migration between two real servers, and the gate run over it as a user would."""
+"""A small migration between two real servers, and the gate run as a user runs it."""
 
 import json
 import os
@@ -45,7 +45,7 @@ MAPPING = {
 
 @dataclass
 class Outcome:
-    """What a gate run printed, returned and left behind."""
+    """The output, exit code and files of a gate run."""
 
     code: int
     text: str
@@ -86,7 +86,7 @@ class SmallMigration:
             connection.execute(statement)
 
     def plugin(self, text: str):
-        """Load a plugin of the user's into every process of the run."""
+        """Load a user's plugin into every process of the run."""
         self.folder.joinpath("users_plugin.py").write_text(text)
         self.environment |= {"PYTHONPATH": str(self.folder), "PYTEST_PLUGINS": "users_plugin"}
 

@@ -1,4 +1,4 @@
-"""Each wrong input: one clear message, exit code not 0, no traceback, no secret."""
+"""Test that each invalid input gives one clear message, a failing exit code and no secret."""
 
 import json
 

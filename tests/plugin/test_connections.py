@@ -1,4 +1,4 @@
-"""What a run refuses at its start, and what ends it: one sentence, exit 3."""
+"""Test connections that a run refuses at its start, and those that end it, with exit code 3."""
 
 import re
 
@@ -52,7 +52,7 @@ def test_a_pooler_in_session_mode_is_used(migration):
     assert set(outcome.verdicts("DATA-ROWS").values()) == {"PASS"}
 
 
-def test_one_database_twice_is_refused(migration):
+def test_the_same_database_on_both_sides_is_refused(migration):
     migration.environment["PGCUTOVER_SOURCE_DSN"] = migration.databases.target
     outcome = migration.gate("-n", "0")
     assert (outcome.code, outcome.document) == (UNKNOWN, {})

@@ -1,4 +1,4 @@
-"""verdict.json and the sign-off page say only what the run saw."""
+"""Test that verdict.json and the sign-off page state only facts of the run."""
 
 import re
 
@@ -7,13 +7,13 @@ from pgcutover.verdict_json.seal import is_sealed
 
 
 def page_of(outcome) -> str:
-    """Return the text of the sign-off page, without its markup."""
+    """Return the text of the sign-off page without its markup."""
     text = (outcome.out / "signoff.html").read_text()
     body = re.sub(r"(?s)<style>.*?</style>|<wbr>", "", text)
     return " ".join(re.sub(r"<[^>]+>", " ", body).split())
 
 
-def test_names_no_mover_where_none_is_configured(migration):
+def test_names_no_mover_if_none_is_configured(migration):
     outcome = migration.gate("-n", "0")
     assert outcome.document["migration"]["mover"] is None
     page = page_of(outcome)

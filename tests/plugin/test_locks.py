@@ -1,4 +1,4 @@
-"""A lock of another session costs the results that need the table, and no other."""
+"""Test that another session's lock affects only the results that need the table."""
 
 import re
 
@@ -29,7 +29,7 @@ def lock(dsn: str, table: str) -> psycopg.Connection:
     return connection
 
 
-def test_locked_tables_leave_every_other_check_decided(migration):
+def test_a_locked_table_affects_no_other_check(migration):
     migration.plugin(IMPATIENT)
     for write in (migration.on_source, migration.on_target):
         write(MORE)

@@ -1,4 +1,4 @@
-"""What a mapping, an exclusion or a tolerance leaves out is told, and nothing hides behind it."""
+"""Test that excluded tables, columns and tolerances are listed, and hide no other difference."""
 
 import json
 
@@ -28,7 +28,7 @@ def removal(table, column):
     }
 
 
-def test_what_is_left_out_is_listed_by_table_and_column(migration):
+def test_excluded_tables_and_columns_are_listed(migration):
     map_with(migration, removal("people", "name"), selection("exclude", "visits"))
     (migration.folder / "migration.toml").open("a").write(
         """
@@ -63,7 +63,7 @@ insert into public.ev select g, date '2024-01-01' + g, 'v' from generate_series(
 """
 
 
-def test_damage_in_a_partition_that_is_selected_by_name_is_found(migration):
+def test_a_fault_in_a_partition_selected_by_name_is_found(migration):
     migration.on_source(EVENTS)
     migration.on_target(EVENTS)
     rules = [

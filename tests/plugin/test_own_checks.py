@@ -1,4 +1,4 @@
-"""Checks of the user's own: expected like the others, and refused where they could not run."""
+"""Test user-defined checks: expected like built-in ones, and refused if they cannot run."""
 
 import pytest
 from support import contributing
@@ -8,7 +8,7 @@ PASS, FAIL, UNKNOWN = 0, 1, 3
 
 @pytest.fixture
 def with_check(migration):
-    """The small migration with the check of CONTRIBUTING.md as one of its own."""
+    """The small migration with the check of CONTRIBUTING.md added."""
     file = migration.folder / contributing.FILE
     file.parent.mkdir(parents=True)
     file.write_text(contributing.CHECK)
@@ -45,7 +45,7 @@ def test_the_examples_of_contributing_pass_and_are_expected(with_check):
     assert "READY-LOGGED" in {check["id"] for check in outcome.document["checks"]}
 
 
-def test_the_example_of_contributing_turns_red(with_check):
+def test_the_example_of_contributing_fails(with_check):
     with_check.on_target("alter table visits set unlogged")
     outcome = with_check.gate("-n", "0", "-k", "logged")
     assert outcome.code == FAIL
@@ -53,7 +53,7 @@ def test_the_example_of_contributing_turns_red(with_check):
     assert "public.visits is unlogged; run: alter table public.visits set logged" in outcome.text
 
 
-def test_a_check_that_does_not_run_is_a_hole(with_check):
+def test_a_check_that_does_not_run_is_missing(with_check):
     outcome = with_check.gate("-n", "0", "-k", "distinct or two_databases")
     assert outcome.code == UNKNOWN
     holes = {hole["check_id"] for hole in outcome.document["coverage"]["holes"]}
@@ -86,7 +86,7 @@ IN_FREEZE = {
 }  # fmt: skip
 
 
-def test_what_is_not_asked_is_listed_with_its_reason(migration):
+def test_checks_that_are_not_run_are_listed_with_their_reason(migration):
     toml = migration.folder / "migration.toml"
     toml.write_text(toml.read_text().partition("[tables")[0])
     outcome = migration.gate("-n", "0", "-k", "distinct or two_databases")
@@ -104,7 +104,7 @@ def test_what_is_not_asked_is_listed_with_its_reason(migration):
     assert f"running {len(outcome.document['checks']) - len(reasons)} checks, " in outcome.text
 
 
-def test_a_row_in_a_control_table_of_dms_is_red_without_a_mover(migration):
+def test_a_row_in_a_dms_control_table_fails_without_a_mover(migration):
     migration.on_target(
         "create table awsdms_apply_exceptions (table_owner text, table_name text);"
         "insert into awsdms_apply_exceptions values ('public', 'people')"

@@ -1,4 +1,4 @@
-"""Progress reaches the terminal while a check still runs, and --resume what was interrupted."""
+"""Test that progress is printed during a check, and that --resume continues a run."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.processes import eventually
 
-# reports progress from inside one check, and stays there until the test has seen it
+# reports progress within one check, and waits until the test has read it
 REPORTS = """
 import time
 from pathlib import Path
@@ -47,7 +47,7 @@ def started(migration, stdout, *arguments: str) -> subprocess.Popen:
         cwd=migration.folder,
         env={
             **inherited,
-            "TMPDIR": str(migration.folder),  # what a killed run leaves goes with the test
+            "TMPDIR": str(migration.folder),  # the killed run's files are removed with the test
             **migration.environment,
         },
         stdout=stdout,
@@ -82,7 +82,7 @@ def kept(migration) -> list[Path]:
     return sorted((migration.folder / "out" / "checkpoints").rglob("*.sqlite*"))
 
 
-def test_checkpoints_outlive_a_killed_run_and_go_with_a_complete_one(migration):
+def test_checkpoints_survive_a_killed_run_and_a_complete_one_removes_them(migration):
     migration.plugin(REPORTS.format(seconds=30))
     process = started(migration, subprocess.DEVNULL)
     assert eventually(lambda: any(b"one chunk" in f.read_bytes() for f in kept(migration)), 180)
@@ -92,7 +92,7 @@ def test_checkpoints_outlive_a_killed_run_and_go_with_a_complete_one(migration):
     outcome = migration.gate("--resume", "-k", "people")
     assert "resuming: checkpoints found for 1 of 2 tables" in outcome.text
     assert (migration.folder / "resumed").read_text() == "one chunk"
-    assert kept(migration)  # a partial run is no end
+    assert kept(migration)  # a partial run does not end it
     outcome = migration.gate()
     assert outcome.code == 0, outcome.text
     assert (migration.folder / "resumed").read_text() == ""
@@ -106,7 +106,7 @@ def test_resume_is_refused_in_a_rehearsal(migration):
     assert not (migration.folder / "out").exists()
 
 
-def test_a_folder_without_room_for_checkpoints_is_refused_before_anything_is_read(migration):
+def test_an_unwritable_folder_is_refused_before_any_read(migration):
     (migration.folder / "out").write_text("a file is in the way")
     outcome = migration.gate()
     assert outcome.code == 4

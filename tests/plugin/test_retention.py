@@ -1,4 +1,4 @@
-"""Old runs are removed, and never one that somebody may still need."""
+"""Test that old runs are removed, except those that may still be needed."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from pgcutover.plugin.retention import remove_old_runs
 
 @pytest.fixture
 def runs(tmp_path: Path):
-    """runs(number, ...): makes the folder of a run, and returns it."""
+    """Return runs(number, ...), which makes the folder of a run and returns it."""
 
     def make(number: int, name: str = "kgc", rehearsal: bool = False) -> Path:
         folder = tmp_path / f"202601{number:02}T000000Z-{number:x}"

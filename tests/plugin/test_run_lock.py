@@ -1,4 +1,4 @@
-"""One gate of a migration at a time on one machine."""
+"""Test that one machine runs one gate of a migration at a time."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ DSNS = ("host=a dbname=x password=1", "host=b dbname=x")
 
 @pytest.fixture
 def running(migration):
-    """A gate that has begun; gates started afterwards do not have its plugin."""
+    """Start a gate; gates that start later do not have its plugin."""
     quiet = dict(migration.environment)
     migration.plugin(WAITS)
     process = subprocess.Popen(
@@ -62,7 +62,7 @@ def test_a_killed_gate_leaves_no_lock(migration, running):
         pass
 
 
-def test_a_password_does_not_make_another_migration(tmp_path):
+def test_another_password_is_the_same_migration(tmp_path):
     migration = tmp_path / "migration.toml"
     same = ("host=a dbname=x password=2", DSNS[1])
     with (
@@ -91,7 +91,7 @@ def test_git_ignores_the_folder_of_the_lock(tmp_path):
     assert status.stdout == b""
 
 
-def test_the_other_folder_is_used_where_the_first_is_not_a_folder(tmp_path):
+def test_the_second_folder_is_used_if_the_first_is_a_file(tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / ".pgcutover").write_text("a file is in the way")
     with run_lock(tmp_path / "here" / "migration.toml", "shop", DSNS, tmp_path):

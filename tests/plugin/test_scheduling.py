@@ -1,4 +1,4 @@
-"""Every check of a table runs on one worker, the biggest table first, with any pytest."""
+"""Test that all checks of a table run on one worker, the largest table first."""
 
 import json
 from collections import defaultdict
@@ -11,7 +11,7 @@ from support.shop import create_shop
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.plugin.scheduling import TableScheduling, parameter_id, tables_by_id
 
-# what node ids, xdist's groups or an ASCII terminal could trip over
+# special characters of node ids, xdist's groups and ASCII terminals
 ODD_NAMES = ("odd]name[", "a::b", "at@home", "naïve", "100%", "back\\slash", "x%5Dy", "Ω-1")
 ODD_TABLES = "".join(
     f'create table shop."{name}" (id int primary key, up int references shop."{name}");'
@@ -23,7 +23,7 @@ ODD_TABLES = "".join(
 
 @pytest.fixture
 def shop(migration):
-    """A shop with odd names besides, as the migration's only schema."""
+    """A shop and tables with unusual names, as the migration's only schema."""
     for dsn in (migration.databases.source, migration.databases.target):
         create_shop(dsn, 50_000)
         with psycopg.connect(dsn, autocommit=True) as connection:
@@ -49,7 +49,7 @@ def workers_of(outcome) -> dict[str, set[str]]:
 
 
 def rows_read_on_the_source(migration) -> dict[str, int]:
-    """Rows that were read for each row of a table of the shop."""
+    """Return the number of reads per row for each table of the shop."""
     with psycopg.connect(migration.databases.source) as connection:
         return dict(
             connection.execute(
@@ -60,7 +60,7 @@ def rows_read_on_the_source(migration) -> dict[str, int]:
         )
 
 
-def test_a_table_is_on_one_worker_read_once_and_the_biggest_comes_first(shop):
+def test_a_table_is_read_once_by_one_worker_and_the_largest_comes_first(shop):
     outcome = shop.gate("-n", "2")
     assert (outcome.code, outcome.verdict) == (0, "PASS"), outcome.text
     workers = workers_of(outcome)
@@ -81,7 +81,7 @@ def test_another_distribution_does_not_split_a_table(migration):
 
 
 class Node:
-    """An xdist worker as the scheduler sees it."""
+    """An xdist worker with the interface that the scheduler uses."""
 
     shutting_down = False
 

@@ -1,4 +1,4 @@
-"""The terminal names causes and warnings once, and lists what is declared."""
+"""Test that the terminal prints each cause and warning once, and lists declared differences."""
 
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.plugin.terminal_summary import declared_lines, result_lines, warning_lines
@@ -9,7 +9,7 @@ def result(check_id: str, message: str, verdict: Verdict = Verdict.UNKNOWN) -> R
     return Result(check_id, "*", "schema", verdict, message)
 
 
-def test_undecided_results_with_one_cause_share_a_line() -> None:
+def test_unknown_results_with_one_cause_share_a_line() -> None:
     cause = "the expected schema cannot be made: pg_dump was not found"
     results = [
         result("SCHEMA-VIEWS", cause),
@@ -51,7 +51,7 @@ def test_warnings_are_listed_once_and_short() -> None:
     assert list(warning_lines([])) == []
 
 
-def test_declarations_are_listed_with_what_they_excuse() -> None:
+def test_declarations_are_listed_with_their_differences() -> None:
     every = DeclaredDifference("owner", "table app.*", "changed", "restored without owners")
     one = DeclaredDifference("column", "app.t.c", "changed", "tuned", property="default")
     assert list(declared_lines([every, one], ["owner table app.t differs (declared: x)"])) == [

@@ -1,4 +1,4 @@
-"""Only a complete green run is PASS; whatever cuts a run short is not."""
+"""Test that only a complete run without failures is PASS."""
 
 import html
 import re
@@ -43,14 +43,14 @@ def test_a_difference_fails_and_is_named(migration, workers):
 
 
 def test_the_command_that_prints_the_fix_of_a_schema_works(migration):
-    migration.environment["PATH"] = "/usr/bin:/bin"  # where no environment is active
+    migration.environment["PATH"] = "/usr/bin:/bin"  # with no environment activated
     migration.on_target("drop index visits_person_idx")
     outcome = migration.gate("-n", "0")
     assert outcome.code == FAIL
     (command,) = set(re.findall(r"^ +run: +(.+ schema fix .+)$", outcome.text, re.MULTILINE))
     for name in ("junit.xml", "verdict.json", "signoff.html"):
         assert command in html.unescape((outcome.out / name).read_text())
-    # exactly as printed, in the folder of the run, without the environment's programs on PATH
+    # exactly as printed, in the run's folder, without the environment's programs on PATH
     done = subprocess.run(
         ["sh", "-c", command],
         cwd=migration.folder,
@@ -108,7 +108,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.mark.parametrize("mark", ["skip", "xfail", "xfail(run=False)", "skipif(True, reason='x')"])
-def test_a_mark_that_hides_an_answer_is_unknown(migration, mark):
+def test_a_mark_that_hides_a_result_is_unknown(migration, mark):
     migration.plugin(SKIP.format(mark=mark))
     outcome = migration.gate()
     assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
@@ -135,7 +135,7 @@ def test_a_crashed_worker_is_unknown(migration):
     assert any("lost" in reason for reason in outcome.document["reasons"])
 
 
-def test_an_error_inside_a_check_is_unknown_and_says_nothing_private(migration):
+def test_an_error_inside_a_check_is_unknown_and_shows_no_value(migration):
     migration.plugin(CRASH.format(act="raise RuntimeError('secret of a patient')"))
     outcome = migration.gate()
     assert (outcome.code, outcome.verdict) == (UNKNOWN, "UNKNOWN"), outcome.text
@@ -178,7 +178,7 @@ databases._options = _options
 """
 
 
-def test_error_of_a_fixture_says_nothing_private_in_any_check_that_uses_it(migration):
+def test_a_fixtures_error_shows_no_value_in_any_check(migration):
     migration.plugin(BROKEN_FIXTURE_WITH_A_SECRET)
     outcome = migration.gate()
     assert outcome.code == UNKNOWN, outcome.text
@@ -187,7 +187,7 @@ def test_error_of_a_fixture_says_nothing_private_in_any_check_that_uses_it(migra
     assert "secret of a patient" not in (outcome.out / "verdict.json").read_text()
 
 
-def test_an_earlier_pass_does_not_outlive_a_run_that_cannot_start(migration):
+def test_a_run_that_cannot_start_invalidates_an_earlier_pass(migration):
     assert migration.gate().verdict == "PASS"
     migration.environment["PGCUTOVER_TARGET_DSN"] = "host=localhost port=1 connect_timeout=2"
     outcome = migration.gate()
@@ -212,7 +212,7 @@ def test_a_verdict_that_cannot_be_written_is_no_pass(migration):
     assert "the evidence was not written" in outcome.text
 
 
-def test_an_out_folder_that_cannot_be_made_is_one_sentence(migration):
+def test_an_unusable_out_folder_is_reported_in_one_sentence(migration):
     (migration.folder / "result").write_text("a file is in the way")
     outcome = migration.gate()
     assert outcome.code == 4

@@ -1,4 +1,4 @@
-"""Verdict documents as the plugin writes them, from a clean run to a hopeless case."""
+"""Verdict documents as the plugin writes them: a clean run, a failed one and an unknown one."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ import pytest
 
 Document = dict[str, Any]
 
-# a document without its results, the kind of object each check asks for, and some differences
+# a document without its results, the kind of object of each check, and some differences
 SAMPLE = json.loads((Path(__file__).parent / "sample.json").read_text("utf-8"))
 TABLES = [table["target"] for table in SAMPLE["document"]["tables"]]
 RECENT = ["public.feature_usage", "health.health_metrics", "public.chat_memory"]
@@ -52,7 +52,7 @@ def _results_of(check_id: str, kind: str) -> list[Document]:
 
 
 def pass_document(**more: Any) -> Document:
-    """Seventeen tables, seven checks, nothing wrong."""
+    """Seventeen tables and seven checks that pass."""
     document: Document = copy.deepcopy(SAMPLE["document"])
     results = [r for check_id, kind in SAMPLE["kinds"].items() for r in _results_of(check_id, kind)]
     results[-1]["message"] = "task kgc-full-migration: 17 tables loaded, lag 0.4 s, 0 suspended"
@@ -74,7 +74,7 @@ def _spoil(document: Document, check_id: str, name: str, verdict: str, **more: A
 
 
 def fail_document(**more: Any) -> Document:
-    """A rehearsal that was sabotaged: five diseases in rows, one missing index."""
+    """A rehearsal with five injected row faults and one missing index."""
     document = pass_document(verdict="FAIL", reasons=["7 of 104 answers differ"])
     document["migration"] |= {"rehearsal": True, "sabotage": "null-to-empty"}
     document["run"]["expires_at"] = None
@@ -99,7 +99,7 @@ def fail_document(**more: Any) -> Document:
 
 
 def unknown_document(**more: Any) -> Document:
-    """A table that may not be read, a worker that died, nothing known to differ."""
+    """An unreadable table and a crashed worker; no known difference."""
     document = pass_document(
         verdict="UNKNOWN",
         reasons=[
@@ -133,7 +133,7 @@ def unknown_document(**more: Any) -> Document:
 
 
 def big_document(tables: int = 1_000, findings: int = 5_000) -> Document:
-    """A thousand tables; a quarter of them differ, with five thousand findings in all."""
+    """A thousand tables; a quarter of them differ, with five thousand findings in total."""
     bad, names = tables // 4, [f"public.table_{n:04d}" for n in range(tables)]
     document = pass_document(verdict="FAIL", reasons=[f"{bad} of {2 * tables} answers differ"])
     document["tables"] = [
@@ -167,7 +167,7 @@ def documents() -> dict[str, Callable[..., Document]]:
 
 @pytest.fixture
 def make_document(documents) -> Callable[..., Document]:
-    """A builder: `make_document("fail", verdict="PASS")`."""
+    """Return a builder: `make_document("fail", verdict="PASS")`."""
     return lambda name, **more: documents[name](**more)
 
 

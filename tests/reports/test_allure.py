@@ -1,4 +1,4 @@
-"""The Allure report: real Allure, one file, no analytics, no network, and no say in the verdict."""
+"""Test the Allure report: real Allure, one file, no analytics, no network access."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ def fail_once(documents):
 
 
 def data_of(page: str) -> dict[str, object]:
-    """The JSON files that the page carries."""
+    """Return the JSON files in the page."""
     found = re.findall(r'd\("([^"]+)","([A-Za-z0-9+/=]*)"\)', page)
     return {n: json.loads(base64.b64decode(c)) for n, c in found if n.endswith(".json")}
 
@@ -75,11 +75,11 @@ def test_report_holds_no_secret(page):
     assert "s3cret-value" not in json.dumps(data_of(page))
 
 
-def test_names_cannot_end_a_script(page):
+def test_names_cannot_close_a_script_element(page):
     assert "<script>alert(1)" not in page
 
 
-def test_report_names_nothing_of_the_machine(page):
+def test_the_report_contains_no_path_of_the_machine(page):
     everything = page + json.dumps(data_of(page))
     for place in (Path.home(), allure.HERE, tempfile.gettempdir()):
         assert f"{place}/" not in everything
@@ -94,13 +94,13 @@ def test_generator_cannot_connect():
     assert "tried to open a network connection" in done.stdout + done.stderr
 
 
-def test_no_results_is_one_sentence(tmp_path):
+def test_missing_results_are_reported_in_one_sentence(tmp_path):
     with pytest.raises(PgCutoverError, match=r"expected \*-result\.json files in .* found none"):
         allure.allure_single_file(tmp_path, tmp_path / "out.html", print)
     assert not (tmp_path / "out.html").exists()
 
 
-def test_failing_node_is_one_sentence_and_the_old_report_stays(tmp_path, monkeypatch):
+def test_a_failing_node_keeps_the_old_report(tmp_path, monkeypatch):
     (tmp_path / "a-result.json").write_text("{}")
     out = tmp_path / "out.html"
     out.write_text("old")
@@ -121,7 +121,7 @@ def test_allure_that_never_ends_is_stopped(tmp_path, monkeypatch):
         allure._run([node()[0], "-e", "setInterval(() => 0, 1000)"], tmp_path)
 
 
-def test_analytics_are_cut_out():
+def test_analytics_are_removed():
     assert allure.without_network(PAGE.format(GTAG + "<p>kept</p>")).endswith(
         "</head><body><p>kept</p></body></html>"
     )

@@ -1,4 +1,4 @@
-"""Allure results, written from a verdict."""
+"""Test the Allure results that are written from a verdict."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ PASSWORD = 'pa$$ w/o"rd\\'
 
 
 def texts(folder: Path) -> str:
-    """Everything in a folder, as written and as JSON reads it."""
+    """Return all text in a folder, as written and as parsed JSON."""
     raw = [path.read_text("utf-8") for path in sorted(folder.iterdir())]
     read = [
         repr(list(leaves(json.loads(text)))) for text in raw if text.lstrip().startswith(("{", "["))
@@ -33,7 +33,7 @@ def leaves(value):
         yield value
 
 
-def test_one_result_an_answer_and_one_a_hole(make_document, tmp_path):
+def test_each_result_and_each_missing_result_has_one_file(make_document, tmp_path):
     document = validate(make_document("unknown"))
     count = write_results(document, tmp_path / "results")
     entries = [json.loads(p.read_text()) for p in (tmp_path / "results").glob("*-result.json")]
@@ -45,7 +45,7 @@ def test_one_result_an_answer_and_one_a_hole(make_document, tmp_path):
     assert lost["statusDetails"]["message"] == "this result was expected and is missing"
 
 
-def test_findings_are_told_with_their_hashed_keys(make_document, tmp_path):
+def test_findings_show_their_hashed_keys(make_document, tmp_path):
     write_results(validate(make_document("fail")), tmp_path)
     entries = [json.loads(p.read_text()) for p in tmp_path.glob("*-result.json")]
     entry = next(e for e in entries if e["name"] == "DATA-ROWS[auth.users]")

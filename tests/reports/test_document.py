@@ -1,4 +1,4 @@
-"""verdict.json is written whole or not at all, and a document of another shape is refused."""
+"""Test that verdict.json is written atomically, and that an invalid document is refused."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def test_wrong_result_is_found_by_its_number(make_document):
         validate(document)
 
 
-def test_keys_of_a_newer_suite_are_let_through(make_document):
+def test_keys_of_a_newer_version_are_ignored(make_document):
     document = make_document("pass", waivers=[])
     document["run"]["hostname"] = "build-7"
     assert validate(document).verdict == "PASS"
@@ -94,7 +94,7 @@ def test_server_that_never_answered_is_allowed(make_document):
     assert validate(document).source.lsn is None
 
 
-def test_what_is_no_json_is_not_written(make_document, tmp_path):
+def test_values_that_json_lacks_are_not_written(make_document, tmp_path):
     document = make_document("pass")
     document["results"][0]["findings"] = [
         {"object": "a", "kind": "b", "message": "c", "evidence": {"path": Path("/x")}}
@@ -105,7 +105,7 @@ def test_what_is_no_json_is_not_written(make_document, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"format": 1}'])
-def test_half_a_file_is_refused(tmp_path, text):
+def test_a_truncated_file_is_refused(tmp_path, text):
     path = tmp_path / "verdict.json"
     path.write_text(text)
     with pytest.raises(PgCutoverError, match="verdict document"):

@@ -1,4 +1,4 @@
-"""Findings come first, each once, with what to do; what was left out stands beside them."""
+"""Test that findings come first, each once and with advice, and exclusions are listed."""
 
 import re
 
@@ -27,7 +27,7 @@ def sections_of(document) -> list[str]:
 
 @pytest.fixture
 def failed(make_document, make_result, make_finding):
-    """A document with one result that has two findings and the same advice for both."""
+    """A document with one result whose two findings have the same advice."""
     findings = [
         {**make_finding("public.a", f"rows {kind}", f"public.a: 7 rows {kind}"), "remedy": REMEDY}
         for kind in ("missing", "extra")
@@ -76,7 +76,7 @@ def test_policy_is_a_group_of_its_own(make_document, make_result, make_finding):
     assert "nothing is known to differ" in summarise(validate(document)).meaning
 
 
-def test_undecided_results_come_after_differences(make_document, make_result):
+def test_unknown_results_come_after_differences(make_document, make_result):
     unknown = make_result("DATA-ROWS", "public.a", "UNKNOWN", message="public.a cannot be read")
     bad = make_result("DATA-ROWS", "public.b", "FAIL", message="public.b differs")
     page = page_of(make_document("fail", results=[unknown, bad]))
@@ -84,7 +84,7 @@ def test_undecided_results_come_after_differences(make_document, make_result):
     assert heads == sorted(heads)
 
 
-def test_a_cause_that_results_share_is_said_once(make_document, make_result):
+def test_a_shared_cause_is_shown_once(make_document, make_result):
     cause = "the expected schema cannot be made"
     results = [make_result(f"SCHEMA-{n}", "*", "UNKNOWN", message=cause) for n in range(3)]
     document = make_document("fail", results=results)
@@ -103,7 +103,7 @@ def test_interrupted_run_says_so(make_document):
     assert "The run was interrupted before its end." in page_of(document)
 
 
-def test_says_that_nothing_was_left_out_only_where_it_is_so(make_document):
+def test_claims_no_exclusions_only_if_there_are_none(make_document):
     words = "left anything out of the comparison"
     assert words in page_of(make_document("pass", not_proven=[]))
     left = [{"table": "public.a", "column": None, "reason": "excluded by rule 2"}]
@@ -126,7 +126,7 @@ def test_every_check_has_advice(check):
     assert not found.action.endswith(".")
 
 
-def test_a_command_is_left_out_where_the_run_lacks_a_part_of_it():
+def test_an_incomplete_command_is_omitted():
     rows = Finding("public.a", "rows changed", "m", {"key_hashes": ["00ff"]})
     commands = {"pgcutover": "pgcutover", "run": "out/1"}
     found = remedy_for("DATA-ROWS", rows, commands)

@@ -1,4 +1,4 @@
-"""The sign-off page: one inert file that never says more than the document proves."""
+"""Test the sign-off page: one file without scripts that states only facts of the document."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ VOID = {"meta", "br", "col", "use", "path", "circle", "wbr"}
 
 
 class Page(HTMLParser):
-    """Elements in order, their ids and links, and whether every tag is closed in turn."""
+    """Parses the elements in order, their ids and links, and whether every tag is closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -53,7 +53,7 @@ class Page(HTMLParser):
 
     @property
     def words(self) -> str:
-        """The text with one space between its pieces; a name that may break stays in one piece."""
+        """Return the text with single spaces between pieces; breakable names stay in one piece."""
         return " ".join(" ".join(self.text).replace(" \0 ", "").split())
 
 
@@ -66,7 +66,7 @@ def any_page(request, make_document):
     return page_of(make_document(request.param))
 
 
-def test_loads_nothing_from_anywhere(any_page):
+def test_the_page_loads_no_resource(any_page):
     for tag, attrs in any_page.elements:
         assert tag not in {"script", "link", "img", "iframe", "object", "embed", "base", "form"}
         for name, value in attrs.items():
@@ -110,7 +110,7 @@ def test_has_language_title_and_one_heading(any_page):
 
 
 @pytest.mark.parametrize("kind", ["pass", "fail", "unknown"])
-def test_verdict_is_told_by_sign_and_word(make_document, kind):
+def test_the_verdict_is_shown_by_sign_and_word(make_document, kind):
     text = html.render(validate(make_document(kind)))
     banner = re.search(r'<section id="verdict".*?</section>', text, re.S)[0]
     assert f"#sign-{kind}" in banner
@@ -123,7 +123,7 @@ def test_verdict_is_told_by_sign_and_word(make_document, kind):
 
 
 def _poison(value, poison):
-    """Every text of the document replaced, but for those with a fixed vocabulary."""
+    """Replace every text of the document, except those with fixed values."""
     if isinstance(value, dict):
         fixed = {"verdict", "stage"}
         return {
@@ -184,7 +184,7 @@ def test_lone_surrogate_does_not_stop_the_report(make_document, tmp_path):
     assert r"\ud800" in path.read_text("utf-8")
 
 
-def test_warnings_stand_on_the_page_and_close_nothing(make_document):
+def test_warnings_are_on_the_page_and_do_not_fail(make_document):
     told = {"warnings": ["comment on <b>table</b> app.t is missing on the target"]}
     document = make_document("pass")
     assert 'id="warnings"' not in html.render(validate(document))
@@ -232,7 +232,7 @@ def test_only_pass_opens(make_document, kind):
         ("unknown", "UNKNOWN", "says PASS, but lacks 5 results"),
     ],
 )
-def test_pass_that_its_results_do_not_carry_is_not_shown(make_document, kind, shown, words):
+def test_a_pass_without_matching_results_is_not_shown(make_document, kind, shown, words):
     document = make_document(kind, verdict="PASS")
     document["migration"] |= {"rehearsal": False, "sabotage": None}
     page = page_of(document)
@@ -265,13 +265,13 @@ def test_cells_link_to_their_finding(make_document):
     assert "4f1a9c02be77d310" in article
 
 
-def test_hole_is_unknown_in_the_matrix_and_leads_to_coverage(make_document):
+def test_a_missing_result_is_unknown_and_links_to_coverage(make_document):
     text = html.render(validate(make_document("unknown")))
     row = re.search(r'<tr>\s*<th scope="row"><code>auth\.<wbr>users</code>.*?</tr>', text, re.S)[0]
     assert 'class="chip unknown" href="#coverage"' in row
 
 
-def test_tells_what_was_not_proven_and_who_was_compared(make_document):
+def test_the_page_names_exclusions_and_the_servers(make_document):
     words = page_of(make_document("pass")).words
     for text in (
         "public.chat_memory embedding computed again by the application",
@@ -308,7 +308,7 @@ def test_row_counts_that_differ_are_both_shown(make_document):
     assert "3,100 source 2,700 target" in words
 
 
-def test_nothing_at_all_still_makes_a_page(make_document):
+def test_an_empty_document_makes_a_page(make_document):
     empty = {
         key: []
         for key in (

@@ -1,4 +1,4 @@
-"""Which row and column a result lands in, and what its cell says."""
+"""Test the row, column and text of each result's cell."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_fail_beats_unknown_in_one_cell(make_document, make_result):
     assert rows["auth.users"].cells[0].bad == 2
 
 
-def test_mapped_table_that_no_check_spoke_of_is_unknown(make_document):
+def test_a_mapped_table_without_results_is_unknown(make_document):
     document = make_document("pass")
     document["tables"].append(
         {"source": "public.new", "target": "public.new", "rows_source": 1, "rows_target": 1}
@@ -63,7 +63,7 @@ def test_mapped_table_that_no_check_spoke_of_is_unknown(make_document):
     assert built.parts[0].rows[0].name == "public.new"
 
 
-def test_what_is_not_pass_stands_first(make_document):
+def test_rows_that_do_not_pass_come_first(make_document):
     _, built = rows_of(make_document("fail"))
     verdicts = [row.verdict for row in built.parts[0].rows]
     assert verdicts == sorted(verdicts, key=lambda v: -matrix.RANK[v])
@@ -92,7 +92,7 @@ def test_every_row_beyond_the_cap_is_still_named(make_document):
     assert dict(built.left_out).keys() == {"FAIL", "PASS"}
 
 
-def test_one_sick_table_does_not_hide_the_others(make_document, make_finding, make_result):
+def test_one_failing_table_does_not_hide_the_others(make_document, make_finding, make_result):
     results = [
         make_result(
             "DATA-ROWS", f"public.t{n}", "FAIL", findings=[make_finding("o", "k", "m")] * 1_000
@@ -106,7 +106,7 @@ def test_one_sick_table_does_not_hide_the_others(make_document, make_finding, ma
     assert sum(d.hidden for d in found.details) + found.shown_findings == 30_000
 
 
-def test_deep_evidence_is_flattened_and_never_lost(make_document, make_finding, make_result):
+def test_nested_evidence_is_flattened_completely(make_document, make_finding, make_result):
     deep: dict[str, object] = {"leaf": 1}
     for _ in range(50):
         deep = {"in": deep}

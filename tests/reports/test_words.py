@@ -1,4 +1,4 @@
-"""Numbers and times as a reader expects them."""
+"""Test the formatting of numbers, durations and times."""
 
 import pytest
 
