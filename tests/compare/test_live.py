@@ -61,7 +61,7 @@ def test_a_stalled_mover_confirms_nothing(own_lab: Lab) -> None:
             (first, *_) = comparer.rows(own_lab.table("core.live")).findings()
     assert "CONFIRMED" not in first.message
     assert re.search(
-        "still different after [35] rechecks, marker through core.marker", first.message
+        "still different after [3-5] rechecks, marker through core.marker", first.message
     )
 
 

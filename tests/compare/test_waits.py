@@ -15,6 +15,7 @@ from compare.test_live import KEYS, marker
 from pgcutover.catalog import Manifest
 from pgcutover.compare.differences import counts
 from pgcutover.compare.live import fence
+from pgcutover.compare.live.write_history import Observation, checkpoint_observation
 from pgcutover.errors import UnreadableError
 
 TABLES = [f"core.t{n}" for n in range(12)]
@@ -65,6 +66,27 @@ def test_without_writes_no_table_waits(twelve, waits) -> None:
     found = states(twelve, with_earlier_time(twelve.manifest(), 100.0), 30.0)
     assert waits == []
     assert set(found) == {"2 keys different, and not modified for longer than rechecks would wait"}
+
+
+def test_a_checkpoint_before_the_run_shows_that_nothing_was_written_since(twelve, waits) -> None:
+    for _ in range(5):  # autovacuum may have written meanwhile
+        waits.clear()
+        for dsn in (twelve.source, twelve.target):
+            run(dsn, "checkpoint", autocommit=True)
+        time.sleep(3)  # longer than the checkpoint's time is inexact and the wait below
+        found = states(twelve, twelve.manifest(), 0.5)
+        if not waits:
+            break
+    assert waits == []
+    assert set(found) == {"2 keys different, and not modified for longer than rechecks would wait"}
+
+
+def test_a_checkpoint_shows_nothing_where_a_transaction_was_running() -> None:
+    assert checkpoint_observation("1:700", "700", 10.0) == Observation(
+        f"{(1 << 32) + 700}:{(1 << 32) + 700}:", 12.0
+    )
+    assert checkpoint_observation("1:700", "699", 10.0) is None
+    assert checkpoint_observation("0:700", "0", 10.0) is None
 
 
 def test_all_tables_share_one_wait(twelve, waits) -> None:

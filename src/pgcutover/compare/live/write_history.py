@@ -5,6 +5,9 @@ A row version whose transaction had ended before an earlier snapshot was the sam
 which none that has a transaction id is running, was not written to between them: every transaction
 that writes has an id, holds a lock on it until its end, and advances the snapshot's xmax when it
 ends. A standby reports neither reliably, so nothing is concluded from it.
+
+The server's last checkpoint is an observation from before the run: it recorded the next transaction
+id and the oldest running one (PostgreSQL 17, 9.28.7 "Control Data Functions").
 """
 
 from collections.abc import Iterable
@@ -20,6 +23,15 @@ _OBSERVE = sql.SQL(
     " pg_is_in_recovery(), exists (select from pg_locks"
     " where locktype = 'transactionid' and mode = 'ExclusiveLock' and granted)"
 ).format()
+_MAY_READ_CHECKPOINT = sql.SQL(
+    "select has_function_privilege('pg_catalog.pg_control_checkpoint()', 'execute')"
+).format()
+_CHECKPOINT = sql.SQL(
+    "select next_xid, oldest_active_xid::text, extract(epoch from checkpoint_time)::float8"
+    " from pg_control_checkpoint()"
+).format()
+# its time is whole seconds, and is read just before its transaction ids
+_CHECKPOINT_SECONDS = 2
 _XIDS = 1 << 32
 _FIRST_NORMAL_XID = 3
 
@@ -50,12 +62,26 @@ class WriteHistory:
         """Start with the snapshot that the manifest recorded for this side."""
         self._observations = [Observation(snapshot, read_at)] if snapshot else []
         self._is_standby = self._has_writer = True
+        self._checkpoint_read = False
 
     def observe(self, side: TableSide) -> None:
-        """Add the current snapshot of the side."""
+        """Add the current snapshot of the side, after that of the last checkpoint."""
+        if not self._checkpoint_read:
+            self._checkpoint_read = True
+            self._observe_checkpoint(side)
         (row,) = side.fetch(_OBSERVE)
         snapshot, read_at, self._is_standby, self._has_writer = row
         self._observations.append(Observation(snapshot, read_at))
+
+    def _observe_checkpoint(self, side: TableSide) -> None:
+        """Add the last checkpoint before the run, if no transaction was running then."""
+        if side.fetch(_MAY_READ_CHECKPOINT) != [(True,)]:
+            return
+        ((following, oldest, time),) = side.fetch(_CHECKPOINT)
+        found = checkpoint_observation(following, oldest, time)
+        first = self._observations[0].read_at if self._observations else float("inf")
+        if found is not None and found.read_at < first:
+            self._observations.insert(0, found)
 
     @property
     def oldest_xid(self) -> int | None:
@@ -87,6 +113,18 @@ class WriteHistory:
             return None
         self._observations = self._observations[old[-1] :]
         return self._observations[0]
+
+
+def checkpoint_observation(next_xid: str, oldest_active: str, time: float) -> Observation | None:
+    """Return what a checkpoint shows; None if a transaction was running or that is unknown.
+
+    `next_xid` is `epoch:xid`; `oldest_active` is 0 after a shutdown and with wal_level = minimal.
+    """
+    epoch, xid = map(int, next_xid.split(":"))
+    if int(oldest_active) != xid:
+        return None
+    following = epoch * _XIDS + xid
+    return Observation(f"{following}:{following}:", time + _CHECKPOINT_SECONDS)
 
 
 def precedes(xid: int, limit: int) -> bool:
