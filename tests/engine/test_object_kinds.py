@@ -3,8 +3,8 @@
 import pytest
 from support import contributing
 
-from pgcutover.checking.docs_pages import checks_folder
 from pgcutover.checking.object_kinds import load_kinds
+from pgcutover.checking.registry import checks_folder
 from pgcutover.context import NO_OBJECTS
 from pgcutover.errors import PgCutoverError
 

@@ -4,12 +4,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pgcutover.checking.registry import Check, find_checks
+from pgcutover.checking.registry import Check, checks_folder, find_checks
 from pgcutover.errors import PgCutoverError
 
 _PLAIN = {
@@ -66,14 +65,6 @@ def write_pages(checkout: Path) -> Iterator[Path]:
 def packaged_checks() -> tuple[Check, ...]:
     """Return the checks that are installed with this package."""
     return find_checks(checks_folder())
-
-
-def checks_folder() -> Path:
-    """Return the folder of the checks that are installed with this package."""
-    spec = find_spec("pgcutover.checks")
-    if spec is None or not spec.submodule_search_locations:
-        raise PgCutoverError("pgcutover.checks is not installed; reinstall pgcutover")
-    return Path(spec.submodule_search_locations[0])
 
 
 def checks_page(checks: Iterable[Check]) -> str:

@@ -8,6 +8,7 @@ import ast
 import re
 from collections import Counter
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from pgcutover.errors import PgCutoverError
@@ -32,6 +33,14 @@ class Check:
     needs: str
     costs: str
     only_where: str = ""
+
+
+def checks_folder() -> Path:
+    """Return the folder of the checks that are installed with this package."""
+    spec = find_spec("pgcutover.checks")
+    if spec is None or not spec.submodule_search_locations:
+        raise PgCutoverError("pgcutover.checks is not installed; reinstall pgcutover")
+    return Path(spec.submodule_search_locations[0])
 
 
 def find_checks(*folders: Path) -> tuple[Check, ...]:

@@ -12,9 +12,8 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
-from pgcutover.checking.coverage import Judgement, Plan, judge, plan_results
+from pgcutover.checking.coverage import Judgement, judge, plan_results
 from pgcutover.checking.object_kinds import find_objects, load_kinds
-from pgcutover.checking.registry import find_checks
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings
 from pgcutover.connect import COUNTS, remember_server
@@ -24,6 +23,7 @@ from pgcutover.freeze.channel import Channel
 from pgcutover.plugin import check_items, evidence, terminal_summary
 from pgcutover.plugin.failure_groups import FailureGroups
 from pgcutover.plugin.freeze_wait import FreezeWait
+from pgcutover.plugin.gate_state import GateState
 from pgcutover.plugin.preparation import run_start
 from pgcutover.plugin.progress_display import start_progress
 from pgcutover.plugin.progress_files import RUN_FOLDERS, RunFolders
@@ -31,9 +31,8 @@ from pgcutover.plugin.run_lock import run_lock
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
 from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
-from pgcutover.plugin.user_commands import UserCommands
 from pgcutover.public_errors import public_error
-from pgcutover.verdict import Result, Verdict
+from pgcutover.verdict import Verdict
 
 FIXTURE_MODULES = (
     "settings", "databases", "schema", "dms", "expectations", "progress", "freeze",
@@ -96,26 +95,17 @@ def _collect_own_checks(config: pytest.Config, settings: Settings) -> None:
         config.args.append(str(settings.resolve(settings.checks.folder)))
 
 
-class Gate:
+class Gate(GateState):
     """Hooks of the controller, the only process that writes results."""
 
     def __init__(self, config: pytest.Config, options: Options) -> None:
+        super().__init__(options, RunJournal(self._write_line))
         self.config = config
-        self.options = options
-        self.journal = RunJournal(self._write_line)
-        found = find_checks(*options.check_folders)
-        in_freeze = options.freeze_channel is not None
-        self.checks = tuple(c for c in found if not in_freeze or c.stage == "freeze")
         self.freeze_wait = _freeze_wait(config, options.freeze_channel)
         self.kinds = load_kinds(options.check_folders, NO_OBJECTS)
-        self.context: RunContext | None = None
         self.context_bytes = b""  # the same for every worker
         self.checkpoints = Checkpoints(None, resume=False)
-        self.plan = Plan((), ())
-        self.results: list[Result] = []
         self.troubles: list[str] = []
-        self.interrupted = False
-        self.commands = UserCommands(options.out, options.key_secret)
         self.ended = ""  # the error after which no check can be decided
         self.written: evidence.Written | None = None
         self.judgement: Judgement | None = None

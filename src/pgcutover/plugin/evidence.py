@@ -10,15 +10,16 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pgcutover import __version__
 from pgcutover.checking.coverage import Judgement
+from pgcutover.config.differences import DeclaredDifference
 from pgcutover.context import RunContext
 from pgcutover.errors import ConfigError, PgCutoverError
+from pgcutover.plugin.gate_state import GateState
 from pgcutover.plugin.not_proven import list_not_proven, to_plain
 from pgcutover.plugin.retention import RUN_FILES, remove_old_runs
 from pgcutover.plugin.scheduling import table_of
 from pgcutover.verdict import Result, Verdict
 
 if TYPE_CHECKING:
-    from pgcutover.plugin.controller import Gate
     from pgcutover.verdict_json.document import Document
 
 
@@ -49,7 +50,7 @@ def _snapshots(out: Path) -> list[Path]:
     return sorted((out / "schema").glob("*.json"))
 
 
-def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
+def write(gate: GateState, context: RunContext, judgement: Judgement) -> Written:
     """Write all evidence; raise an error where verdict.json cannot be written.
 
     A page that cannot be made is a note on the terminal and changes no verdict.
@@ -75,32 +76,15 @@ def write(gate: "Gate", context: RunContext, judgement: Judgement) -> Written:
 
 
 def build_document(
-    gate: "Gate", context: RunContext, judgement: Judgement, evidence: list[Path]
+    gate: GateState, context: RunContext, judgement: Judgement, evidence: list[Path]
 ) -> dict[str, Any]:
     """Return the content of verdict.json; docs/verdict-json.md describes it."""
-    now = datetime.now(UTC)
-    seconds = gate.journal.elapsed_seconds
-    settings = context.settings
     return {
         "format": 2,
         "verdict": judgement.verdict.name,
         "reasons": list(judgement.reasons),
-        "migration": {
-            "name": settings.name,
-            "config_sha256": settings.config_sha256,
-            "suite_version": __version__,
-            "rehearsal": context.rehearsal,
-            "sabotage": gate.options.sabotage,
-            "mover": settings.mover.name,
-        },
-        "run": {
-            "id": gate.options.run_id,
-            "started_at": (now - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
-            "finished_at": now.isoformat(timespec="seconds"),
-            "duration_seconds": round(seconds, 1),
-            "expires_at": _expiry(gate, context, judgement, now),
-            "interrupted": gate.interrupted,
-        },
+        "migration": _migration(gate, context),
+        "run": _run(gate, context, judgement),
         "source": _side(context.manifest.source),
         "target": _side(context.manifest.target),
         "key_secret_id": gate.options.key_secret.id if gate.options.key_secret else None,
@@ -110,16 +94,7 @@ def build_document(
         "results": [gate.commands.plain(r) for r in judgement.results],
         "tables": _tables(context, judgement),
         "not_proven": to_plain(list_not_proven(context)),
-        "declared_differences": [
-            {
-                "object": d.object,
-                "kind": d.kind,
-                "change": d.change,
-                "property": d.property,
-                "reason": d.reason,
-            }
-            for d in context.settings.differences
-        ],
+        "declared_differences": [_declared(d) for d in context.settings.differences],
         "provisioning": gate.journal.steps,
         "timings": gate.journal.timings,
         "evidence": {
@@ -127,6 +102,36 @@ def build_document(
             for p in evidence
         },
     }
+
+
+def _migration(gate: GateState, context: RunContext) -> dict[str, Any]:
+    settings = context.settings
+    return {
+        "name": settings.name,
+        "config_sha256": settings.config_sha256,
+        "suite_version": __version__,
+        "rehearsal": context.rehearsal,
+        "sabotage": gate.options.sabotage,
+        "mover": settings.mover.name,
+    }
+
+
+def _run(gate: GateState, context: RunContext, judgement: Judgement) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    seconds = gate.journal.elapsed_seconds
+    return {
+        "id": gate.options.run_id,
+        "started_at": (now - timedelta(seconds=seconds)).isoformat(timespec="seconds"),
+        "finished_at": now.isoformat(timespec="seconds"),
+        "duration_seconds": round(seconds, 1),
+        "expires_at": _expiry(gate, context, judgement, now),
+        "interrupted": gate.interrupted,
+    }
+
+
+def _declared(difference: DeclaredDifference) -> dict[str, Any]:
+    names = ("object", "kind", "change", "property", "reason")
+    return {name: getattr(difference, name) for name in names}
 
 
 def _page(troubles: list[str], what: str, make: Any) -> Path | None:
@@ -147,7 +152,7 @@ def _html(document: "Document", out: Path) -> Path:
     return write_html(document, out / "signoff.html")
 
 
-def _allure(gate: "Gate", context: RunContext, document: "Document") -> Path:
+def _allure(gate: GateState, context: RunContext, document: "Document") -> Path:
     from pgcutover.reports.allure import allure_report
 
     secrets = [
@@ -165,7 +170,9 @@ def _side(facts: Any) -> dict[str, Any]:
     return {name: getattr(facts, name) for name in names}
 
 
-def _expiry(gate: "Gate", context: RunContext, judgement: Judgement, now: datetime) -> str | None:
+def _expiry(
+    gate: GateState, context: RunContext, judgement: Judgement, now: datetime
+) -> str | None:
     """Return when a PASS expires; None for a run that opens no cutover."""
     exercise = context.rehearsal or gate.options.sabotage is not None
     if exercise or judgement.verdict is not Verdict.PASS:
@@ -174,7 +181,7 @@ def _expiry(gate: "Gate", context: RunContext, judgement: Judgement, now: dateti
     return (now + hours).isoformat(timespec="seconds")
 
 
-def _coverage(gate: "Gate", context: RunContext, judgement: Judgement) -> dict[str, Any]:
+def _coverage(gate: GateState, context: RunContext, judgement: Judgement) -> dict[str, Any]:
     tables = {str(o): table_of(o) for some in context.objects().values() for o in some}
     return {
         "expected": len(gate.plan.expected),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pgcutover.checking.docs_pages import checks_folder
+from pgcutover.checking.registry import checks_folder
 from pgcutover.config import Settings, load_rules, load_settings
 from pgcutover.errors import ConfigError
 from pgcutover.key_hash.hashing import KeySecret

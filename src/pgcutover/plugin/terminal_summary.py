@@ -1,21 +1,18 @@
 """The last lines of the terminal: results that are not PASS, the verdict, and the files."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from pgcutover.checking.coverage import Judgement, NotAsked
 from pgcutover.checking.remedies import Remedy
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.plugin.evidence import Written
 from pgcutover.plugin.failure_groups import group_by_cause, group_name
+from pgcutover.plugin.gate_state import GateState
 from pgcutover.plugin.not_proven import list_not_proven, terminal_lines
 from pgcutover.plugin.user_commands import shown_path
 from pgcutover.schema.declared import describe_declaration
 from pgcutover.verdict import Result, list_excused, list_warnings
 from pgcutover.words import count_noun
-
-if TYPE_CHECKING:
-    from pgcutover.plugin.controller import Gate
 
 REHEARSAL = "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
 _SHOWN = 12  # messages shown on the terminal; the files have all
@@ -23,7 +20,7 @@ _LISTED = 10
 _WIDTH = 160
 
 
-def summary(gate: "Gate", judgement: Judgement, written: Written | None) -> Iterator[str]:
+def summary(gate: GateState, judgement: Judgement, written: Written | None) -> Iterator[str]:
     """Return the last lines of the terminal."""
     yield from result_lines(judgement.results, gate.commands.remedies)
     yield ""
