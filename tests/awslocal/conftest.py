@@ -25,7 +25,7 @@ def aws(quick: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsEn
 
 @pytest.fixture
 def own_aws(quick: None, tmp_path: Path) -> Iterator[AwsEndpoint]:
-    """An endpoint of the test's own, to be ill-treated."""
+    """Yield a separate endpoint process, for tests that kill or restart it."""
     with aws_endpoint(tmp_path, progress=lambda _: None) as endpoint:
         yield endpoint
 

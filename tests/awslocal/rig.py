@@ -1,4 +1,4 @@
-"""What the tests of the local DMS are built from."""
+"""Helpers of the tests of the local DMS."""
 
 import json
 import time
@@ -149,7 +149,7 @@ class Task:
         return run(self.databases.target, text, *parameters)
 
     def arrives(self, text: str, expected: object) -> None:
-        """The query's one value becomes the expected one on the target."""
+        """Wait until the query's one value on the target is the expected one."""
         wait_until(lambda: self.target(text) == [(expected,)], f"{text} = {expected!r}")
 
 
@@ -190,7 +190,7 @@ class Workshop:
 
     @contextmanager
     def locked(self, side: str, table: str) -> Iterator[None]:
-        """Nobody else can write the table while the block runs."""
+        """Lock the table against writes during the block."""
         dsn = getattr(self.databases, side)
         with psycopg.connect(dsn) as conn:
             conn.execute(f"lock table {table} in exclusive mode")
@@ -243,7 +243,7 @@ class Workshop:
         return str(answer["Endpoint"]["EndpointArn"])
 
     def test(self, endpoint: str) -> dict[str, Any]:
-        """The connection, tested."""
+        """Test the connection and return the result."""
         self.begin_test(endpoint)
         return self.tested(endpoint)
 
@@ -289,7 +289,7 @@ class Workshop:
         return task
 
     def task_log(self, task: Task) -> list[str]:
-        """The messages in CloudWatch Logs."""
+        """Return the messages in CloudWatch Logs."""
         place = json.loads(task.describe()["ReplicationTaskSettings"])["Logging"]
         answer = client(self.url, "logs").get_log_events(
             logGroupName=place["CloudWatchLogGroup"],
@@ -300,7 +300,7 @@ class Workshop:
 
 
 def remove(dms: Any, arn: str) -> None:
-    """Stopped and deleted, so that its database can be dropped."""
+    """Stop and delete the task, so that its database can be dropped."""
 
     def status() -> str:
         tasks = dms.describe_replication_tasks()["ReplicationTasks"]
@@ -308,7 +308,7 @@ def remove(dms: Any, arn: str) -> None:
 
     if status() in ("starting", "running"):
         dms.stop_replication_task(ReplicationTaskArn=arn)
-    # one that the test deleted may be about to go
+    # a task that the test deleted may still be deleting
     wait_until(lambda: status() in ("ready", "stopped", "failed", ""), "a task at rest")
     if status():
         dms.delete_replication_task(ReplicationTaskArn=arn)

@@ -1,4 +1,4 @@
-"""The control calls behave as AWS's do: states, faults, filters, pages, tags, waiters."""
+"""Test the control calls: states, errors, filters, pages, tags and waiters, as in AWS."""
 
 import json
 from typing import Any
@@ -28,8 +28,8 @@ Ends = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def ends(dms: Any, instance: str) -> Ends:
-    """The request members of a task that is never to run."""
+def task_request(dms: Any, instance: str) -> Ends:
+    """Return the request members of a task that is never run."""
     made = {
         f"{kind.title()}EndpointArn": dms.create_endpoint(
             EndpointIdentifier=f"never-{kind}",
@@ -54,7 +54,7 @@ def fault(call: Any, **request: Any) -> str:
     return str(response["Error"]["Code"])
 
 
-def test_a_subnet_group_lives_and_dies(dms: Any) -> None:
+def test_a_subnet_group_is_created_changed_and_deleted(dms: Any) -> None:
     name = f"G{uuid4().hex[:6]}"
     request = {
         "ReplicationSubnetGroupIdentifier": name,
@@ -90,7 +90,7 @@ def test_a_subnet_group_lives_and_dies(dms: Any) -> None:
         (["subnet-x", SUBNETS[0]], "InvalidSubnet"),
     ],
 )
-def test_subnets_that_cannot_be(dms: Any, subnets: list[str], code: str) -> None:
+def test_invalid_subnets_are_refused(dms: Any, subnets: list[str], code: str) -> None:
     request = {"ReplicationSubnetGroupIdentifier": "x", "ReplicationSubnetGroupDescription": "d"}
     assert fault(dms.create_replication_subnet_group, SubnetIds=subnets, **request) == code
 
@@ -106,7 +106,7 @@ def test_an_instance_is_creating_then_available(dms: Any) -> None:
     wait_until(lambda: instance_status(dms, arn) == "available", "an available instance")
 
 
-def test_names_and_classes_that_cannot_be(dms: Any) -> None:
+def test_invalid_names_and_classes_are_refused(dms: Any) -> None:
     create = dms.create_replication_instance
     for name in ("1x", "x-", "x--y", "x_y", "x" * 64):
         code = fault(
@@ -156,7 +156,7 @@ def test_pages_cover_everything_once(aws: AwsEndpoint) -> None:
     assert fault(describe, MaxRecords=5) == "InvalidParameterValueException"
 
 
-def test_regions_are_apart(aws: AwsEndpoint) -> None:
+def test_regions_are_separate(aws: AwsEndpoint) -> None:
     arn = make_instance(client(aws.url, "dms", "eu-central-1"), "apart")
     assert ":eu-central-1:" in arn
     other = client(aws.url, "dms", "us-west-2").describe_replication_instances()
@@ -174,7 +174,7 @@ def test_tags(dms: Any, instance: str) -> None:
     assert fault(dms.list_tags_for_resource, ResourceArn=missing) == "ResourceNotFoundFault"
 
 
-def test_operations_that_are_not_there_say_so(dms: Any, aws: AwsEndpoint) -> None:
+def test_unsupported_operations_are_reported(dms: Any, aws: AwsEndpoint) -> None:
     assert fault(dms.describe_event_subscriptions) == "UnknownOperationException"
     answer = requests.post(
         aws.url,
@@ -186,8 +186,8 @@ def test_operations_that_are_not_there_say_so(dms: Any, aws: AwsEndpoint) -> Non
     assert answer.json()["__type"] == "MissingAuthenticationTokenException"
 
 
-def test_raw_requests_are_judged_by_the_model(aws: AwsEndpoint) -> None:
-    """A caller that is not botocore gets the same judgement."""
+def test_raw_requests_are_validated(aws: AwsEndpoint) -> None:
+    """A client other than botocore gets the same validation."""
     scope = "Credential=x/20260101/ap-southeast-2/dms/aws4_request"
     for body, reason in (
         ("[]", "SerializationException"),
@@ -219,8 +219,8 @@ def test_task_states_and_waiters(workshop: Workshop) -> None:
     dms.get_waiter("replication_task_running").wait(Filters=filters, WaiterConfig=quick)
     drop = dms.delete_replication_task
     assert fault(drop, ReplicationTaskArn=task.arn) == "InvalidResourceStateFault"
-    ends = task.describe()
-    for endpoint in (ends["SourceEndpointArn"], ends["TargetEndpointArn"]):
+    task_request = task.describe()
+    for endpoint in (task_request["SourceEndpointArn"], task_request["TargetEndpointArn"]):
         assert fault(dms.delete_endpoint, EndpointArn=endpoint) == "InvalidResourceStateFault"
     assert (
         fault(dms.delete_replication_instance, ReplicationInstanceArn=workshop.instance)
@@ -235,7 +235,7 @@ def test_task_states_and_waiters(workshop: Workshop) -> None:
     assert statistics["StopDate"] > statistics["StartDate"]
 
 
-def test_what_a_task_needs(workshop: Workshop) -> None:
+def test_requirements_of_a_task(workshop: Workshop) -> None:
     source, target = workshop.endpoint("source"), workshop.endpoint("target")
     request = {
         "ReplicationTaskIdentifier": f"t{uuid4().hex[:8]}",
@@ -296,11 +296,11 @@ def test_settings_come_back_whole_and_changes_stay(workshop: Workshop) -> None:
     ids=json.dumps,
 )
 def test_settings_that_would_be_ignored_are_refused(
-    dms: Any, ends: Ends, settings: dict[str, Any]
+    dms: Any, task_request: Ends, settings: dict[str, Any]
 ) -> None:
     request = json.dumps(settings)
     with pytest.raises(ClientError, match="Invalid task settings JSON"):
-        create_task(dms, ends, settings=request)
+        create_task(dms, task_request, settings=request)
 
 
 @pytest.mark.parametrize(
@@ -335,19 +335,19 @@ def test_settings_that_would_be_ignored_are_refused(
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_rules_that_would_be_ignored_are_refused(
-    dms: Any, ends: Ends, rules: list[dict[str, Any]], reason: str
+    dms: Any, task_request: Ends, rules: list[dict[str, Any]], reason: str
 ) -> None:
     with pytest.raises(ClientError, match=reason):
-        create_task(dms, ends, rules=rules)
+        create_task(dms, task_request, rules=rules)
 
 
 def create_task(
-    dms: Any, ends: Ends, rules: list[dict[str, Any]] | None = None, settings: str = "{}"
+    dms: Any, task_request: Ends, rules: list[dict[str, Any]] | None = None, settings: str = "{}"
 ) -> None:
     dms.create_replication_task(
         ReplicationTaskIdentifier=f"t{uuid4().hex[:8]}",
         MigrationType="full-load",
         TableMappings=json.dumps({"rules": [include(1)] if rules is None else rules}),
         ReplicationTaskSettings=settings,
-        **ends,
+        **task_request,
     )

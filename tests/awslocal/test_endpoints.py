@@ -1,4 +1,4 @@
-"""Connections are tested for real, and no password appears anywhere."""
+"""Test that connections are really tested, and that no password appears anywhere."""
 
 import json
 from pathlib import Path
@@ -126,7 +126,7 @@ def test_a_password_that_changes_after_the_test_fails_the_task(workshop: Worksho
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_endpoints_that_cannot_be(dms: Any, changed: dict[str, object], reason: str) -> None:
+def test_invalid_endpoints_are_refused(dms: Any, changed: dict[str, object], reason: str) -> None:
     request = {
         "EndpointIdentifier": "e",
         "EndpointType": "source",

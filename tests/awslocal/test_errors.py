@@ -1,4 +1,4 @@
-"""What cannot be applied is recorded, suspends its table or stops the task, as the policy says."""
+"""Test the error policies: a failed change is recorded, suspends its table or stops the task."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from awslocal.rig import Task, Workshop, both, wait_until
 
 
 def start_with_rogue_row(workshop: Workshop, **behaviour: Any) -> Task:
-    """Row 2 stands on the target before DMS brings it there."""
+    """Insert row 2 on the target before DMS does, and start."""
     both(
         workshop.databases,
         "create table public.t (id int primary key, n int); create table public.u (id int)",
@@ -51,7 +51,7 @@ def test_a_conflict_goes_to_the_exceptions_table_and_the_rest_is_applied(
     assert task.statistics("t")["AppliedInserts"] == 1
 
 
-def test_ignore_record_leaves_no_trace(workshop: Workshop) -> None:
+def test_ignore_record_records_nothing(workshop: Workshop) -> None:
     task = start_with_rogue_row(workshop, ApplyErrorInsertPolicy="IGNORE_RECORD")
     change(task)
     assert settled(task) == [(1, 1), (2, 20), (3, 3)]

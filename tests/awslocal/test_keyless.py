@@ -1,4 +1,4 @@
-"""Tables without a primary key: inserts only, and arrays suspend the table."""
+"""Test tables without a primary key: only inserts apply, and arrays suspend the table."""
 
 from awslocal.rig import Workshop, both
 
@@ -17,7 +17,7 @@ def test_a_table_without_key_gets_inserts_only_and_the_log_says_so(workshop: Wor
     assert any("public.log: it has no primary key" in line for line in workshop.task_log(task))
 
 
-def test_updates_that_name_the_row_in_full_are_ignored_all_the_same(workshop: Workshop) -> None:
+def test_updates_with_replica_identity_full_are_ignored(workshop: Workshop) -> None:
     both(workshop.databases, "create table public.log (line text, n int)")
     task = workshop.task()
     task.source("alter table public.log replica identity full")
@@ -33,7 +33,7 @@ def test_updates_that_name_the_row_in_full_are_ignored_all_the_same(workshop: Wo
 
 
 def test_the_application_may_still_update_a_table_without_key(workshop: Workshop) -> None:
-    """Publishing updates of a table without replica identity would make PostgreSQL refuse them."""
+    """With its updates published, PostgreSQL would reject updates without a replica identity."""
     both(workshop.databases, "create table public.log (line text)")
     task = workshop.task()
     task.source("insert into public.log values ('a')")

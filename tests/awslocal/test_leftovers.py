@@ -1,4 +1,4 @@
-"""A deleted task takes its own slot and publications with it, and nobody else's."""
+"""Test that deleting a task drops only its own slot and publications."""
 
 from awslocal.rig import Workshop, both, client, wait_until
 

@@ -1,4 +1,4 @@
-"""The rest of AWS is there: secrets, databases, metrics and logs by measurement."""
+"""Test the other services: secrets, databases, measured metrics and logs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rows really move: full load, then every change, in order, by the mapping rules."""
+"""Test full load and ordered changes of rows by the mapping rules."""
 
 import pytest
 from awslocal.rig import Workshop, both, include, transform
@@ -63,7 +63,7 @@ def test_a_transaction_of_many_tables_arrives_whole_and_in_order(workshop: Works
     task.source("insert into public.a values (1, 1), (2, 2)")
     task.start()
     task.loaded()
-    # each step collides unless the one before it is applied
+    # each step conflicts unless the previous one is applied
     task.source(
         "begin; update public.a set n = 3 where id = 1; update public.a set n = 1 where id = 2;"
         "update public.a set n = 2 where id = 1; insert into public.b values (1, 1);"
@@ -164,7 +164,7 @@ def test_target_preparation_modes(workshop: Workshop, mode: str, left: int) -> N
         assert columns == [
             ("id", "integer", True, False),
             ("m", "character varying", False, False),
-            ("b", "text", False, False),  # a LOB column loses its NOT NULL
+            ("b", "text", False, False),  # a LOB column becomes nullable
             ("n", "integer", True, False),
         ]
         assert task.target(

@@ -1,4 +1,4 @@
-"""The mover needs no superuser, and says what it lacks."""
+"""Test that the mover needs no superuser, and names missing privileges."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -12,7 +12,7 @@ TABLES = "create table public.t (id int primary key, n int)"
 
 @pytest.fixture
 def role(workshop: Workshop) -> Iterator[str]:
-    """A role on both servers that may do what KGC's role `dms` may, but for replica mode."""
+    """A role on both servers with the privileges of KGC's role `dms`, except replica mode."""
     name = f"dms_{uuid4().hex[:8]}"
     password = workshop.databases.servers.source.password
     for dsn in ("source", "target"):

@@ -1,4 +1,4 @@
-"""The process says where it listens and never outlives its parent."""
+"""Test that the process prints its address and exits with its parent."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Killed, restarted, cut off: nothing is lost and nothing arrives twice."""
+"""Test that a killed or disconnected task loses no row and applies none twice."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def endpoint(folder: Path) -> Iterator[AwsEndpoint]:
 
 @contextmanager
 def writing(databases: Databases) -> Iterator[None]:
-    """An application at work on the source while the block runs."""
+    """Write to the source in a thread during the block."""
     enough = threading.Event()
 
     def write() -> None:
@@ -56,7 +56,7 @@ def kill(endpoint: AwsEndpoint) -> None:
 
 
 def resumed(task: Task, running: AwsEndpoint, workshop: Workshop) -> Task:
-    """The same task after a restart; moto forgot the secrets, so they are put back."""
+    """Return the task after a restart; moto loses the secrets, so they are stored again."""
     mark_reloaded = Workshop(running.url, workshop.instance, workshop.databases, workshop.secrets)
     mark_reloaded.put_back_secrets()
     task = Task(mark_reloaded.dms, task.arn, task.databases)
@@ -103,7 +103,7 @@ def databases_max(databases: Databases) -> int:
     return int(row[0]) if row else 0
 
 
-def test_a_lost_connection_is_mended_without_anybody_noticing(workshop: Workshop) -> None:
+def test_a_lost_connection_is_restored(workshop: Workshop) -> None:
     both(workshop.databases, TABLES)
     task = workshop.task(ErrorBehavior={"RecoverableErrorInterval": 0})
     task.start()
@@ -140,7 +140,7 @@ def test_a_lost_connection_fails_the_task_where_no_retry_is_wanted(workshop: Wor
     assert "terminating connection" in task.ended("failed")["LastFailureMessage"]
 
 
-def test_a_slot_that_is_gone_fails_the_task(workshop: Workshop) -> None:
+def test_a_dropped_slot_fails_the_task(workshop: Workshop) -> None:
     both(workshop.databases, TABLES)
     task = workshop.task()
     task.start()
@@ -155,7 +155,7 @@ def test_a_slot_that_is_gone_fails_the_task(workshop: Workshop) -> None:
     assert "does not exist on the source; changes are lost" in message
 
 
-def test_a_deadlock_with_the_application_is_tried_again(workshop: Workshop) -> None:
+def test_a_deadlock_with_the_application_is_retried(workshop: Workshop) -> None:
     both(workshop.databases, TABLES)
     task = workshop.task()
     task.source("insert into public.keyed values (1, 1), (2, 2)")

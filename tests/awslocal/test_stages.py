@@ -1,4 +1,4 @@
-"""Stops around the load, so that indexes and foreign keys can be made in between."""
+"""Test stops around the load, in which indexes and foreign keys can be created."""
 
 import pytest
 from awslocal.rig import Workshop, both, include, wait_until

@@ -1,4 +1,4 @@
-"""Throw-away checkouts: bootstrap.py beside a tox.ini whose command is a few lines of Python."""
+"""Temporary checkouts: bootstrap.py with a tox.ini whose command is a few lines of Python."""
 
 import os
 import pwd
@@ -15,7 +15,7 @@ import pytest
 
 Env = dict[str, str] | None
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "bootstrap.py"
-# as a user would start it: not the Python of the environment that runs these tests
+# as a user starts it: not with the Python of the environment that runs these tests
 SYSTEM_PYTHON = getattr(sys, "_base_executable", sys.executable)
 
 TOX_INI = """
@@ -32,7 +32,7 @@ commands = python command.py {posargs}
 [testenv:other]
 """
 
-# says how it was called and when, waits when told to, and has a teardown worth finishing
+# prints its arguments and start time, waits on request, and has a teardown to finish
 COMMAND = """
 import json, os, pathlib, subprocess, sys, time
 words = sys.argv[1:]
@@ -62,7 +62,7 @@ Done = subprocess.CompletedProcess[str]
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """A folder with bootstrap.py and the little project in it."""
+    """A folder with bootstrap.py and the small project."""
 
     folder: Path
 
@@ -72,7 +72,7 @@ class Checkout:
     def run(
         self, *words: str, python: str = SYSTEM_PYTHON, env: Env = None, **options: Any
     ) -> Done:
-        """Run bootstrap.py from another folder, with nothing to read from and changes to `env`."""
+        """Run bootstrap.py from another folder, without stdin and with changes to `env`."""
         done = subprocess.run(
             self.command(*words, python=python),
             env=self.environment(**(env or {})),
@@ -88,7 +88,7 @@ class Checkout:
         return done
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Our environment as an ordinary shell would have it, with the changes."""
+        """Return our environment as a plain shell has it, with the changes."""
         own = ("TOX_", "PYTHON", "VIRTUAL_ENV")
         return {k: v for k, v in os.environ.items() if not k.startswith(own)} | changes
 
@@ -104,13 +104,13 @@ def make_checkout(folder: Path) -> Checkout:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
-    """A fresh clone."""
+    """A new clone."""
     return make_checkout(tmp_path / "a fresh clone")
 
 
 @pytest.fixture(scope="session")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout whose gate has run once; tests leave it working."""
+    """A checkout whose gate has run once; tests must not break it."""
     made = make_checkout(tmp_path_factory.mktemp("ready") / "with spaces in its path")
     done = made.run("gate")
     assert done.returncode == 0, done.stderr
@@ -119,7 +119,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def foreign() -> Iterator[Checkout]:
-    """A fresh clone where every account can reach it, unlike pytest's own folders."""
+    """A new clone that every account can reach, unlike pytest's own folders."""
     with tempfile.TemporaryDirectory(prefix="pgcutover-") as folder:
         Path(folder).chmod(0o755)
         yield make_checkout(Path(folder) / "clone")
@@ -127,7 +127,7 @@ def foreign() -> Iterator[Checkout]:
 
 @pytest.fixture(scope="session")
 def nobody() -> dict[str, Any]:
-    """What makes subprocess start a program as another account: `python` and options."""
+    """Return arguments that make subprocess start a program as another account."""
     if os.geteuid() != 0:
         pytest.skip("only root can start a program as another account")
     account = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}

@@ -1,4 +1,4 @@
-"""What the user types reaches the environment's command, and its exit code comes back."""
+"""Test that arguments reach the environment's command, and its exit code is returned."""
 
 import json
 import time
@@ -11,7 +11,7 @@ ODD = ["a b", "it's", '"q"', "back\\slash", "{x}", "{posargs}", "$HOME", "#h", "
 
 
 def called(done: Any) -> Any:
-    """What the command says of how it was called."""
+    """Return the command's report of its call."""
     return json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
 
 

@@ -1,4 +1,4 @@
-"""An interrupt reaches the command, which ends in good order, and nothing is left running."""
+"""Test that an interrupt reaches the command, which shuts down, and no process is left."""
 
 import os
 import pty
@@ -64,7 +64,7 @@ def test_interrupt_at_the_terminal_lets_the_teardown_finish(
         os.write(terminal, b"\x03")
     else:
         os.kill(pid, number)
-    with suppress(OSError):  # how Linux says that nobody has the terminal open any more
+    with suppress(OSError):  # on Linux this means that no process has the terminal open
         while os.read(terminal, 1024):
             pass
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 128 + number
@@ -115,7 +115,7 @@ def running_in(folder: Path) -> list[str]:
 
 
 def processes() -> dict[int, str]:
-    """The command line of each process, without the dead that nobody has waited for."""
+    """Return the command line of each process except zombies."""
     if not Path("/proc/self/cmdline").exists():
         return listed_by_ps()
     found = {}

@@ -1,4 +1,4 @@
-"""What a machine can lack, or an earlier run leave behind: repaired, or one sentence."""
+"""Test faults of the machine or of an earlier run: fixed, or reported in one sentence."""
 
 import ast
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-# pip as on a machine with no settings and no cache, pointed at a port where nobody listens
+# pip without settings and cache, with an index at a closed port
 OFFLINE = {
     "PIP_CONFIG_FILE": os.devnull,
     "PIP_EXTRA_INDEX_URL": "",
@@ -24,7 +24,7 @@ OFFLINE = {
 
 
 def sentence(done: Any) -> str:
-    """The one sentence that ends a run which could not start."""
+    """Return the one sentence with which a failed start ends."""
     assert done.returncode == 3
     *progress, last = done.stderr.splitlines()
     assert all(line.startswith("bootstrap: installing") for line in progress)
@@ -42,7 +42,7 @@ def offline() -> dict[str, str]:
 
 @pytest.fixture
 def lacking(tmp_path: Path) -> Any:
-    """The environment of a Python that lacks modules, as Debian's without python3-venv."""
+    """Return the environment of a Python without some modules, as Debian's without python3-venv."""
 
     def lack(*modules: str) -> dict[str, str]:
         blocked = "".join(f"sys.modules[{name!r}] = None\n" for name in modules)

@@ -1,4 +1,4 @@
-"""A lab a test; `lab` shares the source, `own_lab` may write there too."""
+"""Fixtures `lab`, which shares its source, and `own_lab`, whose source may be modified."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A declared foreign key is judged to the end: needed, as defined, in force, no orphans."""
+"""Test a declared foreign key: it must be needed, as defined, valid and without orphans."""
 
 import pytest
 from compare.lab import Lab, run

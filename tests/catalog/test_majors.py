@@ -1,4 +1,4 @@
-"""Whatever the majors of source and target, copies of one schema and its rows are equal."""
+"""Test that copies of one schema and its rows are equal between any two majors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,7 +51,7 @@ def schema(major: int, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def running(pair: Pair) -> Iterator[Servers]:
-    """15 and 17 are the pair's; the others are started for this module."""
+    """Yield servers of all majors; 15 and 17 are the pair's, others are started for this module."""
     others = [ServerSpec(f"v{n}", n) for n in (13, 18) if n in available_majors()]
     with servers(others, progress=lambda _: None) as started:
         found = {server.major: server for server in started.values()}
@@ -60,7 +60,7 @@ def running(pair: Pair) -> Iterator[Servers]:
 
 @contextmanager
 def copies(running: Servers, source: int, target: int, *more: str) -> Iterator[Lab]:
-    """The same statements run on both; what is newer than the older one is left out."""
+    """Run the same statements on both sides, without those that the older major lacks."""
     if not {source, target} <= running.keys():
         pytest.skip(f"no server of PostgreSQL {source} or {target} for this machine")
     names = [create_database(running[major]) for major in (source, target)]
@@ -72,7 +72,7 @@ def copies(running: Servers, source: int, target: int, *more: str) -> Iterator[L
         yield Lab(*dsns, rules=rules(plain), recent={"app.ledger": "at"})
     finally:
         for major, name in zip((source, target), names, strict=True):
-            if major in (15, 17):  # the others are this module's and go as a whole
+            if major in (15, 17):  # the other servers are stopped as a whole
                 drop_database(running[major], name)
 
 

@@ -1,4 +1,4 @@
-"""The manifest holds both sides whole, survives its journey, and refuses what it cannot judge."""
+"""Test that the manifest holds both sides, survives serialization, and refuses unclear input."""
 
 import json
 
@@ -94,7 +94,7 @@ def test_a_table_of_the_rules_that_the_source_lacks_is_an_error(lab: Lab) -> Non
 
 
 def test_indexes_of_one_name_from_two_schemas_cannot_both_be_expected(databases) -> None:
-    """A table moved in: the target can hold only one of them, until a script renames the other."""
+    """One table was moved in: the target can hold only one until a script renames the other."""
     merge = [
         rule(1, "selection", "include", "one", "%"),
         rule(2, "selection", "include", "two", "%"),

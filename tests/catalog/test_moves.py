@@ -1,4 +1,4 @@
-"""What the mapping moves is expected where it went; what it leaves or removes is judged as such."""
+"""Test that moved objects are expected in their new place, and excluded ones are handled."""
 
 from collections.abc import Sequence
 
@@ -138,7 +138,7 @@ def test_a_key_whose_columns_stand_in_another_order_still_finds_its_rows(databas
 
 
 def test_a_column_that_a_new_primary_key_makes_not_null_is_named(databases) -> None:
-    """Rows that the application may still insert on the source would be refused on the target."""
+    """The target would reject rows that the application can still insert on the source."""
     table = "create schema app; create table app.t (id int constraint pk primary key, at date);"
     lab = made(
         lab_of(databases, APP),
@@ -151,7 +151,7 @@ def test_a_column_that_a_new_primary_key_makes_not_null_is_named(databases) -> N
 
 
 def test_rows_without_a_key_are_known_by_their_whole_selves(databases) -> None:
-    """A unique column may be NULL in many rows: the others are changed, these come and go."""
+    """A unique column can be NULL in many rows; such rows are missing or extra, never changed."""
     table = "create schema app; create table app.t (a int unique, v text);"
     lab = made(lab_of(databases, APP), table, [])
     for dsn in (lab.source, lab.target):

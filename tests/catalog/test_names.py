@@ -1,4 +1,4 @@
-"""Names that break hasty SQL, and names that cannot be told apart once written with dots."""
+"""Test names that need quoting, and names that are ambiguous when joined with dots."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ EXOTIC = [
 
 
 def statements(name: str) -> Sequence[str]:
-    """A schema, table, column, index and foreign key of that name, with rows."""
+    """Return statements for a schema, table, column, index and foreign key of that name."""
     names = {
         "s": sql.Identifier(name),
         "t": sql.Identifier(name, name),

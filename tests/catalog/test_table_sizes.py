@@ -1,4 +1,4 @@
-"""The estimated sizes that decide which table is compared first."""
+"""Test the estimated sizes that decide which table is compared first."""
 
 import psycopg
 

@@ -1,4 +1,4 @@
-"""Nothing of ours outlives its transactions, seen by an application that shares the sessions."""
+"""Test that our sessions leave nothing in the server sessions that a pooler shares."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def lab(pair: Pair) -> Iterator[Lab]:
 
 @dataclass
 class PooledLab(Lab):
-    """A lab with a pooled source; pg_dump, which is refused there, reads the server itself."""
+    """A lab with a pooled source; pg_dump, which is refused there, connects to the server."""
 
     direct: str = ""
 

@@ -1,4 +1,4 @@
-"""Every transaction of a connection is read only and pinned; one server answers all of them."""
+"""Test that every transaction is read only and pinned, and that one server answers them all."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ READ = (
 
 @pytest.fixture
 def hostile(fresh_database) -> str:
-    """The DSN of a database whose sessions start with other settings than ours."""
+    """The DSN of a database whose sessions start with other settings."""
     return make_conninfo(fresh_database("source"), options=HOSTILE)
 
 

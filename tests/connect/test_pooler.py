@@ -1,4 +1,4 @@
-"""A pooler that shares sessions is refused before the first SET; anything else is not."""
+"""Test that a pooler that shares sessions is refused before the first SET."""
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict

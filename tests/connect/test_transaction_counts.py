@@ -1,4 +1,4 @@
-"""The transactions that the processes of a run begin are counted together."""
+"""Test that the transactions of all processes of a run are counted together."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Who gets in: TLS with the run's own authority and a SCRAM password, or nobody."""
+"""Test access to the servers: TLS with the run's own CA, and a SCRAM password."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Root and ordinary users, closed homes, spaces in paths: servers start all the same."""
+"""Test that servers start as root and as ordinary users, with private homes and odd paths."""
 
 import os
 import pwd
@@ -105,7 +105,7 @@ def test_ordinary_user_starts_servers_as_himself(open_folder: Path) -> None:
 @ROOT_ONLY
 @LINUX_ONLY
 def test_uid_without_a_name_starts_servers(open_folder: Path) -> None:
-    """As in a container that is run with any uid."""
+    """As in a container that runs with an arbitrary uid."""
     unnamed = pwd.struct_passwd(("unnamed", "x", 54_321, 54_321, "", "/", "/bin/sh"))
     allowed = subprocess.run([*_become(unnamed), "unshare", "--user", "true"], capture_output=True)
     if allowed.returncode:
@@ -128,7 +128,7 @@ def test_uid_without_a_name_starts_servers(open_folder: Path) -> None:
 def test_servers_do_not_look_for_certificates_in_the_callers_home(
     open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A subscription connects as a client; root's home is closed to the servers' account."""
+    """A subscription connects as a client, and root's home is not accessible to it."""
     home = open_folder / "home"
     (home / ".postgresql").mkdir(parents=True)
     home.chmod(0o700)
@@ -139,7 +139,7 @@ def test_servers_do_not_look_for_certificates_in_the_callers_home(
 
 
 def _subscribe(publisher: str, subscriber: str) -> None:
-    # the servers' account cannot read the authority's file
+    # the servers' account cannot read the CA file
     parameters = {**psycopg.conninfo.conninfo_to_dict(publisher), "sslmode": "require"}
     del parameters["sslrootcert"]
     dsn = psycopg.conninfo.make_conninfo(**parameters)
@@ -187,11 +187,11 @@ def test_reach_follows_owner_group_and_others(open_folder: Path) -> None:
 
 
 def _become(user: pwd.struct_passwd) -> list[str]:
-    """The command prefix that runs a program under the account."""
+    """Return the command prefix that runs a program as the account."""
     if shutil.which("setpriv") is None:
         pytest.skip("needs setpriv, to become somebody else")
     prefix = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     if not can_reach(Path(sys.executable), Account(user.pw_name, user.pw_uid, user.pw_gid)):
-        # our interpreter is in root's home: the account may read it, and no more
+        # our interpreter is in root's home: the account may read only it
         prefix += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     return prefix

@@ -1,4 +1,4 @@
-"""A start that fails says why in one sentence, and leaves nothing."""
+"""Test that a failed start is reported in one sentence and leaves nothing behind."""
 
 import socket
 from collections.abc import Callable

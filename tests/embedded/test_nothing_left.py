@@ -1,4 +1,4 @@
-"""However a run of servers ends, no process and no folder of it stays."""
+"""Test that no process and no folder is left, however a run of servers ends."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def test_ctrl_c_of_a_terminal_stops_both_servers(open_folder: Path) -> None:
     with servers_command(open_folder) as command:
         command.read_until("ready")
 
-        os.killpg(command.process.pid, signal.SIGINT)  # a terminal tells the whole group
+        os.killpg(command.process.pid, signal.SIGINT)  # a terminal signals the whole group
 
         assert command.process.wait(15) == 0
         assert command.remains() == []

@@ -1,4 +1,4 @@
-"""The pair that every other test stands on."""
+"""Test the pair of servers that all other tests use."""
 
 import psycopg
 import pytest

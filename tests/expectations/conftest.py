@@ -1,4 +1,4 @@
-"""Fixtures: the table of the rig in a database of the test's own, and KGC's loaded target."""
+"""Fixtures: the rig's table in a database per test, and KGC's loaded target."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,5 +12,5 @@ from .rig import Clinic, build
 
 @pytest.fixture
 def clinic(pair: Pair, fresh_database: Callable[..., str], tmp_path: Path) -> Clinic:
-    """The table as it should be, and no suite yet."""
+    """The correct table, without a suite."""
     return Clinic(fresh_database("target", pair.template("target", "clinic", build)), tmp_path)

@@ -1,4 +1,4 @@
-"""A table with a column of every kind, its suite, and the engine between them."""
+"""A table with a column of every kind, its suite, and the engine that runs it."""
 
 import json
 from dataclasses import dataclass, field
@@ -31,13 +31,13 @@ TABLE = MappedTable(RelationName("public", "visits"), RelationName("clinic", "da
 
 
 def expect(kind: str, **kwargs: object) -> dict[str, object]:
-    """An expectation as a suite spells it."""
+    """Return an expectation in the format of a suite."""
     return {"type": f"expect_{kind}", "kwargs": kwargs}
 
 
 @dataclass
 class Clinic:
-    """A database with the table, and the suite that is asked of it."""
+    """A database with the table, and the suite that runs on it."""
 
     dsn: str = field(repr=False)
     folder: Path
@@ -59,7 +59,7 @@ class Clinic:
         return self.opened[-1]
 
     def judge(self, *expectations: object) -> ExpectationDiff:
-        """What a suite of these expectations says; without any, of the suite that is there."""
+        """Run a suite of these expectations, or the existing one if there are none."""
         if expectations:
             self.suite(*expectations)
         return TargetExpectations(self.connect, self.folder, [TABLE]).meets(TABLE)

@@ -1,4 +1,4 @@
-"""Every expectation that may be asked: green where the data is right, red where it is not."""
+"""Test that every supported expectation passes on correct data and fails on wrong data."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from .rig import FILL, Clinic, build, expect
 
 
 class Fault(NamedTuple):
-    """A damage, the expectation that must notice it, and the numbers it must tell."""
+    """A damage, the expectation that must fail, and the numbers in its finding."""
 
     kind: str
     kwargs: dict[str, object]
@@ -174,7 +174,7 @@ FAULTS = (
 
 @pytest.fixture(scope="module")
 def shared(pair, tmp_path_factory) -> Iterator[Clinic]:
-    """One database for all faults: they differ in rows only."""
+    """One database for all faults, which change only rows."""
     name = create_database(pair.target)
     build(pair.target.dsn(name))
     yield Clinic(pair.target.dsn(name), tmp_path_factory.mktemp("suites"))
@@ -183,7 +183,7 @@ def shared(pair, tmp_path_factory) -> Iterator[Clinic]:
 
 @pytest.fixture
 def clinic(shared) -> Clinic:
-    """The table with its rows as they should be."""
+    """The table with correct rows."""
     shared.run('truncate clinic."dayVisits"')
     shared.run(FILL)
     return shared

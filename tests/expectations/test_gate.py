@@ -1,4 +1,4 @@
-"""The check in a gate run: PASS, FAIL and UNKNOWN by table, with evidence and without values."""
+"""Test the check in a gate run: results by table, with evidence and without values."""
 
 import json
 import os
@@ -39,7 +39,7 @@ EVERYTHING = {
 
 @pytest.fixture
 def outcome(databases, tmp_path):
-    """What a gate run over the four tables returned, printed and wrote."""
+    """The output, exit code and files of a gate run over the four tables."""
     for dsn in (databases.source, databases.target):
         with psycopg.connect(dsn) as conn:
             conn.execute(SCHEMA)

@@ -1,4 +1,4 @@
-"""KGC's own suites: they hold for what the demo makes, and fall with each kind of damage."""
+"""Test that KGC's suites pass on the demo's data and fail on each kind of damage."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from pgcutover.gx.engine import TargetExpectations
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.setup.demo.actions import WEIGHTED, Hand
 
-# beside setup/ in a checkout and in an installed package alike
+# next to setup/, in a checkout and in an installed package
 SETTINGS = load_settings(Path(pgcutover.setup.__path__[0]).parent / "migration.toml")
 FOLDER = SETTINGS.resolve(SETTINGS.expectations)
 SUITES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -47,13 +47,13 @@ def mapped(pair, kgc_template) -> Sequence[MappedTable]:
 
 @pytest.fixture
 def loaded(pair, kgc_loaded_template, mapped) -> Kgc:
-    """The target as loaded; only to be read."""
+    """The loaded target, for tests that only read it."""
     return Kgc(pair.target.dsn(kgc_loaded_template), mapped)
 
 
 @pytest.fixture
 def kgc(kgc_target, mapped) -> Kgc:
-    """A target of the test's own."""
+    """A loaded target for one test."""
     return Kgc(kgc_target, mapped)
 
 
@@ -66,7 +66,7 @@ def test_the_loaded_target_meets_every_suite(loaded, name):
 
 def test_what_the_application_writes_meets_every_suite(kgc):
     with psycopg.connect(kgc.dsn, options="-c search_path=public,auth,health,audit") as conn:
-        conn.execute(  # a mover carries rows only; the gate's own steps would do this
+        conn.execute(  # a mover copies only rows; the gate's steps do the rest
             "select setval(format('%I.%I', schemaname, sequencename)::regclass, 1000000)"
             " from pg_sequences"
         )

@@ -1,4 +1,4 @@
-"""No row value leaves the process: not in what is reported, printed, logged or raised."""
+"""Test that no row value is reported, printed, logged or raised."""
 
 import logging
 import re
@@ -20,7 +20,7 @@ update clinic."dayVisits" set "patientName" = '{SECRET}', mail = '{SECRET}', not
     picture = '{SECRET}'
 where id in (7, 8)
 """
-# PostgreSQL itself quotes the value here, as it does for a value that it cannot convert
+# PostgreSQL quotes the value in this error, as in every conversion error
 QUOTING = f"""
 create function clinic.told(clinic.kind) returns text immutable language plpgsql as
     $$ begin raise exception 'bad value {SECRET}' using detail = 'Row contains ({SECRET}).'; end $$;
@@ -43,7 +43,7 @@ VIOLATED = (
 
 @pytest.fixture
 def heard(capfd, caplog):
-    """heard(): everything printed or logged since."""
+    """Return heard(), which returns everything printed or logged since its last call."""
     caplog.set_level(logging.DEBUG)
 
     def text():

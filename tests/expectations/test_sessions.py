@@ -1,4 +1,4 @@
-"""What Great Expectations does besides answering: nothing to the target, the disk, the network."""
+"""Test that Great Expectations changes nothing on the target or disk, and uses no network."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from pgcutover.errors import UnreadableError
 from .rig import TABLE, expect
 
 KIND = expect("column_values_to_be_in_set", column="kind", value_set=["pulse"])
-# whoever reads the column is told about the session in an SQLSTATE, the only thing that gets out
+# the session's state is reported in an SQLSTATE, the only part of an error that is kept
 TELLING = """
 create function clinic.told(clinic.kind) returns text language plpgsql as $$
 begin

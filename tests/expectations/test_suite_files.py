@@ -1,4 +1,4 @@
-"""A suite that could pass without looking is refused, in words that name file, place and remedy."""
+"""Test that a suite that could pass without reading is refused, with file, place and remedy."""
 
 import json
 from pathlib import Path

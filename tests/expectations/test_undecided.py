@@ -1,4 +1,4 @@
-"""What cannot be evaluated is an error, which the gate counts as UNKNOWN, never as met."""
+"""Test that an expectation that cannot be evaluated is UNKNOWN, never met."""
 
 import json
 import sys
@@ -41,7 +41,7 @@ def test_a_column_that_may_not_be_read(clinic, pair):
         clinic.run('grant select (id, mail) on clinic."dayVisits" to clerk')
         name = psycopg.conninfo.conninfo_to_dict(clinic.dsn)["dbname"]
         owner, clinic.dsn = clinic.dsn, pair.target.dsn(name, "clerk", "for-this-test")
-        assert not clinic.judge(NOT_NULL)  # what the suite does not name need not be granted
+        assert not clinic.judge(NOT_NULL)  # tables outside the suite need no grant
         grant = r'may not read it \(token, value\).*grant select on "clinic"."dayVisits" to'
         with pytest.raises(UnreadableError, match=grant):
             clinic.judge(
@@ -114,7 +114,7 @@ def test_a_server_that_goes_away(clinic):
 
     with pytest.raises(UnreadableError, match="target: cannot connect: it went away") as raised:
         TargetExpectations(connect, clinic.folder, [TABLE]).meets(TABLE)
-    assert raised.value.__context__ is None  # what the library raised may quote a row
+    assert raised.value.__context__ is None  # the library's error may quote a row
 
 
 def test_a_library_that_is_not_installed(clinic, monkeypatch):
@@ -150,7 +150,7 @@ def test_a_name_that_great_expectations_cannot_write(clinic):
 
 
 def _judge_nulls_of(clinic, name):
-    """What is said of a table, with one column of its own name, that holds one NULL."""
+    """Run a suite on a table that has one column of that name with one NULL."""
     table = MappedTable(RelationName("clinic", name), RelationName("clinic", name), ())
     with psycopg.connect(clinic.dsn) as conn:
         conn.execute(sql.SQL("create table clinic.{0} ({0} int)").format(sql.Identifier(name)))

@@ -1,4 +1,4 @@
-"""The gate as a whole: rehearsals in a process of their own, and a migration of one's own."""
+"""The whole gate: rehearsals in a separate process, and a user's own migration."""
 
 import json
 import os
@@ -24,7 +24,7 @@ GATE = [sys.executable, "-m", "pytest", "--pyargs", "pgcutover.checks", "-p", "n
 
 @dataclass
 class Outcome:
-    """What a run printed and returned, and its verdict document."""
+    """The output and exit code of a run, and its verdict document."""
 
     code: int
     text: str
@@ -36,7 +36,7 @@ class Outcome:
 
 
 class GateRun:
-    """A gate in a process and a temporary folder of its own, so that leftovers can be seen."""
+    """A gate in a separate process and temporary folder, so that leftovers are visible."""
 
     def __init__(self, folder: Path, environment: dict[str, str], *options: str):
         self.options = options
@@ -72,13 +72,13 @@ class GateRun:
 
 @pytest.fixture
 def rehearsal(reachable_folder) -> GateRun:
-    """A rehearsal, with no DSN in the environment."""
+    """A rehearsal without DSNs in the environment."""
     return GateRun(reachable_folder, {}, "--rehearse")
 
 
 @pytest.fixture
 def reachable_folder(tmp_path_factory) -> Iterator[Path]:
-    """A folder that the servers' account can enter, as /tmp is."""
+    """A folder that the servers' account can access, as /tmp."""
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="pgcutover-gate-test-") as folder:
@@ -88,7 +88,7 @@ def reachable_folder(tmp_path_factory) -> Iterator[Path]:
 
 @dataclass
 class OwnMigration:
-    """KGC's source with data, an empty target, AWS: what a user brings."""
+    """A user's own migration: KGC's source with data, an empty target, and AWS."""
 
     run: GateRun
     target_superuser: str
@@ -101,9 +101,9 @@ class OwnMigration:
 
 @pytest.fixture
 def own_migration(pair: Pair, kgc_source, empty_target, reachable_folder) -> Iterator[OwnMigration]:
-    """Both databases exist, the DSNs are set, secrets lie in Secrets Manager; no more."""
+    """Both databases exist, the DSNs are set, and the secrets are in Secrets Manager."""
     with psycopg.connect(kgc_source, autocommit=True) as connection:
-        name = sql.Identifier(connection.info.dbname)  # a copy belongs to who copied it
+        name = sql.Identifier(connection.info.dbname)  # a copy belongs to the account that made it
         connection.execute(sql.SQL("alter database {} owner to kgc_owner").format(name))
     with aws_endpoint(reachable_folder / "aws", progress=quiet) as endpoint:
         own = _own_migration(pair, kgc_source, empty_target(), reachable_folder, endpoint.url)
@@ -137,7 +137,7 @@ def _own_migration(pair: Pair, source: str, target: str, folder: Path, url: str)
 
 
 def _write_migration(folder: Path, pair: Pair) -> None:
-    """KGC's own migration.toml and setup folder, with the certificates of this pair."""
+    """Write KGC's migration.toml and setup folder, with the certificates of this pair."""
     import shutil
 
     import pgcutover.setup

@@ -1,4 +1,4 @@
-"""A migration of one's own: read-only by default, provisioned when allowed, found the next time."""
+"""Test a user's own migration: read-only by default, provisioned on request, then found again."""
 
 
 def test_without_provision_nothing_is_made_and_nothing_passes(own_migration):

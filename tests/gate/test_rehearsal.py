@@ -1,4 +1,4 @@
-"""A rehearsal as a user runs it: sabotaged, interrupted, robbed of a server, kept."""
+"""Test a rehearsal as a user runs it: with faults, interrupted, without a server, kept."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def nothing_left(run):
 
 
 def test_a_sabotaged_rehearsal_fails_and_names_table_key_and_column(rehearsal):
-    rehearsal.environment["HTTP_PROXY"] = "http://127.0.0.1:9"  # as behind a company's proxy
+    rehearsal.environment["HTTP_PROXY"] = "http://127.0.0.1:9"  # as behind a company proxy
     outcome = rehearsal.run("-n", "2", "--sabotage", "null-turned-empty")
     assert outcome.code == 1, outcome.text
     assert outcome.red() == {"DATA-ROWS[auth.users]"}

@@ -1,4 +1,4 @@
-"""Called by tox -e base, where pip has installed the wheel without extras: it works that far."""
+"""Run by tox -e base: test the wheel installed by pip without extras."""
 
 import subprocess
 import sys

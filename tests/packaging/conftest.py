@@ -1,4 +1,4 @@
-"""The distribution in every form it can have, each built once from a copy of the checkout."""
+"""The distribution in all its forms, each built once from a copy of the checkout."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# what is found of the packages from inside a Python, as {path in the package: sha256}
+# the packages' files as a Python process sees them, as {path in the package: sha256}
 SEEN = """
 import hashlib, importlib, json, sys
 from importlib.resources import files
@@ -34,12 +34,12 @@ json.dump(found, sys.stdout)
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """A virtual environment with one form of the distribution in it."""
+    """A virtual environment with one form of the distribution."""
 
     folder: Path
 
     def run(self, *words: str) -> str:
-        """What its Python prints, called from an empty folder, without our environment."""
+        """Return the output of its Python, run in an empty folder without our environment."""
         empty = self.folder / "empty"
         empty.mkdir(exist_ok=True)
         return _output([str(self.folder / "bin" / "python"), *words], empty)
@@ -52,7 +52,7 @@ def settings() -> dict:
 
 @pytest.fixture(scope="session")
 def tree(settings: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what is packaged, free of what earlier builds left in the checkout."""
+    """A copy of the packaged files, without remains of earlier builds."""
     copy = tmp_path_factory.mktemp("tree")
     for folder in settings["tool"]["setuptools"]["package-dir"].values():
         ignored = shutil.ignore_patterns("__pycache__")
@@ -83,7 +83,7 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Instal
         venv.create(folder, with_pip=False, symlinks=True)
         (site,) = folder.glob("lib/python3*/site-packages")
         shutil.unpack_archive(archive, site, "zip")
-        # our dependencies, but not our editable installation: its .pth counts in its own home only
+        # our dependencies, but not our editable install: its .pth file works only in its own folder
         (site / "dependencies.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
         return Installed(folder)
 
@@ -108,7 +108,7 @@ def seen(settings: dict) -> Callable[[Installed], dict[str, str]]:
 
 @pytest.fixture
 def shipped(settings: dict) -> Iterator[str]:
-    """Every file of the package folders, by its path in the wheel."""
+    """Return every file of the package folders, by its path in the wheel."""
     return (
         "/".join((*name.split("."), path.relative_to(ROOT / folder).as_posix()))
         for name, folder in settings["tool"]["setuptools"]["package-dir"].items()
@@ -118,7 +118,7 @@ def shipped(settings: dict) -> Iterator[str]:
 
 
 def _build(source: Path, form: str) -> Path:
-    """Build without an isolated environment, which costs most of a build's time."""
+    """Build without an isolated environment, which takes most of a build's time."""
     if int(version("setuptools").split(".")[0]) < 77:
         pytest.fail("setuptools is older than 77; install the extra: pip install '.[test]'")
     out = source / "dist" / form

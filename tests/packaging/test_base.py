@@ -1,4 +1,4 @@
-"""The wheel without extras: the base works, and what needs an extra says which, in one sentence."""
+"""Test the wheel without extras: each missing extra is named in one sentence."""
 
 import json
 import os
@@ -66,7 +66,7 @@ SUITE = {
 
 
 class Base:
-    """A virtual environment with the wheel and its required packages, called from a folder."""
+    """A virtual environment with the wheel and its required packages, and a folder."""
 
     def __init__(self, python: Path, folder: Path) -> None:
         self.python, self.folder = python, folder
@@ -97,7 +97,7 @@ class Base:
 
 
 def required(requirements: list[str]) -> set[str]:
-    """The names of all distributions that the requirements lead to."""
+    """Return the names of all distributions that the requirements lead to."""
     found: set[tuple[str, str]] = set()
     waiting = _applying(requirements, "")
     while waiting:
@@ -108,7 +108,7 @@ def required(requirements: list[str]) -> set[str]:
 
 
 def _applying(requirements: list[str], extra: str) -> list[tuple[str, str]]:
-    """Each requirement that applies with an extra, as a name and an extra of its own."""
+    """Return each requirement that applies with an extra, as a name and its extra."""
     return [
         (requirement.name, own)
         for requirement in map(Requirement, requirements)
@@ -119,7 +119,7 @@ def _applying(requirements: list[str], extra: str) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="session")
 def base_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that holds the wheel and what it requires, and no extra."""
+    """The Python of an environment with the wheel and its requirements, without extras."""
     folder = tmp_path_factory.mktemp("base")
     venv.create(folder, with_pip=False, symlinks=True)
     (site,) = folder.glob("lib/python3*/site-packages")
@@ -154,7 +154,7 @@ def migration(base: Base, databases: Databases) -> Base:
 
 @pytest.fixture
 def with_schema(migration: Base, databases: Databases) -> Base:
-    """The same where PostgreSQL's client programs and a scratch server are at hand."""
+    """The same with PostgreSQL's client programs and a scratch server."""
     dump = find_pg_dumps()[0]
     programs = migration.folder / "bin"
     programs.mkdir()
@@ -234,7 +234,7 @@ def test_check_that_needs_an_extra_is_unknown(
 
 
 def test_module_that_cannot_be_imported_is_no_difference(base: Base) -> None:
-    """A broken installation must not end with 1, which means that rows differ."""
+    """A broken installation must not exit with 1, which means that rows differ."""
     broken = base.folder / "broken"
     broken.mkdir()
     (broken / "psycopg.py").write_text("raise ImportError('no pq wrapper available')\n")

@@ -1,4 +1,4 @@
-"""The wheel, the editable installation and the wheel of the sdist hold the same files."""
+"""Test that wheel, editable installation and the sdist's wheel hold the same files."""
 
 import hashlib
 import re

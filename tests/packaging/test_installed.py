@@ -1,4 +1,4 @@
-"""An installed wheel works with the sources out of sight."""
+"""Test an installed wheel without access to the sources."""
 
 import json
 from importlib.metadata import EntryPoint

@@ -1,4 +1,4 @@
-"""A target to provision, and KGC's databases."""
+"""Fixtures: a target to provision, and KGC's databases."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def target(target_dsn: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[..., Path]:
-    """folder(**{"01_a.sql": "select 1"}): a scripts folder whose pre-load phase holds these."""
+    """Return folder(**{"01_a.sql": "select 1"}), which makes a scripts folder with these."""
 
     def write(files: dict[str, str]) -> Path:
         phase = tmp_path / "pre-load"

@@ -1,4 +1,4 @@
-"""Provisioning a target that holds objects: these are left as they are, the others are created."""
+"""Test provisioning of a target that has some objects: only missing ones are created."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_a_restored_target_is_left_as_it_is(target, source_dsn, scripts) -> None
         value(target, "select pg_get_expr(adbin, adrelid) from pg_attrdef"
               " where adrelid = 'app.parent'::regclass and adnum = 2")
     )  # fmt: skip
-    # an index of a table that holds rows is not dropped for a load
+    # an index of a table that has rows is not dropped for the load
     assert value(target, "select 'app.child_parent'::regclass::oid") == before
     assert value(target, "select to_regclass('app.more') is not null") is True
     again = provision(target, source_dsn, scripts)

@@ -1,4 +1,4 @@
-"""KGC's target, from the source's schema to the last post-load script, on two real servers."""
+"""Test KGC's target on real servers, from the source's schema to the last post-load script."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,13 +55,13 @@ def source_dsn(pair: Pair, kgc_template: str) -> str:
 
 @pytest.fixture(scope="module")
 def done(pair: Pair, kgc_loaded_template: str) -> str:
-    """The DSN of the finished target; these tests only read it."""
+    """The DSN of the finished target, for tests that only read it."""
     return pair.target.dsn(kgc_loaded_template)
 
 
 @pytest.fixture
 def master(pair: Pair, empty_target: Callable[[], str]) -> Iterator[str]:
-    """A target's DSN as RDS gives it: a master user that is no superuser."""
+    """The DSN of a target as on RDS: its master user is no superuser."""
     dsn = empty_target()
     with psycopg.connect(pair.target.dsn(), autocommit=True) as conn:
         conn.execute("create role rds_like_master login createrole password 'throw-away'")
@@ -85,7 +85,7 @@ def one(dsn: str, query: str) -> object:
 
 
 def renamed(text: str) -> str:
-    """A definition of the source in the target's names."""
+    """Return a definition of the source with the target's names."""
     for table, schema in MOVED.items():
         text = text.replace(f"public.{table} ", f"{schema}.{table} ")
         text = text.replace(f"public.{table}_id_seq", f"{schema}.{table}_id_seq")

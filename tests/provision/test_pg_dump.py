@@ -1,4 +1,4 @@
-"""The source's schema as pg_dump tells it: complete, repeatable, and without the password."""
+"""Test the dumped schema of the source: complete, repeatable and without the password."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ from pgcutover.provision import pg_dump
 from pgcutover.provision.pg_dump import dump_section
 from pgcutover.provision.source_schema import apply_section, extract
 
-# everything that a cut at the wrong semicolon, or a line dropped by its first characters, breaks
+# objects that a split at a wrong semicolon, or a dropped line, would break
 _ODD = """
 create function odd() returns text language plpgsql as $$
 begin
@@ -36,7 +36,7 @@ comment on table child is 'a; comment -- with everything ''quoted''';
 
 @pytest.fixture
 def source(fresh_database: Callable[..., str]) -> str:
-    """The DSN of a source whose schema is odd."""
+    """The DSN of a source with unusual definitions."""
     dsn = fresh_database("source")
     with psycopg.connect(dsn) as conn:
         conn.execute(_ODD)

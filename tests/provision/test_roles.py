@@ -1,4 +1,4 @@
-"""Roles come up with passwords that only a SCRAM exchange can prove."""
+"""Test that roles are created with passwords that a SCRAM exchange verifies."""
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""Numbered scripts: once each, in order, all or nothing, and never silently another text."""
+"""Test numbered scripts: each runs once, in order, in one transaction, and must not change."""
 
 import hashlib
 import threading
@@ -18,7 +18,7 @@ Folder = Callable[[dict[str, str]], Path]
 
 
 def relations(conn: Connection) -> set[str]:
-    """Everything that scripts have made: tables, indexes and schemas outside of the journal's."""
+    """Return everything that scripts created, without the journal."""
     rows = conn.execute(
         "select n.nspname || '.' || c.relname from pg_class c"
         " join pg_namespace n on n.oid = c.relnamespace"

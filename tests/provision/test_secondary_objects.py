@@ -1,4 +1,4 @@
-"""Objects dropped for the load are created again as they were, or the error says why not."""
+"""Test that objects dropped for the load are recreated unchanged, or reported with a reason."""
 
 import pytest
 from support.kgc import quiet
@@ -98,7 +98,7 @@ def test_only_keys_stay_for_the_load(conn: Connection) -> None:
         "parted_pkey",
         "parted_1_pkey",
         "clustered_pkey",
-        # the only way for a mover to find these rows again
+        # the only way for a mover to identify these rows
         "identified_key",
         '"Odd Schema"."Log_i_key"',
     }

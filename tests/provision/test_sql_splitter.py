@@ -1,4 +1,4 @@
-"""Scripts are cut where PostgreSQL would cut them, and every statement knows its line."""
+"""Test that scripts are split as PostgreSQL splits them, with each statement's line."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A run with findings between two real databases, and `pgcutover reveal` as its user calls it."""
+"""A run with findings between two real databases, and `pgcutover reveal` as a user runs it."""
 
 import json
 import os
@@ -29,7 +29,7 @@ insert into app.log select i, 'entry ' || i from generate_series(1, 20) i;
 
 @dataclass
 class Revealed:
-    """The exit code and both streams of one call."""
+    """The exit code, stdout and stderr of one call."""
 
     code: int
     shown: str
@@ -37,7 +37,7 @@ class Revealed:
 
 
 class Shop(SmallMigration):
-    """Tables with a composite key, a foreign key and no key at all."""
+    """Tables with a composite key, with a foreign key, and without a key."""
 
     def __init__(self, folder: Path, databases):
         super().__init__(folder, databases)
@@ -46,7 +46,7 @@ class Shop(SmallMigration):
         self.on_target(SCHEMA)
 
     def select(self, *schemas: str, **more: str):
-        """Write the mapping: these schemas, and transformations as DMS has them."""
+        """Write a mapping with these schemas and transformations in the format of DMS."""
         rules = [
             {**MAPPING["rules"][0], "rule-id": f"{n}", "rule-name": name, "object-locator": place}
             for n, name in enumerate(schemas, 1)
@@ -70,7 +70,7 @@ class Shop(SmallMigration):
         (self.folder / "mapping.json").write_text(json.dumps({"rules": rules}))
 
     def reveal(self, *arguments: str, terminal: bool = True) -> Revealed:
-        """Call the command with standard output on a terminal, or on a pipe."""
+        """Run the command with stdout on a terminal or on a pipe."""
         command = [sys.executable, "-m", "pgcutover", "reveal", *arguments]
         reader, writer = pty.openpty() if terminal else os.pipe()
         with os.fdopen(reader, "rb") as output:
@@ -88,7 +88,7 @@ class Shop(SmallMigration):
             try:
                 while piece := output.read1(65536):
                     shown += piece
-            except OSError:  # Linux: the other end of the terminal is closed
+            except OSError:  # on Linux: the other end of the terminal is closed
                 pass
         return Revealed(done.returncode, shown.decode().replace("\r", ""), done.stderr.decode())
 

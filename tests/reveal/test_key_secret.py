@@ -1,4 +1,4 @@
-"""The secret for key hashes is created safely, and refused where others can read it."""
+"""Test that the secret for key hashes is created safely, and refused if others can read it."""
 
 import stat
 import subprocess

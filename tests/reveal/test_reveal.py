@@ -1,4 +1,4 @@
-"""A key hash of a finding leads back to its row, for whoever has secret and databases."""
+"""Test that a finding's key hash can be resolved to its row with secret and databases."""
 
 from reveal.conftest import CHECKS, keys_of
 

@@ -1,4 +1,4 @@
-"""The documents that DMS takes: they map KGC's tables as the migration wants, and hide nothing."""
+"""Test the DMS documents: they map KGC's tables as intended and hide no errors."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The generated source: the same for the same seed, and with everything a migration can break."""
+"""Test the generated source: deterministic, and with everything a migration can break."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from pgcutover.setup.demo.values import FIRST_INSTANT, REFERENCE_INSTANT, Values
 
 @pytest.fixture(scope="module")
 def source_dsn(pair: Pair, kgc_template: str) -> str:
-    """A filled source that these tests only read."""
+    """A filled source, for tests that only read it."""
     return pair.source.dsn(kgc_template)
 
 
@@ -33,7 +33,7 @@ def empty_source(pair: Pair) -> Iterator[str]:
 
 
 def content(dsn: str) -> dict[str, object]:
-    """Rows and the sum of their hashes, of every table; rows in any order."""
+    """Return the row count and the sum of row hashes of every table."""
     query = sql.SQL("select count(*), sum(hashtextextended(t::text, 0)) from public.{} t")
     with psycopg.connect(dsn) as conn:
         return {

@@ -1,4 +1,4 @@
-"""Each fault breaks what its description names, and nothing else."""
+"""Test that each fault breaks only what its description names."""
 
 import psycopg
 import pytest
@@ -49,7 +49,7 @@ _CATALOG = {
 
 
 def state(dsn: str) -> dict[str, tuple[int, object]]:
-    """Count and content of every table, and of what else a fault can break."""
+    """Return count and content of every table, and of all other objects that a fault can break."""
     rows = sql.SQL("select count(*), sum(hashtextextended(t::text, 0)) from {} t")
     found: dict[str, tuple[int, object]] = {}
     with psycopg.connect(dsn) as conn:
@@ -95,7 +95,7 @@ def test_a_fault_twice_is_still_a_fault(
 ) -> None:
     for _ in range(2):
         sabotage.apply(kgc_target, "values-swapped")
-    assert state(kgc_target) == healthy  # swapped back: the fault picks its rows by order
+    assert state(kgc_target) == healthy  # swapped back: the fault selects its rows by order
 
 
 def test_a_fault_with_nothing_to_break_is_an_error(kgc_target: str) -> None:

@@ -1,4 +1,4 @@
-"""The workload writes what an application writes, and nothing that DMS would lose."""
+"""Test that the workload writes as an application does, and only what DMS can replicate."""
 
 import re
 import time
@@ -24,7 +24,7 @@ def app_dsn(kgc_source: str) -> str:
 
 @pytest.fixture
 def changes(kgc_source: str) -> Iterator[Callable[[], str]]:
-    """changes(): everything that was committed since the test began, as test_decoding tells it."""
+    """Return changes(), which returns everything committed since the test began."""
     with psycopg.connect(kgc_source, autocommit=True) as conn:
         slot = f"workload_{conninfo_to_dict(kgc_source)['dbname']}"
         conn.execute("select pg_create_logical_replication_slot(%s, 'test_decoding')", [slot])
@@ -39,7 +39,7 @@ def changes(kgc_source: str) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture
 def busy(app_dsn: str, changes: Callable[[], str]) -> str:
-    """All changes of a workload in which every action had its turn."""
+    """Return all changes of a workload in which every action ran."""
     perform(app_dsn, [action for _, action in WEIGHTED] * 12)
     return changes()
 
@@ -51,7 +51,7 @@ def run_for(workload: Workload, seconds: float) -> WorkloadStats:
 
 
 def perform(dsn: str, actions: list[Action], seed: int = 5) -> int:
-    """Each action once, a transaction each; the rows they tell of."""
+    """Run each action once, in one transaction each; return their changed rows."""
     rows = 0
     with psycopg.connect(dsn, autocommit=True) as conn:
         hand = Hand(conn, seed)
