@@ -1,1 +1,1 @@
-"""What the data itself must look like on the target: Great Expectations suites."""
+"""Great Expectations suites for the target's data."""

@@ -1,4 +1,4 @@
-// Loaded before Allure: a report of somebody's database is made without a single connection.
+// Loaded before Allure: the report is generated without any network connection.
 import net from "node:net";
 
 net.Socket.prototype.connect = () => {

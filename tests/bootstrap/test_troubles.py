@@ -106,7 +106,7 @@ def test_half_made_environment_is_made_again(ready: Any) -> None:
     assert ready.run("gate").returncode == 0
 
 
-def test_venv_of_somebody_else_is_left_alone(checkout: Any) -> None:
+def test_venv_of_another_account_is_not_changed(checkout: Any) -> None:
     venv = checkout.folder / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     before = sorted(venv.rglob("*"))

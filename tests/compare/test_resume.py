@@ -66,12 +66,12 @@ def test_finished_chunks_are_not_read_again(big: Lab, tmp_path: Path) -> None:
         compare(big, tmp_path, Interrupter(stop_after=3), resume=False)
     first, second = Interrupter(), Interrupter()
     resumed = compare(big, tmp_path, first, resume=True)
-    anew = compare(big, tmp_path, second, resume=False)
+    restarted = compare(big, tmp_path, second, resume=False)
     assert resumed.facts["resumed"]["chunks"] == 3
     assert resumed.facts["resumed"]["oldest_read_at"].startswith("20")
-    assert "resumed" not in anew.facts
+    assert "resumed" not in restarted.facts
     assert len(first.news) < len(second.news)
-    for diff in (resumed, anew):
+    for diff in (resumed, restarted):
         assert diff.facts["rows_source"] == ROWS
         assert diff.findings()[0].evidence["count"] == 2
 

@@ -13,7 +13,7 @@ SIDES = pytest.mark.parametrize("side", ["source", "target"])
 
 
 @SIDES
-def test_refuses_an_authority_of_somebody_else(pair: Pair, side: str, tmp_path: Path) -> None:
+def test_refuses_another_ca(pair: Pair, side: str, tmp_path: Path) -> None:
     stranger = tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(str(stranger))
 

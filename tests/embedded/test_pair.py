@@ -24,7 +24,7 @@ def test_wal_is_logical_and_connections_are_encrypted(databases: Databases, side
     assert one(dsn, "select rolpassword like 'SCRAM%' from pg_authid where rolname = 'postgres'")
 
 
-def test_databases_are_empty_and_dropped_whatever_holds_them(pair: Pair) -> None:
+def test_databases_are_dropped_despite_sessions_and_slots(pair: Pair) -> None:
     name = create_database(pair.source)
     with psycopg.connect(pair.source.dsn(name), autocommit=True) as held:
         held.execute("select pg_create_logical_replication_slot(%s, 'pgoutput')", [name])

@@ -89,9 +89,9 @@ def test_line_ends_stay_in_bodies_and_do_not_end_comments() -> None:
     body = "CREATE FUNCTION s.f() AS $$a\r\nb\x0cc$$"
     function = SchemaObject("function", "s.f()", "", body, {})
     enum = SchemaObject("enum", '"x\rdrop table t;--"', "", "", {"labels": ["a"]})
-    mender = FixScript(Snapshot("d", 170000, "", (function, enum)))
+    fix = FixScript(Snapshot("d", 170000, "", (function, enum)))
     labels = (Property("labels", ["a"], ["a", "b"]),)
-    lines = mender.script(
+    lines = fix.script(
         [
             Difference(MISSING, Severity.BLOCK, function, None),
             Difference(CHANGED, Severity.BLOCK, enum, enum, labels),

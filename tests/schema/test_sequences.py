@@ -112,9 +112,9 @@ def test_the_reported_statement_fixes_a_sequence(both: Databases) -> None:
         "insert into app.t (id) values (70)",
     )
     run(both.source, "select setval('app.t_id_seq', 90)")
-    mends = {str(f.object): f.evidence["fix"] for f in check_sequences(both).findings()}
-    assert mends.keys() == {"app.t_id_seq", "app.down"}
-    run(both.target, *mends.values())
+    fixes = {str(f.object): f.evidence["fix"] for f in check_sequences(both).findings()}
+    assert fixes.keys() == {"app.t_id_seq", "app.down"}
+    run(both.target, *fixes.values())
     assert not check_sequences(both)
 
 
