@@ -9,6 +9,7 @@ import pytest
 
 from pgcutover.checking.registry import checks_folder
 from pgcutover.config import Settings, load_rules, load_settings
+from pgcutover.config.dsn import read_dsn
 from pgcutover.errors import ConfigError
 from pgcutover.key_hash.hashing import KeySecret
 from pgcutover.key_hash.secret import find_secret
@@ -66,8 +67,8 @@ class Options:
             config.option.scale or settings.rehearsal.scale,
             config.option.keep,
             config.option.resume,
-            None if rehearsal else dsn_variables.read_dsn(settings.source.dsn_env),
-            None if rehearsal else dsn_variables.read_dsn(settings.target.dsn_env),
+            None if rehearsal else read_dsn(settings.source.dsn_env),
+            None if rehearsal else read_dsn(settings.target.dsn_env),
             _key_secret(settings, is_kept=config.option.keep or not rehearsal),
             config.option.freeze_channel,
         )

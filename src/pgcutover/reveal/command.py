@@ -1,7 +1,6 @@
 """The command line of `pgcutover reveal`."""
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.compare.throttle.governor import Governor
 from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.config import Settings, load_rules, load_settings
+from pgcutover.config.dsn import require_dsn
 from pgcutover.connect import open_side, open_watch
 from pgcutover.errors import ConfigError
 from pgcutover.key_hash.hashing import KeyHashes
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     result = find_result(document, arguments.key_hash)
     wanted: str = arguments.key_hash
     key_hash = _key_hashes(settings, document).of_table(result.object)
-    dsns = [_dsn(side.dsn_env) for side in (settings.source, settings.target)]
+    dsns = [require_dsn(side.dsn_env) for side in (settings.source, settings.target)]
     with open_side("source", dsns[0]) as source, open_side("target", dsns[1]) as target:
         manifest = read_manifest(source, target, load_rules(settings))
     _warn(settings, document, manifest)
@@ -84,12 +84,6 @@ def _key_hashes(settings: Settings, document: Document) -> KeyHashes:
             f"{secret.place}; set {VARIABLE} to the secret that the run used"
         )
     return KeyHashes.of_run(secret, run_id)
-
-
-def _dsn(variable: str) -> str:
-    if not (dsn := os.environ.get(variable)):
-        raise ConfigError(f"{variable} is not set; expected it to hold the DSN of the run")
-    return dsn
 
 
 def _warn(settings: Settings, document: Document, manifest: Manifest) -> None:

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.config import Settings, load_rules, load_settings
+from pgcutover.config.dsn import read_dsn, require_dsn
 from pgcutover.connect import open_side
 from pgcutover.errors import ConfigError, UnreadableError
 from pgcutover.schema.collect import EVERY_KIND, take_schema
@@ -206,7 +207,7 @@ def _without_maintain(snapshot: Snapshot) -> Snapshot:
 
 
 def _of_migration(settings: Settings) -> _Compared:
-    source, target = (_dsn(_variable(each.dsn_env)) for each in (settings.source, settings.target))
+    source, target = (require_dsn(each.dsn_env) for each in (settings.source, settings.target))
     with open_side("source", source) as one, open_side("target", target) as other:
         manifest = read_manifest(one, other, load_rules(settings))
     folder, scratch = settings.schema.scripts, settings.schema.scratch_dsn_env
@@ -215,7 +216,7 @@ def _of_migration(settings: Settings) -> _Compared:
         target,
         manifest,
         settings.resolve(folder) if folder else None,
-        os.environ.get(scratch) if scratch else None,
+        read_dsn(scratch),
         _say,
         settings.differences,
     )
@@ -251,7 +252,7 @@ def _side(named: str) -> Snapshot:
 
 
 def _read(named: str) -> Snapshot:
-    with open_side(named, _dsn(_variable(named))) as session:
+    with open_side(named, require_dsn(_variable(named))) as session:
         return take(session, EVERY_KIND)
 
 
@@ -262,15 +263,6 @@ def _variable(named: str) -> str:
             "never write a DSN on the command line, where every user of the machine can read it"
         )
     return named
-
-
-def _dsn(variable: str) -> str:
-    dsn = os.environ.get(variable)
-    if not dsn:
-        raise ConfigError(
-            f"the environment variable {variable} is not set; expected it to hold a DSN"
-        )
-    return dsn
 
 
 def _no_dsn(named: str) -> str:

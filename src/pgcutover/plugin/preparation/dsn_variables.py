@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 from pgcutover.config import Settings
+from pgcutover.config.dsn import read_dsn
 from pgcutover.errors import ConfigError
 
 _PASSED_ON = "PGCUTOVER_"  # by tox.ini, which bootstrap.py runs
@@ -34,11 +35,6 @@ def list_set_variables(settings: Settings) -> list[str]:
     """Return the variables of the two sides that are set."""
     sides = (settings.source.dsn_env, settings.target.dsn_env)
     return [variable for variable in sides if read_dsn(variable) is not None]
-
-
-def read_dsn(variable: str) -> str | None:
-    """Return the DSN in a variable; None if it is unset or empty."""
-    return os.environ.get(variable) or None
 
 
 def _named_variables(settings: Settings, provision: bool) -> Iterator[tuple[str, str]]:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pgcutover.catalog.manifest import mapped_tables
 from pgcutover.config import DmsSettings, Settings, load_rules, read_json
+from pgcutover.config.dsn import read_dsn
 from pgcutover.connect import open_owner, open_side, require_own_session, server_facts
 from pgcutover.context import AwsAccess
 from pgcutover.errors import ConfigError, ServerError
 from pgcutover.extras import require_extra
-from pgcutover.plugin.preparation import dsn_variables
 from pgcutover.plugin.preparation.endpoints import Endpoints
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.provision.applied_steps import Applied
@@ -40,7 +40,7 @@ def real_sides(options: "Options", journal: RunJournal) -> Endpoints:
     sides = Endpoints(options.source_dsn, options.target_dsn)
     refuse_same_database(sides.source_dsn, sides.target_dsn)
     variable = options.settings.source.marker_dsn_env
-    if variable and (dsn := dsn_variables.read_dsn(variable)):
+    if variable and (dsn := read_dsn(variable)):
         require_own_session(variable, dsn)
     if options.provision:
         if options.settings.mover.dms is not None:
@@ -132,7 +132,7 @@ def _record(journal: RunJournal, done: list[Applied]) -> None:
 
 
 def _real_site(options: "Options", sides: Endpoints) -> Site:
-    owner = dsn_variables.read_dsn(options.settings.target.provision_dsn_env)
+    owner = read_dsn(options.settings.target.provision_dsn_env)
     if owner is None:
         raise ConfigError("the DSN of the target's owner must be set")
     dms = options.settings.mover.dms

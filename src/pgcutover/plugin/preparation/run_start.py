@@ -11,6 +11,7 @@ from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.catalog.table_sizes import read_table_sizes
 from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings, load_rules
+from pgcutover.config.dsn import read_dsn
 from pgcutover.connect import open_side
 from pgcutover.context import RunContext
 from pgcutover.errors import ConfigError
@@ -118,7 +119,7 @@ def read_catalogs(settings: Settings, sides: Endpoints) -> Manifest:
 def _read_scratch_dsn(options: Options) -> str | None:
     if options.rehearsal:
         return None
-    return dsn_variables.read_dsn(options.settings.schema.scratch_dsn_env)
+    return read_dsn(options.settings.schema.scratch_dsn_env)
 
 
 def find_marker(settings: Settings, manifest: Manifest) -> MappedTable:
