@@ -38,7 +38,7 @@ class StageResults:
         sides = {s: of_the_lab(getattr(evidence, s)) for s in ("source", "target")}
         self.stage = SchemaStage(replace(evidence, **sides))
         for check in RUN_WIDE:
-            self._ask(check.id)
+            self._run_check(check.id)
         judged = lab.judge("schema")
         self.red |= judged.red
         self.unknown |= judged.unknown
