@@ -17,7 +17,7 @@ from pgcutover.embedded.server import ServerSpec, servers
 from pgcutover.mapping import parse_rules
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
 from pgcutover.schema.collect import EVERY_KIND
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.sides import fetch_both
 
 TARGET_SECONDS = 5.0
@@ -91,7 +91,11 @@ def _ours(dsns: tuple[str, str]) -> None:
     rules = parse_rules({"rules": [RULE]}, "the bench's rules")
     with open_session(dsns[0]) as one, open_session(dsns[1]) as other:
         read_manifest(one, other, rules)
-        fetch_both(lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other))
+        fetch_both(
+            lambda: collect_snapshot(one, EVERY_KIND),
+            lambda: collect_snapshot(other, EVERY_KIND),
+            (one, other),
+        )
 
 
 def _dumps(dsns: tuple[str, str]) -> None:

@@ -23,7 +23,7 @@ from pgcutover.errors import PgCutoverError
 from pgcutover.key_hash.hashing import KeyHashes
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.readiness.checker import ReadinessChecker
-from pgcutover.schema.collect import TakenSchema, read_schemas, recipe_of
+from pgcutover.schema.collect import CollectedSchema, read_schemas, recipe_of
 from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
 from pgcutover.schema.stage import SchemaStage
 from pgcutover.verdict import Finding
@@ -106,7 +106,7 @@ class Lab:
         with open_session(self.source) as source, open_session(self.target) as target:
             return read_manifest(source, target, self.rules, recent_columns=self.recent)
 
-    def schema(self, manifest: Manifest) -> TakenSchema:
+    def schema(self, manifest: Manifest) -> CollectedSchema:
         """Read the schemas as a run does; build the expected schema on the target's server."""
         taken = read_schemas(self.source, self.target, manifest, self.declared)
         scratch = self.scratch or make_conninfo(self.target, dbname="postgres")

@@ -16,8 +16,8 @@ from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.connect import open_session, open_side
 from pgcutover.errors import ServerError
 from pgcutover.mapping import RelationName
-from pgcutover.schema.collect import EVERY_KIND, TakenSchema
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.collect import EVERY_KIND, CollectedSchema
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.state.amcheck import amcheck_diff
 from pgcutover.schema.state.materialized_views import read_views
 from pgcutover.schema.state.partitions import partitions_diff
@@ -36,7 +36,7 @@ class PooledLab(Lab):
 
     direct: str = ""
 
-    def schema(self, manifest: Manifest) -> TakenSchema:
+    def schema(self, manifest: Manifest) -> CollectedSchema:
         return Lab(self.direct, self.target).schema(manifest)
 
 
@@ -57,7 +57,7 @@ def a_throttled_comparison(lab: Lab) -> None:
 
 def the_schema(lab: Lab) -> None:
     with open_session(lab.source) as source:
-        assert take(source, EVERY_KIND).objects
+        assert collect_snapshot(source, EVERY_KIND).objects
 
 
 def the_state_of_objects(lab: Lab) -> None:

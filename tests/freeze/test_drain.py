@@ -21,7 +21,7 @@ from pgcutover.freeze import (
 )
 from pgcutover.mapping import RelationName
 from pgcutover.schema.kinds import KINDS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.sides import Sides
 
 INSERT = "insert into app.plain (body) values ('late')"
@@ -133,7 +133,7 @@ def test_triggers_refuse_a_role_that_cannot_be_altered(target: Site) -> None:
         assert statement_result(target.dsn, replica) == "ok"  # its session_user is another
         assert statement_result(target.dsn, INSERT) == "ok"
         with open_watch(target.dsn) as reader:
-            assert [o for o in take(reader, KINDS).objects if o.kind == "trigger"] == []
+            assert [o for o in collect_snapshot(reader, KINDS).objects if o.kind == "trigger"] == []
         restore_mover_role(connection, fence, relations)
         assert not is_mover_fenced(connection, role, relations)
     assert statement_result(target.role("app"), INSERT) == "ok"

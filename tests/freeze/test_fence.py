@@ -19,7 +19,7 @@ from pgcutover.freeze import (
     remove_fence,
 )
 from pgcutover.schema.kinds import KINDS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 
 WRITES = {
     "insert": "insert into app.plain (body) values ('late')",
@@ -111,7 +111,9 @@ def test_a_role_whose_sessions_fire_no_trigger_prevents_the_switch(site: Site) -
 def test_only_the_fence_itself_is_left_out_of_the_schema(site: Site) -> None:
     def triggers() -> set[str]:
         with open_session(site.dsn) as connection:
-            return {o.name for o in take(connection, KINDS).objects if o.kind == "trigger"}
+            return {
+                o.name for o in collect_snapshot(connection, KINDS).objects if o.kind == "trigger"
+            }
 
     with open_writer(site.dsn) as connection:
         relations = read_relations(connection, TABLES)

@@ -25,7 +25,7 @@ from pgcutover.schema.expected.build import Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS, Kind
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.snapshot import quoted, take
+from pgcutover.schema.snapshot import collect_snapshot, quoted
 from pgcutover.schema.stage import SchemaStage
 
 ROLES = ("fault_app", "fault_owner")
@@ -125,15 +125,15 @@ class Target:
 
     session: psycopg.Connection[tuple[object, ...]]
 
-    def take(self, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
+    def collect_snapshot(self, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
         """Read the schema with the settings of a run."""
         with self.session.transaction(force_rollback=True):
             self.session.execute(set_local(PINNED))
-            return take(self.session, kinds)
+            return collect_snapshot(self.session, kinds)
 
     def take_all(self) -> Snapshot:
         """Read the schema and the server's objects."""
-        return of_the_lab(self.take((*KINDS, *CLUSTER_KINDS)))
+        return of_the_lab(self.collect_snapshot((*KINDS, *CLUSTER_KINDS)))
 
     def execute(self, statement: str) -> None:
         """Run one statement in a subtransaction, so that an error keeps the earlier ones."""
@@ -193,7 +193,7 @@ def fault_lab(pair: Pair) -> Iterator[FaultLab]:
         recipe = Recipe(dsn, pair.target.dsn(template), 17, source, "UTF8", ())
         expected = expected_schema(recipe, lambda _: None)
         with open_session(dsn) as session:
-            on_source = of_the_lab(take(session, (*CLUSTER_KINDS, EXTENSIONS)))
+            on_source = of_the_lab(collect_snapshot(session, (*CLUSTER_KINDS, EXTENSIONS)))
             manifest = read_manifest(session, session, rules(MAPPING))
             compared = quoted(session, [t.target for t in manifest.tables])
         damaged = create_database(pair.target, template=template)

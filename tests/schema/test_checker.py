@@ -13,7 +13,7 @@ from pgcutover.connect import open_session
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.state.checker import SAMPLED_INDEXES, SchemaState
 
 SCHEMA = (
@@ -45,7 +45,7 @@ def both(databases: Databases) -> Databases:
 
 def state(both: Databases, **more: object) -> SchemaState:
     with open_session(both.target) as session:
-        found = take(session, (*KINDS, *CLUSTER_KINDS))
+        found = collect_snapshot(session, (*KINDS, *CLUSTER_KINDS))
     return SchemaState(both.source, both.target, SchemaEvidence(found, found, found), **more)
 
 

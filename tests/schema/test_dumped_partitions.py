@@ -7,7 +7,7 @@ from pgcutover.provision.pg_dump import SECTIONS, dump_statements
 from pgcutover.provision.sql_splitter import Statement
 from pgcutover.schema.expected.dumped_partitions import create_as_partitions
 from pgcutover.schema.kinds import KINDS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 
 SCHEMA = """
 create schema "Odd ""s";
@@ -82,7 +82,7 @@ def described(dsn: str, statements: list[Statement]) -> tuple[object, object]:
         connection.execute("set search_path = pg_catalog")
         catalog = connection.execute(CATALOG).fetchall()
     with open_session(dsn) as session:
-        objects = take(session, KINDS).objects
+        objects = collect_snapshot(session, KINDS).objects
     return catalog, {o.identity: o for o in objects}
 
 

@@ -17,7 +17,7 @@ from pgcutover.schema.collect import read_schemas
 from pgcutover.schema.compare import differences
 from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
 from pgcutover.schema.kinds import KINDS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 
 ROOT = Path(pgcutover.setup.__path__[0]).parent
 MOVED = [
@@ -63,7 +63,7 @@ def test_the_expected_schema_equals_the_provisioned_one(kgc_source, kgc_target) 
     settings = load_settings(ROOT / "migration.toml")
     wanted = load_rules(settings)
     with open_session(kgc_source) as source, open_session(kgc_target) as target:
-        found = take(target)
+        found = collect_snapshot(target)
         manifest = read_manifest(source, target, wanted)
         name = target.info.dbname
     recipe = Recipe(

@@ -121,7 +121,7 @@ def assert_fixed(
             run_fix(expected, target, found)
         return
     said = " ".join(run_fix(expected, target, found))
-    left = compare_with_expected(expected, target.take())
+    left = compare_with_expected(expected, target.collect_snapshot())
     assert UNFIXABLE.get(fault.id, "") in said
     assert bool(said) == (fault.id in UNFIXABLE)
     assert [str(d) for d in left if d.object.name not in said] == []
@@ -183,12 +183,12 @@ def test_the_fix_creates_a_whole_schema(lab: FaultLab, fresh_database) -> None:
     """Run in the script's order; only what the script calls impossible may be left."""
     with psycopg.connect(fresh_database("target"), autocommit=True) as connection:
         empty = Target(connection)
-        found = compare_with_expected(lab.expected, empty.take())
+        found = compare_with_expected(lab.expected, empty.collect_snapshot())
         assert len(found) > 40
         said = " ".join(run_fix(lab.expected, empty, found))
         left = [
             str(d)
-            for d in compare_with_expected(lab.expected, empty.take())
+            for d in compare_with_expected(lab.expected, empty.collect_snapshot())
             if d.object.name not in said
         ]
     assert "\n".join(left) == ""
@@ -196,7 +196,9 @@ def test_the_fix_creates_a_whole_schema(lab: FaultLab, fresh_database) -> None:
 
 def test_dropping_an_unexpected_object_is_only_a_comment(lab: FaultLab) -> None:
     with lab.damaged('create table app."odd; drop\n"" schema app" (id int)') as target:
-        lines = FixScript(lab.expected).script(compare_with_expected(lab.expected, target.take()))
+        lines = FixScript(lab.expected).script(
+            compare_with_expected(lab.expected, target.collect_snapshot())
+        )
     assert lines == ['-- drop table app."odd; drop\n-- "" schema app";']
 
 

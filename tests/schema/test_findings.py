@@ -7,7 +7,7 @@ from pgcutover.connect import open_session
 from pgcutover.schema.compare import Property, held_with
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.severity import describe_object
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.stage import SchemaStage
 from pgcutover.verdict import Finding
 
@@ -26,10 +26,10 @@ def find(databases: Databases, kind: str, *changes: str) -> Finding:
     """Return the only finding about objects of a kind after changes to the target."""
     run(databases.target, "drop schema if exists app cascade", *SCHEMA)
     with open_session(databases.target) as session:
-        expected = take(session)
+        expected = collect_snapshot(session)
     run(databases.target, *changes)
     with open_session(databases.target) as session:
-        evidence = SchemaEvidence(expected, take(session), expected)
+        evidence = SchemaEvidence(expected, collect_snapshot(session), expected)
     (finding,) = SchemaStage(evidence).as_expected(kind).findings()
     return finding
 

@@ -17,7 +17,7 @@ from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.severity import Severity
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 
 NAMES = [kind.name for kind in KINDS]
 ROLES = ("odd_role", '"odd to"')
@@ -51,7 +51,7 @@ def run(dsn: str, *statements: str) -> None:
 
 def read_schema(dsn: str) -> Snapshot:
     with open_session(dsn) as session:
-        return take(session)
+        return collect_snapshot(session)
 
 
 def apply_fix(row: Odd, expected_dsn: str, found_dsn: str) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ from support.servers import Pair
 from pgcutover.connect import open_session
 from pgcutover.schema.collect import EVERY_KIND
 from pgcutover.schema.evidence import SchemaEvidence
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.stage import SchemaStage
 
 SCHEMA = ("create schema app", "create table app.t (id int primary key, name text)")
@@ -39,7 +39,10 @@ def roles(pair: Pair, sides: tuple[str, str]) -> Iterator[tuple[str, str]]:
 def found(sides: tuple[str, str], gate: str) -> list[str]:
     """Return the findings on the second of two sides; the first is the expected one."""
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
-        expected, actual = take(source, EVERY_KIND), take(target, EVERY_KIND)
+        expected, actual = (
+            collect_snapshot(source, EVERY_KIND),
+            collect_snapshot(target, EVERY_KIND),
+        )
     stage = SchemaStage(SchemaEvidence(expected, actual, expected, own_roles=(gate,)))
     diffs = (stage.as_expected(*KINDS), stage.as_on_the_source("role_setting", "database_grant"))
     warnings = [w for d in diffs for w in d.facts.get("warnings", ())]

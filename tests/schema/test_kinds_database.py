@@ -23,7 +23,7 @@ from pgcutover.schema.kinds import (
     types,
 )
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 
 KINDS = (
     *types.KINDS,
@@ -49,7 +49,7 @@ class FullServer:
     def read(self, user: str | None = None) -> Snapshot:
         password = "" if user is None else "plain"
         with open_session(self.server.dsn(self.database, user, password)) as connection:
-            return take(connection, KINDS)
+            return collect_snapshot(connection, KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_each_change_is_a_difference_of_one_property(
     superuser.execute("create role lab_super superuser")
     superuser.execute(statement.replace("{database}", full_servers[17].database).encode())
     superuser.execute("set local search_path = pg_catalog; set local timezone = 'UTC'")
-    found = take(superuser, KINDS)
+    found = collect_snapshot(superuser, KINDS)
     assert _changes(full_servers[17].snapshot, found) == sorted(expected)
     assert "SECRET" not in found.to_json()
 

@@ -15,7 +15,7 @@ from pgcutover.embedded.server import RunningServer, ServerSpec, servers
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
 from pgcutover.schema.kinds import constraints, tables, triggers, views
 from pgcutover.schema.objects import SchemaObject, Snapshot
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 
 KINDS = (*tables.KINDS, *constraints.KINDS, *triggers.KINDS, *views.KINDS)
 MAJORS = (13, 15, 17, 18)
@@ -69,7 +69,7 @@ def _drop_roles(server: RunningServer) -> None:
 
 def _read(dsn: str) -> Snapshot:
     with open_session(dsn) as connection:
-        return take(connection, KINDS)
+        return collect_snapshot(connection, KINDS)
 
 
 @pytest.mark.parametrize("major", MAJORS)
@@ -117,7 +117,7 @@ def _after(session: Session, statement: str) -> Snapshot:
         session.execute(_AROUND)
         session.execute(statement.encode())
         session.execute(_PINNED)
-        return take(session, KINDS)
+        return collect_snapshot(session, KINDS)
 
 
 def _changes(before: Snapshot, after: Snapshot) -> list[str]:
@@ -278,5 +278,5 @@ def _made_again(session: Session, thing: SchemaObject) -> list[str]:
         session.execute(drop.format(**words).encode())
         session.execute(thing.definition.encode())
         session.execute(_PINNED)
-        made = take(session, kinds).of_kind(thing.kind)[thing.name]
+        made = collect_snapshot(session, kinds).of_kind(thing.kind)[thing.name]
     return [f for f in _differing(thing, made) if f not in left_out]

@@ -18,7 +18,7 @@ from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.expected.build import Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.stage import SchemaStage
 
 PAIRS = [(13, 17), (13, 18), (17, 18)]
@@ -51,8 +51,8 @@ def test_a_clean_restore_gives_no_finding(running, riches, older, newer) -> None
     recipe = Recipe(source.dsn(name), target.dsn(name), newer, name, "UTF8", ())
     expected = expected_schema(recipe, lambda _: None)
     with open_session(source.dsn(name)) as one, open_session(target.dsn(name)) as other:
-        on_source = take(one, (*CLUSTER_KINDS, EXTENSIONS))
-        found = take(other, (*KINDS, *CLUSTER_KINDS))
+        on_source = collect_snapshot(one, (*CLUSTER_KINDS, EXTENSIONS))
+        found = collect_snapshot(other, (*KINDS, *CLUSTER_KINDS))
     stage = SchemaStage(SchemaEvidence(on_source, found, expected.snapshot, expected.moved))
     red = {}
     for check in RUN_WIDE:
@@ -97,7 +97,10 @@ def test_a_constraint_that_18_does_not_enforce_fails(running, statements) -> Non
     for damage in ((), statements):
         run(target, *damage)
         with open_session(source) as one, open_session(target) as other:
-            on_source, found = take(one, (*CLUSTER_KINDS, EXTENSIONS)), take(other, KINDS)
+            on_source, found = (
+                collect_snapshot(one, (*CLUSTER_KINDS, EXTENSIONS)),
+                collect_snapshot(other, KINDS),
+            )
         stage = SchemaStage(SchemaEvidence(on_source, found, expected.snapshot))
         red.append(_is_red("SCHEMA-CHECKS", stage))
     assert red == [False, True]
@@ -140,7 +143,9 @@ def test_a_stale_collation_is_found_without_a_version_on_the_source(running) -> 
         "update pg_database set datcollversion = '1' where datname = current_database()",
     )
     with open_session(source.dsn(name)) as one, open_session(target.dsn(name)) as other:
-        evidence = SchemaEvidence(take(one, CLUSTER_KINDS), take(other, CLUSTER_KINDS))
+        evidence = SchemaEvidence(
+            collect_snapshot(one, CLUSTER_KINDS), collect_snapshot(other, CLUSTER_KINDS)
+        )
     diff = SchemaStage(evidence).as_on_the_source("database_collation_version")
     assert [each.message for each in diff.differences] == [
         "collation version of this database differs: stale: found, not expected"

@@ -10,7 +10,7 @@ from pgcutover.errors import UnreadableError
 from pgcutover.schema.compare import differences
 from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
 from pgcutover.schema.kinds import KINDS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 
 SCHEMA = (
     "create schema app",
@@ -32,7 +32,7 @@ def built(databases: Databases, told: list[str], mapping=EVERYTHING) -> Expected
 
 def found(expected: Expected, dsn: str) -> set[str]:
     with open_session(dsn) as session:
-        target = take(session)
+        target = collect_snapshot(session)
     texts = {str(d) for d in differences(expected.snapshot, target, NAMES)}
     # PostgreSQL 15 is the target and has no privilege MAINTAIN
     return {text for text in texts if "MAINTAIN" not in text}
@@ -83,7 +83,7 @@ def test_views_that_are_not_created_are_unknown_between_majors(databases: Databa
     run(databases.source, *SCHEMA, "create view app.v as select pg_file_unlink('x')")
     expected = built(databases, [])
     with open_session(databases.source) as session:
-        target = take(session)
+        target = collect_snapshot(session)
     with pytest.raises(UnreadableError, match=r"app\.v cannot be created.*schema\.scratch_dsn_env"):
         differences(expected.snapshot, target, ["view"])
     assert differences(expected.snapshot, target, ["table", "column", "function"]) == ()

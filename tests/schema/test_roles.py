@@ -9,7 +9,7 @@ from support.servers import Pair
 from pgcutover.connect import open_session
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.stage import SchemaStage
 
 ROLES = ("used_owner", "used_group", "used_login", "used_nothing", "neon_superuser", "cloud_admin")
@@ -56,7 +56,7 @@ def compare_roles(source: str, target: str) -> dict[str, tuple[list[str], list[s
     taken = []
     for dsn in (source, target):
         with open_session(dsn) as session:
-            taken.append(take(session, (*KINDS, *CLUSTER_KINDS)))
+            taken.append(collect_snapshot(session, (*KINDS, *CLUSTER_KINDS)))
     stage = SchemaStage(SchemaEvidence(taken[0], taken[1], taken[0]))
     found = {}
     for kind in ("role", "grant", "default_privilege", "database_grant", "system_grant"):

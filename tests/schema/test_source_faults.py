@@ -9,7 +9,7 @@ from pgcutover.connect import open_session
 from pgcutover.diff import Diff
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.kinds import CLUSTER_KINDS
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.stage import SchemaStage
 
 STALE = (
@@ -28,7 +28,10 @@ def sides(fresh_database: Callable[..., str]) -> tuple[str, str]:
 
 def compare_schemas(sides: tuple[str, str], *kinds: str) -> Diff:
     with open_session(sides[0]) as source, open_session(sides[1]) as target:
-        snapshots = (take(source, CLUSTER_KINDS), take(target, CLUSTER_KINDS))
+        snapshots = (
+            collect_snapshot(source, CLUSTER_KINDS),
+            collect_snapshot(target, CLUSTER_KINDS),
+        )
     return SchemaStage(SchemaEvidence(*snapshots)).as_on_the_source(*kinds)
 
 

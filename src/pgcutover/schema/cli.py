@@ -16,7 +16,7 @@ from pgcutover.config import Settings, load_rules, load_settings
 from pgcutover.config.dsn import read_dsn, require_dsn
 from pgcutover.connect import open_side
 from pgcutover.errors import ConfigError, UnreadableError
-from pgcutover.schema.collect import EVERY_KIND, take_schema
+from pgcutover.schema.collect import EVERY_KIND, collect_schema
 from pgcutover.schema.compare import Difference, concerns_role, differences
 from pgcutover.schema.diff_text import shown, summed_up
 from pgcutover.schema.evidence import SchemaEvidence
@@ -24,7 +24,7 @@ from pgcutover.schema.evidence_file import load_evidence
 from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.severity import Severity
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.snapshot_file import load, save
 from pgcutover.schema.source_faults import source_warnings, without_faults
 from pgcutover.schema.stage import SchemaStage
@@ -211,7 +211,7 @@ def _of_migration(settings: Settings) -> _Compared:
     with open_side("source", source) as one, open_side("target", target) as other:
         manifest = read_manifest(one, other, load_rules(settings))
     folder, scratch = settings.schema.scripts, settings.schema.scratch_dsn_env
-    taken = take_schema(
+    taken = collect_schema(
         source,
         target,
         manifest,
@@ -253,7 +253,7 @@ def _side(named: str) -> Snapshot:
 
 def _read(named: str) -> Snapshot:
     with open_side(named, require_dsn(_variable(named))) as session:
-        return take(session, EVERY_KIND)
+        return collect_snapshot(session, EVERY_KIND)
 
 
 def _variable(named: str) -> str:

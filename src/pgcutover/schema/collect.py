@@ -17,7 +17,7 @@ from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.snapshot import quoted, take
+from pgcutover.schema.snapshot import collect_snapshot, quoted
 from pgcutover.schema.snapshot_file import save
 from pgcutover.schema.source_faults import without_faults
 from pgcutover.schema.stage import SchemaStage
@@ -28,14 +28,14 @@ _OF_THE_SOURCE = {kind.name for kind in (*CLUSTER_KINDS, EXTENSIONS)}
 
 
 @dataclass(frozen=True, slots=True)
-class TakenSchema:
+class CollectedSchema:
     """The evidence of the schema checks, the expected names, and complete snapshots."""
 
     evidence: SchemaEvidence
     names: ExpectedNames | None
     snapshots: Mapping[str, Snapshot]
 
-    def with_expected(self, expected: Expected, manifest: Manifest) -> "TakenSchema":
+    def with_expected(self, expected: Expected, manifest: Manifest) -> "CollectedSchema":
         """Return both schemas together with the expected one."""
         moved, left_behind = expected.moved, self.evidence.left_behind
         evidence = replace(
@@ -48,7 +48,7 @@ class TakenSchema:
         names = SchemaStage(evidence).expected_names(manifest.tables)
         sides = (self.snapshots["source"], self.snapshots["target"])
         whole = whole_expectation(expected.snapshot, *sides)
-        return TakenSchema(evidence, names, {**self.snapshots, "expected": whole})
+        return CollectedSchema(evidence, names, {**self.snapshots, "expected": whole})
 
     def save(self, folder: Path) -> None:
         """Write one file for each snapshot, to be compared later, and what explains differences."""
@@ -57,7 +57,7 @@ class TakenSchema:
         save_evidence(self.evidence, folder)
 
 
-def take_schema(
+def collect_schema(
     source_dsn: str,
     target_dsn: str,
     manifest: Manifest,
@@ -65,7 +65,7 @@ def take_schema(
     scratch_dsn: str | None,
     say: Callable[[str], None],
     declared: Collection[DeclaredDifference] = (),
-) -> TakenSchema:
+) -> CollectedSchema:
     """Read both schemas and build the expected one.
 
     If it cannot be built, the evidence says why, and the checks are UNKNOWN.
@@ -87,12 +87,14 @@ def read_schemas(
     target_dsn: str,
     manifest: Manifest,
     declared: Collection[DeclaredDifference],
-) -> TakenSchema:
+) -> CollectedSchema:
     """Read the schemas of both sides, at the same time."""
     excluded = excluded_tables(manifest)
     with open_side("source", source_dsn) as one, open_side("target", target_dsn) as other:
         source, target = fetch_both(
-            lambda: take(one, EVERY_KIND), lambda: take(other, EVERY_KIND), (one, other)
+            lambda: collect_snapshot(one, EVERY_KIND),
+            lambda: collect_snapshot(other, EVERY_KIND),
+            (one, other),
         )
         evidence = SchemaEvidence(
             source.only(_OF_THE_SOURCE),
@@ -104,7 +106,7 @@ def read_schemas(
             undecided=tuple(map(str, manifest.undecided_tables)),
             declared=tuple(declared),
         )
-    return TakenSchema(evidence, None, {"source": source, "target": target})
+    return CollectedSchema(evidence, None, {"source": source, "target": target})
 
 
 def recipe_of(

@@ -80,12 +80,12 @@ class Difference:
         assert known is not None  # noqa: S101 - one of the two always exists
         return known
 
-    def about(self, only: Collection[str], but: Collection[str]) -> "Difference | None":
+    def about(self, only: Collection[str], without: Collection[str]) -> "Difference | None":
         """Return the difference in some properties only; None if none of them differs."""
         if self.change != CHANGED:
             return None if only else self
         kept = tuple(
-            p for p in self.properties if p.name not in but and (not only or p.name in only)
+            p for p in self.properties if p.name not in without and (not only or p.name in only)
         )
         if not kept:
             return None

@@ -18,7 +18,7 @@ _SHORT_WAIT = "set local lock_timeout to '200ms'"
 _OID_IS_A_COLUMN = 120000
 
 
-def take(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
+def collect_snapshot(connection: Connection, kinds: tuple[Kind, ...] = KINDS) -> Snapshot:
     """Return the schema in the session's snapshot, and the kinds that the role may not read.
 
     `connection` is pinned and inside a repeatable-read transaction (`connect.open_session`). A kind

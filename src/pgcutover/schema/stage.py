@@ -63,28 +63,28 @@ class SchemaStage:
         self,
         *kinds: str,
         only: Collection[str] = (),
-        but: Collection[str] = (),
+        without: Collection[str] = (),
         also: Mapping[str, Collection[str]] = MappingProxyType({}),
         held_by: Collection[str] = (),
     ) -> Diff:
         """Compare objects of some kinds with the expected schema.
 
-        `only` names the properties to compare of objects that both have; `but` those of other
-        checks. `also` adds properties of other kinds, and `held_by` the columns, indexes and
+        `only` names the properties to compare of objects that both have; `without` those of
+        other checks. `also` adds properties of other kinds, and `held_by` the columns, indexes and
         foreign keys of some kinds of relations, unless checks of one table compare them.
         """
-        found = self._known.about(kinds, only, but)
+        found = self._known.about(kinds, only, without)
         for kind, names in also.items():
             found += self._known.about((kind,), names)
         causes = self._known.lock_causes((*kinds, *also, *(_HELD if held_by else ())))
         return self._diff(RUN_WIDE, [*found, *self._held_by(held_by)], causes=causes)
 
-    def as_on_the_source(self, *kinds: str, but: Collection[str] = ()) -> Diff:
+    def as_on_the_source(self, *kinds: str, without: Collection[str] = ()) -> Diff:
         """Compare the kinds that pg_dump omits with the source and with the scripts.
 
         A fault of the source is a warning, and the target is expected to be free of it.
         """
-        found = self._known.about(kinds, (), but)
+        found = self._known.about(kinds, (), without)
         return self._diff(RUN_WIDE, found, list(source_warnings(self.evidence.source, kinds)))
 
     def tables(self) -> Diff:
@@ -143,7 +143,7 @@ class SchemaStage:
         name = self._known.table_name(str(table))
         found = [d for d in self._known.of("table") if d.object.name == name]
         found = [k for d in found if (k := d if d.change == MISSING else d.about(OF_COLUMNS, ()))]
-        found += _but(self._known.of_table("column", name), (*OF_DEFAULTS, *OF_NOT_NULL))
+        found += _without(self._known.of_table("column", name), (*OF_DEFAULTS, *OF_NOT_NULL))
         return self._diff(str(table), found, columns=len(table.columns))
 
     def index(self, index: ExpectedIndex) -> Diff:
@@ -156,7 +156,7 @@ class SchemaStage:
             return Diff(str(index), (), {"warnings": [_invalid_on_the_source(name)]})
         differing = self._one("index", expected, found)
         if expected is not None and found is not None:
-            differing = _but(differing, OF_PLANS)
+            differing = _without(differing, OF_PLANS)
             constraint = f"{expected.table}.{split_name(name)[-1]}"
             for kind in _CONSTRAINTS:
                 differing += [d for d in self._known.of(kind) if d.object.name == constraint]
@@ -181,7 +181,7 @@ class SchemaStage:
     def extensions(self) -> Diff:
         """Compare extensions and foreign servers; versions of extensions with the source's."""
         kinds = ("extension", "foreign_data_wrapper", "foreign_server", "user_mapping")
-        diff = self.as_expected(*kinds, but=("version",))
+        diff = self.as_expected(*kinds, without=("version",))
         older, newer = [], []
         for name, one, other in self._versions():
             words = f"extension {name} has version {other} on the target, {one} on the source"
@@ -254,9 +254,9 @@ class SchemaStage:
         found: list[Difference] = []
         troubles: list[str] = []
         for kind in (*KINDS, *CLUSTER_KINDS):
-            but = ("version",) if kind.name == "extension" else ()
+            without = ("version",) if kind.name == "extension" else ()
             try:
-                differing = self._known.about([kind.name], (), but)
+                differing = self._known.about([kind.name], (), without)
             except UnreadableError as error:
                 troubles.append(f"{kind.name} was not compared: {error}")
                 continue
@@ -360,7 +360,7 @@ class SchemaStage:
 _NOTHING = SchemaObject("", "", "", "")
 
 
-def _but(found: Collection[Difference], names: Collection[str]) -> list[Difference]:
+def _without(found: Collection[Difference], names: Collection[str]) -> list[Difference]:
     kept = (each.about((), names) for each in found)
     return [each for each in kept if each is not None]
 

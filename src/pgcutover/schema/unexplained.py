@@ -54,10 +54,10 @@ class UnexplainedDifferences:
         return self._of_table[kind].get(table, [])
 
     def about(
-        self, kinds: Collection[str], only: Collection[str] = (), but: Collection[str] = ()
+        self, kinds: Collection[str], only: Collection[str] = (), without: Collection[str] = ()
     ) -> list[Difference]:
         """Return the differences of some kinds, in only some properties or in all but some."""
-        found = (each.about(only, but) for kind in kinds for each in self.of(kind))
+        found = (each.about(only, without) for kind in kinds for each in self.of(kind))
         return [each for each in found if each is not None]
 
     def objects(self, kind: str) -> tuple[Objects, Objects]:

@@ -19,7 +19,7 @@ from pgcutover.mapping import MappedTable
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
 from pgcutover.provision.phases import finish_target, prepare_target
 from pgcutover.provision.sql_splitter import split_statements
-from pgcutover.schema.collect import take_schema
+from pgcutover.schema.collect import collect_schema
 from pgcutover.schema.compare import differences
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.stage import SchemaStage
@@ -170,7 +170,7 @@ def said_of(databases: Databases, documents: Rules) -> Said:
     with open_session(source) as one, open_session(target) as other:
         manifest = read_manifest(one, other, rules(documents))
     scratch = databases.servers.target.dsn()
-    taken = take_schema(source, target, manifest, None, scratch, _no_progress)
+    taken = collect_schema(source, target, manifest, None, scratch, _no_progress)
     expected, found = taken.evidence.expected, taken.evidence.target
     assert expected is not None, taken.evidence.trouble
     stage = SchemaStage(

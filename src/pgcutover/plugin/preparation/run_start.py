@@ -21,7 +21,7 @@ from pgcutover.plugin.preparation import dsn_variables
 from pgcutover.plugin.preparation.endpoints import Endpoints
 from pgcutover.plugin.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
-from pgcutover.schema.collect import TakenSchema, take_schema
+from pgcutover.schema.collect import CollectedSchema, collect_schema
 
 
 @contextmanager
@@ -69,10 +69,10 @@ def _open_sides(options: Options, journal: RunJournal, stack: ExitStack) -> Endp
 
 def _collect_schema(
     options: Options, sides: Endpoints, manifest: Manifest, journal: RunJournal
-) -> TakenSchema:
+) -> CollectedSchema:
     """Read both schemas, build the expected one, and save all three as evidence."""
     settings = options.settings
-    collected = take_schema(
+    collected = collect_schema(
         sides.source_dsn,
         sides.target_dsn,
         manifest,

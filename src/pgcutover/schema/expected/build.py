@@ -51,7 +51,7 @@ from pgcutover.schema.expected.unreadable_tables import (
 from pgcutover.schema.kinds import KINDS, constraints, tables, triggers, views
 from pgcutover.schema.kinds.roles import DATABASE_SETTINGS, ROLE_SETTINGS
 from pgcutover.schema.objects import Snapshot
-from pgcutover.schema.snapshot import quoted, take
+from pgcutover.schema.snapshot import collect_snapshot, quoted
 
 Say = Callable[[str], None]
 _MISSING_EXTENSION = ("0A000", "58P01", "22023")
@@ -139,7 +139,7 @@ def expected_schema(recipe: Recipe, say: Say) -> Expected:
             with closing(connect(dsn)) as connection:
                 missing, moved, invalid = _make(connection, recipe, dump, dsn, say)
             with open_session(dsn) as session:
-                snapshot = take(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
+                snapshot = collect_snapshot(session, (*KINDS, ROLE_SETTINGS, DATABASE_SETTINGS))
                 snapshot = _without_locked(snapshot, session, recipe, dump.result().locks)
                 return Expected(missing.added_to(snapshot, _REMEDY), moved, invalid)
 

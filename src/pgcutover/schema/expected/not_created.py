@@ -13,7 +13,7 @@ from pgcutover.errors import ProvisionError, UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.objects import SchemaObject, Snapshot
-from pgcutover.schema.snapshot import quoted, take
+from pgcutover.schema.snapshot import collect_snapshot, quoted
 
 # undefined_file, feature_not_supported, invalid_parameter_value, undefined_object,
 # undefined_function, undefined_table, undefined_column, invalid_schema_name
@@ -73,7 +73,7 @@ def find_not_created(
     if not refused:
         return NotCreated()
     with open_session(scratch_dsn) as scratch, open_session(source_dsn) as source:
-        created, found = take(scratch, KINDS), take(source, KINDS)
+        created, found = collect_snapshot(scratch, KINDS), collect_snapshot(source, KINDS)
         renamed = [t.source for t in tables if t.source != t.target or _renames(t)]
         names = quoted(source, renamed)
         moved = {t.source.schema for t in tables if t.source.schema != t.target.schema}

@@ -15,7 +15,7 @@ from pgcutover.schema.expected.not_created import TOLERATED
 from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.objects import SchemaObject, Snapshot
-from pgcutover.schema.snapshot import take
+from pgcutover.schema.snapshot import collect_snapshot
 
 # a dump of partitions and owned sequences without their table would be wrong
 _UNREADABLE = """
@@ -54,7 +54,10 @@ def create_from_catalogs(
     """Create what the dump did not, with everything that depends on it; return the refusals."""
     with open_session(scratch_dsn) as scratch, open_session(source_dsn) as source:
         kinds = tuple(kind for kind in KINDS if kind.name != _SYSTEM)
-        created, wanted = take(scratch, kinds), _without_invalid(take(source, kinds))
+        created, wanted = (
+            collect_snapshot(scratch, kinds),
+            _without_invalid(collect_snapshot(source, kinds)),
+        )
     found = differences(wanted, created, [kind.name for kind in kinds])
     lines = FixScript(wanted).script(d for d in found if d.change == MISSING)
     name = "the source's catalogs"
