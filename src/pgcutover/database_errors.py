@@ -153,7 +153,8 @@ def describe_locks(side: str, holders: Sequence[LockHolder], seconds: float) -> 
     if hidden := len(holders) - len(shown):
         held += f"; and {count_noun(hidden, 'more session')}"
     limit = f"lock not granted within {seconds:g} s"
-    return f"{side}: {held}: {limit}; {'; '.join(h.remedy for h in shown)}"
+    where = f"{side}: " if side else ""
+    return f"{where}{held}: {limit}; {'; '.join(h.remedy for h in shown)}"
 
 
 def unreadable(side: str, what: str, error: psycopg.Error, table: str = "") -> UnreadableError:

@@ -17,6 +17,7 @@ from pgcutover.database_errors import explain_error, unreadable
 from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.verdict import Finding
+from pgcutover.words import count_noun
 
 _SHOWN = 20
 # data_corrupted, index_corrupted, undefined_file: a missing or damaged file
@@ -177,7 +178,7 @@ def _is_gone(target: Connection, oid: int) -> bool:
 
 def _describe_undecided(undecided: Sequence[str]) -> str:
     return (
-        f"{len(undecided):,} indexes could not be checked: {_join_names(undecided)}; "
+        f"{count_noun(len(undecided), 'index')} could not be checked: {_join_names(undecided)}; "
         "remove the reason and run again"
     )
 
