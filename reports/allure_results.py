@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from pgcutover.errors import PgCutoverError
-from pgcutover.redact import without_passwords
 from pgcutover.reports.findings import MAX_FINDINGS_A_RESULT, evidence_lines
 from pgcutover.reports.summary import summarise
 from pgcutover.reports.words import claim, known, visible
+from pgcutover.text.redact import without_passwords
 from pgcutover.verdict_json.document import CheckInfo, Document, Hole, ResultEntry
 
 STATUS = {"PASS": "passed", "FAIL": "failed", "UNKNOWN": "unknown"}

@@ -11,10 +11,10 @@ from markupsafe import Markup
 from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.reports import findings, matrix, words
 from pgcutover.reports.summary import figures, summarise
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import list_excused, list_warnings
 from pgcutover.verdict_json.document import Document, ResultEntry
 from pgcutover.verdict_json.file import verdict_bytes, write_text_atomically
-from pgcutover.words import count_noun
 
 TEMPLATES = Path(__file__).parent
 MAX_RESULTS_LISTED = 300

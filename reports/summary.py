@@ -8,8 +8,8 @@ from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.reports.findings import is_policy
 from pgcutover.reports.matrix import worst
 from pgcutover.reports.words import moment
+from pgcutover.text.words import count_noun
 from pgcutover.verdict_json.document import Document
-from pgcutover.words import count_noun
 
 MAX_REASONS = 3
 

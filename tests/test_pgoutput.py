@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgcutover.errors import UnreadableError
-from pgcutover.pgoutput import (
+from pgcutover.pgoutput.messages import (
     UNCHANGED,
     Begin,
     Commit,
@@ -27,7 +27,7 @@ from pgcutover.pgoutput import (
     format_lsn,
     parse_lsn,
 )
-from pgcutover.pgoutput_streaming import (
+from pgcutover.pgoutput.streaming import (
     EndPrepared,
     LogicalMessage,
     Prepare,

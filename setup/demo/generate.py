@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from pgcutover.connect import Connection, open_owner
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ConfigError, ProvisionError
 from pgcutover.provision.execute import one_transaction, run_statements
 from pgcutover.provision.roles import apply_roles

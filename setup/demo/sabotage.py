@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 
 from pgcutover.connect import open_owner
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ConfigError, ProvisionError, ServerError
 from pgcutover.provision.execute import one_transaction, run_statement
 from pgcutover.provision.sql_splitter import split_statements

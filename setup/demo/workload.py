@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ServerError
 from pgcutover.setup.demo.actions import WEIGHTED, Action, Hand
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pgcutover import __version__
-from pgcutover.crash import describe_crash
+from pgcutover.error_texts.crash import describe_crash
 from pgcutover.exit_codes import SIGNAL_BASE, ExitCode
 
 

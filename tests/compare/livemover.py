@@ -10,7 +10,16 @@ from time import monotonic
 import psycopg
 from psycopg import sql
 
-from pgcutover.pgoutput import Begin, Commit, Delete, Insert, Relation, Unchanged, Update, decode
+from pgcutover.pgoutput.messages import (
+    Begin,
+    Commit,
+    Delete,
+    Insert,
+    Relation,
+    Unchanged,
+    Update,
+    decode,
+)
 
 _SLOT = "live_mover"
 _CHANGES = (

@@ -8,7 +8,7 @@ from compare.lab import Lab, run
 
 from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.connect import PINNED, open_session, verify_pinned
-from pgcutover.database_errors import unreadable_on_error
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.sides import fetch_both
 

@@ -14,11 +14,11 @@ from psycopg.conninfo import make_conninfo
 
 from pgcutover.compare import CompareOptions, Comparer
 from pgcutover.config import load_settings
-from pgcutover.cutover.approval import Approval
+from pgcutover.cutover.databases.marker_mover import MarkerMover
+from pgcutover.cutover.databases.operator_lock import operator_lock
 from pgcutover.cutover.driver import Driver
+from pgcutover.cutover.gates.approval import Approval
 from pgcutover.cutover.journal import journal_path, open_journal, read_entries
-from pgcutover.cutover.marker_mover import MarkerMover
-from pgcutover.cutover.operator_lock import operator_lock
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.wiring import identity_of, make_world, open_databases
 from pgcutover.ledger.ledgers import open_ledgers

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pgcutover.cutover.approval import Approval
 from pgcutover.cutover.errors import RefusedError
+from pgcutover.cutover.gates.approval import Approval
 from pgcutover.cutover.resolver import State
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pgcutover.cutover.errors import RefusedError
-from pgcutover.cutover.gate_verdict import Expected, Override, require_pass
+from pgcutover.cutover.gates.gate_verdict import Expected, Override, require_pass
 from pgcutover.key_hash.hashing import KeySecret
 from pgcutover.sides import Sides
 from pgcutover.verdict_json.seal import write_seal

@@ -15,7 +15,7 @@ from support.processes import eventually
 
 from pgcutover.config import Hook
 from pgcutover.cutover.errors import StepError
-from pgcutover.cutover.hooks import HookRunner, end_orphan
+from pgcutover.cutover.hooks.run import HookRunner, end_orphan
 from pgcutover.cutover.resolver import Side
 
 SHELL = ("sh", "-c")
@@ -95,7 +95,8 @@ def test_a_hook_that_cannot_be_executed_is_named_before_the_start(runner, tmp_pa
 def test_a_hook_that_outlived_a_killed_pgcutover_is_ended(tmp_path):
     code = (
         "import sys; from pathlib import Path; from pgcutover.config import Hook\n"
-        "from pgcutover.cutover.hooks import HookRunner; from pgcutover.cutover.resolver import *\n"
+        "from pgcutover.cutover.hooks.run import HookRunner\n"
+        "from pgcutover.cutover.resolver import *\n"
         "hook = Hook(command=('sh', '-c', 'echo $$ > started; sleep 60'))\n"
         "HookRunner('kgc', Path(sys.argv[1])).run('deploy', hook, Side.TARGET)\n"
     )

@@ -5,9 +5,9 @@ from cutover.subscriptions import execute
 from psycopg import sql
 
 from pgcutover.config import Hook
+from pgcutover.cutover.databases.marker_mover import MarkerMover
 from pgcutover.cutover.errors import StepError
-from pgcutover.cutover.hooks import HookRunner
-from pgcutover.cutover.marker_mover import MarkerMover
+from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.resolver import Side
 from pgcutover.mapping import RelationName
 

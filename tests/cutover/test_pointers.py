@@ -8,10 +8,10 @@ from uuid import uuid4
 import pytest
 
 from pgcutover.context import AwsAccess
-from pgcutover.cutover.env_file import EnvFilePointer
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
-from pgcutover.cutover.secret_switch import SecretPointer
+from pgcutover.cutover.switching.env_file import EnvFilePointer
+from pgcutover.cutover.switching.secret_switch import SecretPointer
 from pgcutover.movers.dms.client import Api
 
 OLD = "postgresql://app:old-secret@old.example/kgc"

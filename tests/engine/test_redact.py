@@ -3,14 +3,14 @@
 import psycopg
 import pytest
 
-from pgcutover.database_errors import (
+from pgcutover.error_texts.database_errors import (
     LockHolder,
     describe_error,
     describe_locks,
     unreadable_on_error,
 )
 from pgcutover.errors import UnreadableError
-from pgcutover.redact import without_passwords
+from pgcutover.text.redact import without_passwords
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from pathlib import Path
 import psycopg
 
 from pgcutover.connect import open_owner
-from pgcutover.ledger import slot
-from pgcutover.ledger.changes import ChangeReader, key_text
-from pgcutover.ledger.reader import SlotReader
+from pgcutover.ledger.reading import slot
+from pgcutover.ledger.reading.changes import ChangeReader, key_text
+from pgcutover.ledger.reading.reader import SlotReader
 from pgcutover.ledger.store import Store
 from pgcutover.mapping import RelationName
 

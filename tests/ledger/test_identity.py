@@ -7,7 +7,7 @@ from ledger.rig import Rig
 
 from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.ledger.model import SlotState
-from pgcutover.ledger.slot import (
+from pgcutover.ledger.reading.slot import (
     Server,
     SlotFacts,
     describe_identity_fault,

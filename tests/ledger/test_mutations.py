@@ -15,13 +15,14 @@ from ledger.rig import Rig
 
 from pgcutover.compare.snapshots import Taken
 from pgcutover.errors import PgCutoverError
-from pgcutover.ledger import coverage, reader, slot
-from pgcutover.ledger.changes import ChangeReader
+from pgcutover.ledger import coverage
 from pgcutover.ledger.ledgers import FILE
 from pgcutover.ledger.model import Compared
+from pgcutover.ledger.reading import reader, slot
+from pgcutover.ledger.reading.changes import ChangeReader
 from pgcutover.ledger.store import Store
-from pgcutover.pgoutput import parse_lsn
-from pgcutover.pgoutput_streaming import Streamed
+from pgcutover.pgoutput.messages import parse_lsn
+from pgcutover.pgoutput.streaming import Streamed
 from pgcutover.sides import Sides
 from pgcutover.verdict import Verdict
 

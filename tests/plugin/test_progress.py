@@ -13,7 +13,7 @@ REPORTS = """
 import time
 from pathlib import Path
 import pytest
-import pgcutover.plugin.progress_display as progress
+import pgcutover.plugin.progress.progress_display as progress
 
 progress.LINE_SECONDS = {seconds}
 HERE = Path(__file__).parent

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pgcutover.plugin.retention import remove_old_runs
+from pgcutover.plugin.run_folder.retention import remove_old_runs
 
 
 @pytest.fixture

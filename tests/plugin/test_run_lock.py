@@ -8,7 +8,7 @@ import pytest
 from support.processes import eventually
 
 from pgcutover.errors import ConfigError
-from pgcutover.plugin.run_lock import run_lock
+from pgcutover.plugin.run_folder.run_lock import run_lock
 
 WAITS = """
 import time

@@ -3,7 +3,7 @@
 import pytest
 
 from pgcutover.reports import words
-from pgcutover.words import count_noun
+from pgcutover.text.words import count_noun
 
 
 @pytest.mark.parametrize(

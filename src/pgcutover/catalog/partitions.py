@@ -2,7 +2,7 @@
 
 from pgcutover.catalog.read import TABLE_SCHEMAS
 from pgcutover.connect import Connection
-from pgcutover.database_errors import unreadable_on_error
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.mapping import RelationName
 from pgcutover.mapping.rules import Partitions
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pgcutover.catalog.model import Column, ForeignKey, Index, Relation
 from pgcutover.connect import Connection
-from pgcutover.database_errors import unreadable_on_error
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.mapping import RelationName
 
 # temporary and system schemas are not migrated

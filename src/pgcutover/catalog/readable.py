@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from pgcutover.catalog.manifest import Manifest
 from pgcutover.catalog.model import ForeignKey, Relation
-from pgcutover.database_errors import quote_name
+from pgcutover.error_texts.database_errors import quote_name
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable, RelationName
 

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcutover.checking.registry import Check
+from pgcutover.text.words import agree, count_noun
 from pgcutover.verdict import Result, Verdict, worst
-from pgcutover.words import agree, count_noun
 
 RUN_WIDE = "*"
 

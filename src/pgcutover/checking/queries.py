@@ -7,7 +7,7 @@ from typing import Any, Literal
 import psycopg
 
 from pgcutover.connect import open_side
-from pgcutover.database_errors import unreadable
+from pgcutover.error_texts.database_errors import unreadable
 
 
 @dataclass(frozen=True, slots=True)

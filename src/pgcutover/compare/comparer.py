@@ -32,8 +32,8 @@ from pgcutover.compare.snapshots import ReadIn, RecheckedKeys, Taken, read_snaps
 from pgcutover.compare.throttle.governor import Governor
 from pgcutover.compare.throttle.server_load import LoadLimits
 from pgcutover.connect import open_watch
-from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
 from pgcutover.key_hash.hashing import KeyHash
 from pgcutover.mapping import MappedTable

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff, finding
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
+from pgcutover.text.words import agree, count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import agree, count_noun
 
 _OBJECTS_A_QUERY = 200
 _PIECE_BYTES = 16 * 2**20

@@ -12,12 +12,12 @@ from pgcutover.catalog.read import SideCatalog
 from pgcutover.compare.hashing.row_text import ComparedTable, digest_of, text_of
 from pgcutover.compare.plan.spec import is_plain
 from pgcutover.connect import Connection
-from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff, finding
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
 from pgcutover.key_hash.hashing import KeyHash
 from pgcutover.mapping import MappedTable
-from pgcutover.words import agree, count_noun
+from pgcutover.text.words import agree, count_noun
 
 _SAMPLE_LIMIT = 20
 

@@ -9,7 +9,12 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from pgcutover.database_errors import ErrorContext, LockHolder, add_context, describe_locks
+from pgcutover.error_texts.database_errors import (
+    ErrorContext,
+    LockHolder,
+    add_context,
+    describe_locks,
+)
 
 # relations that cannot be read or dumped: those locked, their indexes, partitions and sequences,
 # and the relations whose query or policy names them

@@ -7,7 +7,7 @@ import psycopg
 from pgcutover.connect.pinned import PINNED, Connection, PinnedCursor, set_local, verify_pinned
 from pgcutover.connect.pooler import connect, refuse_pooler
 from pgcutover.connect.server import refuse_another_server
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ServerError
 
 _TRANSACTION_TIMEOUT_SINCE = 170000

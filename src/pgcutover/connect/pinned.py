@@ -15,7 +15,7 @@ from psycopg.rows import Row
 
 from pgcutover.connect.locks import explain_errors
 from pgcutover.connect.transaction_counts import COUNTS
-from pgcutover.database_errors import ErrorContext, quote_name
+from pgcutover.error_texts.database_errors import ErrorContext, quote_name
 from pgcutover.errors import ServerError
 
 # Settings on which the text of a value depends (PostgreSQL 17, 19.11 "Client Connection

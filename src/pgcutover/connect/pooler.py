@@ -10,7 +10,7 @@ from contextlib import closing
 import psycopg
 
 from pgcutover.connect.pinned import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ServerError
 
 _ROUNDS = 5

@@ -10,10 +10,10 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from pgcutover.config import Settings, load_settings
-from pgcutover.cutover.approval import Approval
 from pgcutover.cutover.driver import Driver
 from pgcutover.cutover.errors import RefusedError, StepError
-from pgcutover.cutover.gate_verdict import Override, now, require_pass
+from pgcutover.cutover.gates.approval import Approval
+from pgcutover.cutover.gates.gate_verdict import Override, now, require_pass
 from pgcutover.cutover.history import FINISHED, read_history
 from pgcutover.cutover.journal import journal_path, read_entries
 from pgcutover.cutover.plan import plan_lines, refusals

@@ -16,7 +16,7 @@ from pgcutover.cutover.journal import Journal, JournalError
 from pgcutover.cutover.resolver import EFFECTS, Side, State, Step, check, next_step
 from pgcutover.cutover.steps import STEPS, StepSpec
 from pgcutover.cutover.world import World
-from pgcutover.public_errors import public_error
+from pgcutover.error_texts.public_errors import public_error
 
 T = TypeVar("T")
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 
 from pgcutover.config import Hooks, Settings
-from pgcutover.cutover.hooks import HookRunner
-from pgcutover.cutover.pointer import common_side
+from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.resolver import Side, State, Step, remaining_steps
 from pgcutover.cutover.steps import STEPS
+from pgcutover.cutover.switching.pointer import common_side
 from pgcutover.cutover.wiring import Databases, make_pointers
 from pgcutover.errors import PgCutoverError
 

@@ -13,8 +13,8 @@ from pgcutover.config import Settings
 from pgcutover.connect import open_side
 from pgcutover.cutover.history import History, read_history
 from pgcutover.cutover.journal import Entry, journal_path, read_entries
-from pgcutover.cutover.pointer import common_side
 from pgcutover.cutover.resolver import Side, Step, next_step
+from pgcutover.cutover.switching.pointer import common_side
 from pgcutover.cutover.wiring import make_pointers, read_variable
 from pgcutover.errors import PgCutoverError
 from pgcutover.freeze import find_fenced

@@ -13,24 +13,24 @@ from pgcutover.compare import CompareOptions
 from pgcutover.compare.options import table_options
 from pgcutover.config import Settings, load_rules
 from pgcutover.connect import ServerFacts, open_side
-from pgcutover.cutover.approval import Approval
-from pgcutover.cutover.comparison_gate import ComparisonGate
+from pgcutover.cutover.databases.marker_mover import MarkerMover
+from pgcutover.cutover.databases.operator_lock import operator_lock
+from pgcutover.cutover.databases.return_slot import LogicalSlots
+from pgcutover.cutover.databases.sequence_positions import SequencePositions
+from pgcutover.cutover.databases.table_freeze import TableFreeze
 from pgcutover.cutover.driver import Driver
-from pgcutover.cutover.env_file import EnvFilePointer
 from pgcutover.cutover.errors import RefusedError
-from pgcutover.cutover.gate_verdict import Expected
-from pgcutover.cutover.hooks import HookRunner
+from pgcutover.cutover.gates.approval import Approval
+from pgcutover.cutover.gates.comparison_gate import ComparisonGate
+from pgcutover.cutover.gates.gate_verdict import Expected
+from pgcutover.cutover.gates.ledger_gate import LedgerGate
+from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.journal import Identity, open_journal
-from pgcutover.cutover.ledger_gate import LedgerGate
-from pgcutover.cutover.marker_mover import MarkerMover
-from pgcutover.cutover.operator_lock import operator_lock
-from pgcutover.cutover.pointer import Pointer
 from pgcutover.cutover.protocols import FinalGate
 from pgcutover.cutover.resolver import Side
-from pgcutover.cutover.return_slot import LogicalSlots
-from pgcutover.cutover.secret_switch import SecretPointer
-from pgcutover.cutover.sequence_positions import SequencePositions
-from pgcutover.cutover.table_freeze import TableFreeze
+from pgcutover.cutover.switching.env_file import EnvFilePointer
+from pgcutover.cutover.switching.pointer import Pointer
+from pgcutover.cutover.switching.secret_switch import SecretPointer
 from pgcutover.cutover.world import Budget, World
 from pgcutover.errors import ConfigError
 from pgcutover.freeze import PoolerHooks

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pgcutover.config import Cutover, Hook
 from pgcutover.cutover.errors import BudgetError
-from pgcutover.cutover.hooks import HookRunner
-from pgcutover.cutover.pointer import Pointer
+from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.protocols import FinalGate, Mover, ReturnSlot, Sequences, SideFreeze
 from pgcutover.cutover.resolver import Side, State
+from pgcutover.cutover.switching.pointer import Pointer
 
 
 @dataclass(slots=True)

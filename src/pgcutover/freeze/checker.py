@@ -11,8 +11,8 @@ from time import time
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
 from pgcutover.diff import Diff, finding
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import UnreadableError
 from pgcutover.freeze.mover_role import is_mover_fenced
 from pgcutover.freeze.relations import LockedRelation, hold_tables, read_relations

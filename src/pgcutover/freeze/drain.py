@@ -9,7 +9,7 @@ import psycopg
 
 from pgcutover.compare.live.fence import has_marker, insert_marker
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import FreezeError
 from pgcutover.mapping import RelationName
 from pgcutover.sides import Sides

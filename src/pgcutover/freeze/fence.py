@@ -12,11 +12,11 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import UnreadableError
 from pgcutover.freeze.relations import LockedRelation
 from pgcutover.mapping import RelationName
-from pgcutover.schema.own_triggers import FENCE, FENCE_BODY, FENCE_TYPE, FUNCTION_SCHEMA
+from pgcutover.schema.explained.own_triggers import FENCE, FENCE_BODY, FENCE_TYPE, FUNCTION_SCHEMA
 
 _FUNCTION = sql.SQL("{}.{}").format(sql.Identifier(FUNCTION_SCHEMA), sql.Identifier(FENCE))
 _CREATE_FUNCTION = sql.SQL(

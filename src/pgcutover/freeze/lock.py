@@ -20,7 +20,7 @@ from time import monotonic, sleep
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import FreezeError, PgCutoverError, UnreadableError
 from pgcutover.freeze.deadline import deadline
 from pgcutover.freeze.fence import create_fence, inspect_fence
@@ -29,7 +29,7 @@ from pgcutover.freeze.queue_watch import QueueWatch
 from pgcutover.freeze.relations import LockedRelation, read_relations
 from pgcutover.freeze.writers import Writers, list_writers
 from pgcutover.mapping import RelationName
-from pgcutover.words import count_noun
+from pgcutover.text.words import count_noun
 
 _PREPARED_IDLE_SECONDS = 60.0
 _GIVEN_UP = (

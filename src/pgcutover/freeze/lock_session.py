@@ -9,7 +9,7 @@ from time import monotonic, sleep
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import FreezeError
 from pgcutover.freeze.deadline import deadline
 from pgcutover.freeze.relations import LockedRelation, lock_statement

@@ -14,16 +14,16 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import FreezeError
 from pgcutover.freeze.relations import LockedRelation
-from pgcutover.schema.own_triggers import (
+from pgcutover.schema.explained.own_triggers import (
     FUNCTION_SCHEMA,
     MOVER_FENCE,
     MOVER_FENCE_BODY,
     MOVER_TRUNCATE_FENCE,
 )
-from pgcutover.words import count_noun
+from pgcutover.text.words import count_noun
 
 _POLL_SECONDS = 0.01
 _ROLE = "select rolcanlogin, rolname = current_user from pg_roles where rolname = %s"

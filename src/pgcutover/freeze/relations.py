@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import FreezeError, UnreadableError
 from pgcutover.mapping import RelationName
 

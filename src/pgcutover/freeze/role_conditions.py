@@ -7,7 +7,7 @@ from pgcutover.config import FreezeSettings
 from pgcutover.connect import Connection
 from pgcutover.diff import finding
 from pgcutover.freeze.relations import LockedRelation
-from pgcutover.schema.own_triggers import FUNCTION_SCHEMA
+from pgcutover.schema.explained.own_triggers import FUNCTION_SCHEMA
 from pgcutover.verdict import Finding
 
 _MAINTAIN_SINCE = 170000

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
 from pgcutover.diff import finding
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import UnreadableError
-from pgcutover.schema.own_triggers import NOT_OWN_TRIGGER
+from pgcutover.schema.explained.own_triggers import NOT_OWN_TRIGGER
 from pgcutover.verdict import Finding
 
 _HERE = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover')"

@@ -7,8 +7,8 @@ from pgcutover.connect import Connection
 from pgcutover.diff import finding
 from pgcutover.freeze.relations import LockedRelation
 from pgcutover.freeze.role_conditions import application_roles
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import count_noun
 
 _SEES_OTHERS = "select pg_has_role(current_user, 'pg_read_all_stats', 'usage')"
 # the virtualtransaction of a prepared transaction is that of the session that prepared it

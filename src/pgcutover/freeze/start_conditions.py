@@ -11,8 +11,8 @@ import psycopg
 
 from pgcutover.config import FreezeSettings
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
 from pgcutover.diff import finding
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import UnreadableError
 from pgcutover.freeze.fence import find_fenced
 from pgcutover.freeze.relations import LockedRelation
@@ -24,8 +24,8 @@ from pgcutover.freeze.server_conditions import (
     piling_connections,
     short_deadlock_timeout,
 )
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import count_noun
 
 _READ_ONLY = """
 select pg_is_in_recovery() or exists (

@@ -8,8 +8,8 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
 from pgcutover.diff import finding
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import UnreadableError
 from pgcutover.sides import Sides
 from pgcutover.verdict import Finding

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgcutover.gx.suite import Expected
+from pgcutover.text.words import agree, count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import agree, count_noun
 
 
 @dataclass(frozen=True, slots=True)

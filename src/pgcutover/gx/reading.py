@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection, PinnedCursor
-from pgcutover.database_errors import explain_error, quote_name
+from pgcutover.error_texts.database_errors import explain_error, quote_name
 from pgcutover.errors import UnreadableError
 from pgcutover.gx.suite import Suite
 from pgcutover.mapping import RelationName

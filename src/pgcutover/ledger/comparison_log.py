@@ -3,9 +3,9 @@
 from pgcutover.compare.snapshots import ReadIn, RecheckedKeys
 from pgcutover.connect import Connection
 from pgcutover.errors import UnreadableError
-from pgcutover.ledger.changes import key_text
 from pgcutover.ledger.coverage import record_comparison
 from pgcutover.ledger.model import Compared
+from pgcutover.ledger.reading.changes import key_text
 from pgcutover.ledger.store import Store
 from pgcutover.ledger.tables import read_fingerprint
 from pgcutover.mapping import MappedTable

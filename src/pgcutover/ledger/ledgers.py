@@ -14,13 +14,15 @@ from pgcutover.compare import Comparer, TableOptions
 from pgcutover.compare.snapshots import Taken
 from pgcutover.config import Ledger, Settings
 from pgcutover.connect import Connection, open_owner
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import AnotherServerError, ServerError, UnreadableError
-from pgcutover.ledger import coverage, slot
+from pgcutover.ledger import coverage
 from pgcutover.ledger.comparison_log import LedgerLog
 from pgcutover.ledger.model import Compared, Label, OpenSet, Proof, SettleResult
 from pgcutover.ledger.open_set import add_sample, read_open_set
-from pgcutover.ledger.reader import SlotReader
+from pgcutover.ledger.reading import slot
+from pgcutover.ledger.reading.reader import SlotReader
+from pgcutover.ledger.reading.watch import Watch
 from pgcutover.ledger.settle import Settler
 from pgcutover.ledger.store import Store
 from pgcutover.ledger.tables import (
@@ -31,7 +33,6 @@ from pgcutover.ledger.tables import (
     read_members,
 )
 from pgcutover.ledger.visibility import Snapshot
-from pgcutover.ledger.watch import Watch
 from pgcutover.local_folder import NAME
 from pgcutover.mapping import RelationName
 from pgcutover.sides import Sides

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 from pgcutover.compare import Comparer
 from pgcutover.compare.snapshots import Taken
 from pgcutover.errors import UnreadableError
-from pgcutover.ledger.changes import key_values
 from pgcutover.ledger.coverage import TableKeys, record_keys, require_primary
 from pgcutover.ledger.model import Key, SettleResult
+from pgcutover.ledger.reading.changes import key_values
 from pgcutover.ledger.store import Store
 from pgcutover.mapping import MappedTable
 from pgcutover.sides import LABELS, Sides

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pgcutover.crash import describe_crash
+from pgcutover.error_texts.crash import describe_crash
 from pgcutover.exit_codes import ExitCode
 
 _CHECKS = "pgcutover.checks"

@@ -10,9 +10,9 @@ from pgcutover.catalog.table_sizes import TableSize
 from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.checking.registry import STAGES
 from pgcutover.context import RunContext
+from pgcutover.error_texts.public_errors import public_error
 from pgcutover.errors import AnotherServerError
 from pgcutover.plugin.scheduling import parameter_id, table_of
-from pgcutover.public_errors import public_error
 from pgcutover.verdict import Finding, Result, Verdict
 
 CONTEXT = pytest.StashKey[RunContext]()

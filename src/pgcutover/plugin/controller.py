@@ -18,6 +18,7 @@ from pgcutover.compare.scan.checkpoints import Checkpoints
 from pgcutover.config import Settings
 from pgcutover.connect import COUNTS, remember_server
 from pgcutover.context import NO_OBJECTS, RunContext
+from pgcutover.error_texts.public_errors import public_error
 from pgcutover.errors import PgCutoverError
 from pgcutover.freeze.channel import Channel
 from pgcutover.plugin import check_items, evidence, terminal_summary
@@ -25,13 +26,12 @@ from pgcutover.plugin.failure_groups import FailureGroups
 from pgcutover.plugin.freeze_wait import FreezeWait
 from pgcutover.plugin.gate_state import GateState
 from pgcutover.plugin.preparation import run_start
-from pgcutover.plugin.progress_display import start_progress
-from pgcutover.plugin.progress_files import RUN_FOLDERS, RunFolders
-from pgcutover.plugin.run_lock import run_lock
-from pgcutover.plugin.run_log import RunJournal
+from pgcutover.plugin.progress.progress_display import start_progress
+from pgcutover.plugin.progress.progress_files import RUN_FOLDERS, RunFolders
+from pgcutover.plugin.run_folder.run_lock import run_lock
+from pgcutover.plugin.run_folder.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
 from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
-from pgcutover.public_errors import public_error
 from pgcutover.verdict import Verdict
 
 FIXTURE_MODULES = (

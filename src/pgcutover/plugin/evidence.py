@@ -15,7 +15,7 @@ from pgcutover.context import RunContext
 from pgcutover.errors import ConfigError, PgCutoverError
 from pgcutover.plugin.gate_state import GateState
 from pgcutover.plugin.not_proven import list_not_proven, to_plain
-from pgcutover.plugin.retention import RUN_FILES, remove_old_runs
+from pgcutover.plugin.run_folder.retention import RUN_FILES, remove_old_runs
 from pgcutover.plugin.scheduling import table_of
 from pgcutover.verdict import Result, Verdict
 

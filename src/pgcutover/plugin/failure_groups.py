@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Result, Verdict
-from pgcutover.words import count_noun
 
 _CATEGORIES = ("failed", "error")
 

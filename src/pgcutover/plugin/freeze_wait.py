@@ -8,12 +8,12 @@ import pytest
 
 from pgcutover.connect import open_watch
 from pgcutover.context import RunContext
+from pgcutover.error_texts.public_errors import public_error
 from pgcutover.errors import PgCutoverError
 from pgcutover.freeze.channel import Channel
 from pgcutover.freeze.checker import FreezeChecker, FreezeState
 from pgcutover.mapping import RelationName
 from pgcutover.plugin.check_items import CONTEXT
-from pgcutover.public_errors import public_error
 from pgcutover.sides import Sides
 
 CHECKER = pytest.StashKey[FreezeChecker]()

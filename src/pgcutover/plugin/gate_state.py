@@ -3,7 +3,7 @@
 from pgcutover.checking.coverage import Plan
 from pgcutover.checking.registry import Check, find_checks
 from pgcutover.context import RunContext
-from pgcutover.plugin.run_log import RunJournal
+from pgcutover.plugin.run_folder.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
 from pgcutover.plugin.user_commands import UserCommands
 from pgcutover.verdict import Result

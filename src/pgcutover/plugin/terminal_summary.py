@@ -10,9 +10,9 @@ from pgcutover.plugin.failure_groups import group_by_cause, group_name
 from pgcutover.plugin.gate_state import GateState
 from pgcutover.plugin.not_proven import list_not_proven, terminal_lines
 from pgcutover.plugin.user_commands import shown_path
-from pgcutover.schema.declared import describe_declaration
+from pgcutover.schema.explained.declared import describe_declaration
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Result, list_excused, list_warnings
-from pgcutover.words import count_noun
 
 REHEARSAL = "REHEARSAL on embedded servers with generated data: this verdict opens no cutover"
 _SHOWN = 12  # messages shown on the terminal; the files have all

@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.execute import one_transaction
 

@@ -7,7 +7,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.sql_splitter import Statement, split_statements
 

@@ -7,7 +7,7 @@ only PostgreSQL 18 reads. ALTER TABLE ... SET NOT NULL means the same on every m
 import re
 from collections.abc import Iterator
 
-from pgcutover.sql_tokens import TOKEN
+from pgcutover.text.sql_tokens import TOKEN
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\W\d][\w$]*)'
 _CREATED = re.compile(rf"CREATE (?:UNLOGGED |FOREIGN )?TABLE ({_NAME}\.{_NAME}) \(")

@@ -18,7 +18,7 @@ from pgcutover.embedded.tools import pg_dump_path
 from pgcutover.errors import MissingExtraError, ProvisionError
 from pgcutover.provision.inherited_not_null import rewrite_inherited_not_null
 from pgcutover.provision.sql_splitter import Statement, split_statements
-from pgcutover.redact import without_passwords
+from pgcutover.text.redact import without_passwords
 
 SECTIONS = ("pre-data", "post-data")
 

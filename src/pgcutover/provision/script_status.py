@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ProvisionError, UnreadableError
 from pgcutover.provision.scripts import plan
 from pgcutover.verdict import Finding

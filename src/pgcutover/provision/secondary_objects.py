@@ -15,11 +15,11 @@ import psycopg
 from psycopg.rows import class_row
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ProvisionError
 from pgcutover.provision.applied_steps import Applied, entry, run_once
 from pgcutover.provision.execute import Progress, one_transaction
-from pgcutover.words import agree, count_noun
+from pgcutover.text.words import agree, count_noun
 
 PHASE = "deferred"
 DROPPED, CREATED = "dropped", "created"

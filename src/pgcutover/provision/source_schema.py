@@ -28,7 +28,7 @@ from pgcutover.provision.applied_steps import Applied, entry, run_once
 from pgcutover.provision.create_missing import create_missing
 from pgcutover.provision.execute import Progress
 from pgcutover.provision.pg_dump import SECTIONS, dump_section
-from pgcutover.words import count_noun
+from pgcutover.text.words import count_noun
 
 PHASE = "source"
 

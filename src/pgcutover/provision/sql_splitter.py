@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgcutover.errors import ProvisionError
-from pgcutover.sql_tokens import TOKEN
+from pgcutover.text.sql_tokens import TOKEN
 
 _NESTED_COMMENT = re.compile(r"/\*|\*/")
 

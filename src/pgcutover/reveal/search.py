@@ -10,7 +10,7 @@ from pgcutover.compare.hashing.row_text import ComparedTable, value_text
 from pgcutover.compare.plan.table_stats import TableStats, read_stats
 from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.connect import Connection
-from pgcutover.database_errors import unreadable_on_error
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
 from pgcutover.reveal.finding import Lookup
 

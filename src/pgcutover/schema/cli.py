@@ -21,12 +21,12 @@ from pgcutover.schema.compare import Difference, concerns_role, differences
 from pgcutover.schema.diff_text import shown, summed_up
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.evidence_file import load_evidence
+from pgcutover.schema.explained.source_faults import source_warnings, without_faults
 from pgcutover.schema.fix.script import FixScript
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.severity import Severity
 from pgcutover.schema.snapshot import collect_snapshot
 from pgcutover.schema.snapshot_file import load, save
-from pgcutover.schema.source_faults import source_warnings, without_faults
 from pgcutover.schema.stage import SchemaStage
 from pgcutover.schema.state.checker import SchemaState
 from pgcutover.verdict import Finding

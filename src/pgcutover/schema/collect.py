@@ -14,12 +14,12 @@ from pgcutover.provision.scripts import require_phases
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.evidence_file import save_evidence
 from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
+from pgcutover.schema.explained.source_faults import without_faults
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
 from pgcutover.schema.kinds.extensions import EXTENSIONS
 from pgcutover.schema.objects import Snapshot
 from pgcutover.schema.snapshot import collect_snapshot, quoted
 from pgcutover.schema.snapshot_file import save
-from pgcutover.schema.source_faults import without_faults
 from pgcutover.schema.stage import SchemaStage
 from pgcutover.sides import fetch_both
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.objects import SchemaObject, Snapshot, Value
 from pgcutover.schema.severity import Severity, describe_object, rule_of
-from pgcutover.words import agree, count_noun
+from pgcutover.text.words import agree, count_noun
 
 MISSING, EXTRA, CHANGED = "missing", "extra", "changed"
 _HOLDERS = ("table", "partition", "foreign_table", "view", "materialized_view")

@@ -13,8 +13,8 @@ from pgcutover.schema.compare import (
 )
 from pgcutover.schema.objects import SchemaObject
 from pgcutover.schema.severity import Severity, describe_object
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import count_noun
 
 _WORDS = {MISSING: "missing", EXTRA: "unexplained", CHANGED: "differs"}
 

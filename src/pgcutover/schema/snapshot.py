@@ -8,7 +8,7 @@ import psycopg
 
 from pgcutover.connect import Connection
 from pgcutover.connect.locks import find_locked
-from pgcutover.database_errors import explain_error, unreadable
+from pgcutover.error_texts.database_errors import explain_error, unreadable
 from pgcutover.mapping import RelationName
 from pgcutover.schema.kinds import KINDS, Kind
 from pgcutover.schema.objects import SchemaObject, Snapshot

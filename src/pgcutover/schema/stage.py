@@ -18,7 +18,9 @@ from pgcutover.schema.compare import (
     alone,
     out_of_force,
 )
-from pgcutover.schema.declared import (
+from pgcutover.schema.diff_text import make_finding
+from pgcutover.schema.evidence import SchemaEvidence
+from pgcutover.schema.explained.declared import (
     Split,
     describe_declaration,
     is_declared,
@@ -26,16 +28,14 @@ from pgcutover.schema.declared import (
     split,
     unfit_declarations,
 )
-from pgcutover.schema.diff_text import make_finding
-from pgcutover.schema.evidence import SchemaEvidence
+from pgcutover.schema.explained.left_behind import tool_of_schema
+from pgcutover.schema.explained.moved_extensions import MovedExtension, find_moved_extensions
+from pgcutover.schema.explained.source_faults import source_warnings
+from pgcutover.schema.explained.unexplained import UnexplainedDifferences
 from pgcutover.schema.kinds import CLUSTER_KINDS, KINDS
-from pgcutover.schema.left_behind import tool_of_schema
-from pgcutover.schema.moved_extensions import MovedExtension, find_moved_extensions
 from pgcutover.schema.objects import SchemaObject, Snapshot
 from pgcutover.schema.quoted_names import plain_name, split_name
 from pgcutover.schema.severity import Severity, version
-from pgcutover.schema.source_faults import source_warnings
-from pgcutover.schema.unexplained import UnexplainedDifferences
 from pgcutover.verdict import Finding
 
 RUN_WIDE = "*"

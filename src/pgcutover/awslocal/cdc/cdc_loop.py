@@ -19,7 +19,7 @@ from pgcutover.awslocal.task.slots import Snapshot, require_slot, temporary_snap
 from pgcutover.awslocal.task.table_statistics import COMPLETED, RELOADING
 from pgcutover.awslocal.task.task_run import Job
 from pgcutover.awslocal.validation.validator import Validator
-from pgcutover.pgoutput import Delete, Insert, Update
+from pgcutover.pgoutput.messages import Delete, Insert, Update
 
 POLL_SECONDS = 0.1
 _SAVE_SECONDS = 1.0

@@ -17,7 +17,7 @@ from pgcutover.awslocal.task.errors import TableFailed, TaskFailed
 from pgcutover.awslocal.task.latency import Latency
 from pgcutover.awslocal.task.slots import SlotNames, advance, flushed_lsn
 from pgcutover.awslocal.task.task_log import TaskLog
-from pgcutover.pgoutput import (
+from pgcutover.pgoutput.messages import (
     Begin,
     Commit,
     Delete,

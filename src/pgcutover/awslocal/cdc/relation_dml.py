@@ -9,7 +9,7 @@ from psycopg import sql
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.mapping.table_plan import ColumnPlan, TablePlan, dotted, listed, quoted
 from pgcutover.awslocal.task.errors import TableFailed
-from pgcutover.pgoutput import UNCHANGED, Delete, Insert, Relation, Row, Update
+from pgcutover.pgoutput.messages import UNCHANGED, Delete, Insert, Relation, Row, Update
 
 Parameters = tuple[str | None, ...]
 

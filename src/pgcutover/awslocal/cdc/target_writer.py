@@ -17,7 +17,7 @@ from pgcutover.awslocal.task.endpoint_connection import Connection
 from pgcutover.awslocal.task.error_policy import IGNORE, LOG, STOP, SUSPEND, ErrorPolicy
 from pgcutover.awslocal.task.errors import TaskFailed, loggable_text
 from pgcutover.awslocal.task.task_log import TaskLog
-from pgcutover.pgoutput import Row
+from pgcutover.pgoutput.messages import Row
 
 _APPLIED = {
     "insert": "AppliedInserts",

@@ -11,7 +11,7 @@ from psycopg import sql
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.mapping.table_plan import quoted
 from pgcutover.awslocal.task.endpoint_connection import Connection
-from pgcutover.pgoutput import format_lsn, parse_lsn
+from pgcutover.pgoutput.messages import format_lsn, parse_lsn
 
 _TABLES = {
     "awsdms_apply_exceptions": """

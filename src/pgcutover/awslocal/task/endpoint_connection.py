@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pgcutover.awslocal.http.moto_clients import AwsClients
 from pgcutover.awslocal.http.store import Record, Store
-from pgcutover.redact import without_passwords
+from pgcutover.text.redact import without_passwords
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 CONNECT_SECONDS = 15

@@ -2,8 +2,8 @@
 
 import psycopg
 
-from pgcutover.database_errors import describe_error
-from pgcutover.redact import without_passwords
+from pgcutover.error_texts.database_errors import describe_error
+from pgcutover.text.redact import without_passwords
 
 # error classes whose messages contain names but never the values of a row
 _SPEAKABLE = ("08", "0A", "25", "28", "3D", "3F", "42", "53", "54", "55", "57", "58")

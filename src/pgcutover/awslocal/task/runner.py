@@ -28,7 +28,7 @@ from pgcutover.awslocal.task.table_statistics import COMPLETED
 from pgcutover.awslocal.task.task_run import Job, open_job
 from pgcutover.awslocal.validation.validator import Validator
 from pgcutover.errors import PgCutoverError
-from pgcutover.pgoutput import format_lsn
+from pgcutover.pgoutput.messages import format_lsn
 
 RESUME, RELOAD = "resume-processing", "reload-target"
 _FAILURES = (TaskFailed, EndpointError, PgCutoverError, DmsFault, psycopg.Error, OSError)

@@ -10,7 +10,7 @@ from pgcutover.awslocal.mapping.catalog import SourceTable
 from pgcutover.awslocal.mapping.table_plan import quoted
 from pgcutover.awslocal.task.endpoint_connection import Connection, EndpointAddress
 from pgcutover.awslocal.task.errors import TaskFailed
-from pgcutover.pgoutput import format_lsn, parse_lsn
+from pgcutover.pgoutput.messages import format_lsn, parse_lsn
 
 
 @dataclass(frozen=True, slots=True)

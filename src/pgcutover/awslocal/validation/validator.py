@@ -21,7 +21,7 @@ from pgcutover.awslocal.task.endpoint_connection import Connection, EndpointErro
 from pgcutover.awslocal.task.errors import Stopped, loggable_text
 from pgcutover.awslocal.task.task_run import Job
 from pgcutover.awslocal.validation.row_digests import Key, RowReader, differences, readers, verdict
-from pgcutover.pgoutput import Delete, Insert, Update
+from pgcutover.pgoutput.messages import Delete, Insert, Update
 
 LOOKS = 3
 _PAUSE_SECONDS = 0.3

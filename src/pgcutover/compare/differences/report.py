@@ -14,8 +14,8 @@ from pgcutover.diff import Diff, finding
 from pgcutover.errors import UnreadableError
 from pgcutover.key_hash.hashing import KeyHash
 from pgcutover.sides import Sides
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import count_noun
 
 _NO_SAMPLES = Sides(RowSample(), RowSample())
 _WORDS = {

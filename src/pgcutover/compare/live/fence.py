@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection, open_session, open_writer
-from pgcutover.database_errors import describe_error, explain_error
+from pgcutover.error_texts.database_errors import describe_error, explain_error
 from pgcutover.errors import ServerError
 from pgcutover.mapping import RelationName
 

@@ -41,7 +41,7 @@ from pgcutover.compare.plan.key_domain import KeyRange
 from pgcutover.compare.plan.model import TableComparison, TableSide
 from pgcutover.errors import UnreadableError
 from pgcutover.sides import Sides
-from pgcutover.words import agree, count_noun
+from pgcutover.text.words import agree, count_noun
 
 CONFIRMATIONS = 2
 WAITS = 3

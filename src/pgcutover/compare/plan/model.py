@@ -12,7 +12,7 @@ from pgcutover.compare.plan.key_domain import KEY_DOMAINS, KeyDomain
 from pgcutover.compare.plan.table_stats import IN_CACHE_PAGES, TableStats
 from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.config.tables import Tolerance
-from pgcutover.database_errors import unreadable_on_error
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.sides import Sides, fetch_both
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from pgcutover.compare.plan.model import ALL_ROWS, TableComparison, TableSide
 from pgcutover.compare.plan.table_stats import TableStats, read_stats
 from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.config.tables import Tolerance
-from pgcutover.database_errors import unreadable_on_error
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
 from pgcutover.sides import Sides, fetch_both
 

@@ -5,7 +5,7 @@ from psycopg import sql
 from pgcutover.catalog import Manifest
 from pgcutover.catalog.model import Index
 from pgcutover.connect import Connection
-from pgcutover.database_errors import unreadable_on_error
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.mapping import MappedTable
 from pgcutover.sides import Sides
 

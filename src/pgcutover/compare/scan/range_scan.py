@@ -14,7 +14,7 @@ from pgcutover.compare.plan.model import TableComparison, TableSide
 from pgcutover.compare.plan.range_sql import edge_query, range_query
 from pgcutover.compare.scan.chunk_planner import Chunk, ChunkPlanner
 from pgcutover.compare.scan.sessions import SHORTER, SideSession
-from pgcutover.database_errors import unreadable_on_error
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
 from pgcutover.sides import LABELS, Sides
 

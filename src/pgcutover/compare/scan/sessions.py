@@ -11,7 +11,7 @@ from psycopg import sql
 
 from pgcutover.compare.throttle.governor import Governor
 from pgcutover.connect import Connection, open_session, verify_pinned
-from pgcutover.database_errors import describe_error, unreadable_on_error
+from pgcutover.error_texts.database_errors import describe_error, unreadable_on_error
 from pgcutover.errors import ServerError
 from pgcutover.sides import cancel
 

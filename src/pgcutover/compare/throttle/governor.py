@@ -18,7 +18,7 @@ import psycopg
 
 from pgcutover.compare.throttle.server_load import LoadLimits, LoadSample, exceeded, sample
 from pgcutover.connect import COUNTS, Connection
-from pgcutover.database_errors import unreadable
+from pgcutover.error_texts.database_errors import unreadable
 from pgcutover.errors import UnreadableError
 
 SAMPLE_SECONDS = 1.0

@@ -1,9 +1,9 @@
 """The pointers that clients follow."""
 
 from pgcutover.cutover.errors import ChangedError, StepError
-from pgcutover.cutover.pointer import common_side
 from pgcutover.cutover.resolver import Side, State, Step
 from pgcutover.cutover.steps.model import Facts, StepSpec
+from pgcutover.cutover.switching.pointer import common_side
 from pgcutover.cutover.world import World
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from pgcutover.redact import without_passwords
+from pgcutover.text.redact import without_passwords
 
 _LONGEST = 600
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.movers.dms.task_status import COMPLETED, IN_ERROR, TableStatistics
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import count_noun
 
 NO_KEY = "No primary key"
 _VALIDATED = {"Validated", NO_KEY}

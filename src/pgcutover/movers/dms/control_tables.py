@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.movers.dms.checks import MoverDiff, judge_exceptions

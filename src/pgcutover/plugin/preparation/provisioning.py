@@ -12,7 +12,7 @@ from pgcutover.context import AwsAccess
 from pgcutover.errors import ConfigError, ServerError
 from pgcutover.extras import require_extra
 from pgcutover.plugin.preparation.endpoints import Endpoints
-from pgcutover.plugin.run_log import RunJournal
+from pgcutover.plugin.run_folder.run_log import RunJournal
 from pgcutover.provision.applied_steps import Applied
 from pgcutover.provision.phases import finish_target, prepare_target
 

@@ -21,7 +21,7 @@ from pgcutover.extras import require_extra
 from pgcutover.mapping import RelationName
 from pgcutover.plugin.preparation.endpoints import Endpoints
 from pgcutover.plugin.preparation.provisioning import Site, provision
-from pgcutover.plugin.run_log import RunJournal
+from pgcutover.plugin.run_folder.run_log import RunJournal
 from pgcutover.setup.demo import generate, sabotage
 from pgcutover.setup.demo.workload import Workload
 

@@ -19,7 +19,7 @@ from pgcutover.key_hash.hashing import KeyHashes
 from pgcutover.mapping import MappedTable
 from pgcutover.plugin.preparation import dsn_variables
 from pgcutover.plugin.preparation.endpoints import Endpoints
-from pgcutover.plugin.run_log import RunJournal
+from pgcutover.plugin.run_folder.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
 from pgcutover.schema.collect import CollectedSchema, collect_schema
 

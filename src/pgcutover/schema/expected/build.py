@@ -22,7 +22,7 @@ from pgcutover.connect.locks import (
     find_locked,
     lock_holders,
 )
-from pgcutover.database_errors import describe_locks, explain_error
+from pgcutover.error_texts.database_errors import describe_locks, explain_error
 from pgcutover.errors import PgCutoverError, ProvisionError, UnreadableError
 from pgcutover.mapping import MappedTable
 from pgcutover.provision.applied_steps import journal

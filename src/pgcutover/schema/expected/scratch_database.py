@@ -10,8 +10,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from pgcutover.connect import Connection, open_owner, open_session
-from pgcutover.database_errors import describe_error, explain_error
 from pgcutover.embedded.server import ServerSpec, servers
+from pgcutover.error_texts.database_errors import describe_error, explain_error
 from pgcutover.errors import ConfigError, ServerError
 
 Say = Callable[[str], None]

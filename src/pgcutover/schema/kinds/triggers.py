@@ -1,7 +1,7 @@
 """Triggers, rules and row-level security policies of tables."""
 
+from pgcutover.schema.explained.own_triggers import NOT_OWN_TRIGGER
 from pgcutover.schema.kinds.model import RELATIONS, Kind, not_of_an_extension
-from pgcutover.schema.own_triggers import NOT_OWN_TRIGGER
 
 _SCOPE = f"{RELATIONS} and {not_of_an_extension('pg_class', 'c.oid')}"
 _ENABLED = """case {} when 'O' then 'yes' when 'D' then 'no' when 'R' then 'on replicas only'

@@ -13,11 +13,11 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import explain_error, unreadable
 from pgcutover.diff import Diff, finding
+from pgcutover.error_texts.database_errors import explain_error, unreadable
 from pgcutover.errors import UnreadableError
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import count_noun
 
 _SHOWN = 20
 # data_corrupted, index_corrupted, undefined_file: a missing or damaged file

@@ -15,12 +15,12 @@ from typing import Any
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import explain_error, unreadable
 from pgcutover.diff import Diff, finding
+from pgcutover.error_texts.database_errors import explain_error, unreadable
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.state.wording import first_names
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import count_noun
 
 _VIEWS = """
 select format('%I.%I', n.nspname, c.relname), c.oid::int8, c.relispopulated

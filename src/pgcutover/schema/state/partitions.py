@@ -14,10 +14,10 @@ from typing import Any
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import quote_name, unreadable_on_error
 from pgcutover.diff import Diff, finding
+from pgcutover.error_texts.database_errors import quote_name, unreadable_on_error
+from pgcutover.text.words import agree, count_noun
 from pgcutover.verdict import Finding
-from pgcutover.words import agree, count_noun
 
 _SHOWN = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

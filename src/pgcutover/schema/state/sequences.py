@@ -11,8 +11,8 @@ from typing import Any
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import unreadable_on_error
 from pgcutover.diff import Diff, finding
+from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.mapping import MappedTable
 from pgcutover.verdict import Finding
 

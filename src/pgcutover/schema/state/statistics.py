@@ -9,9 +9,9 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import explain_error
+from pgcutover.error_texts.database_errors import explain_error
 from pgcutover.schema.state.wording import first_names
-from pgcutover.words import agree, count_noun
+from pgcutover.text.words import agree, count_noun
 
 _UNANALYZED = """
 select format('%I.%I', n.nspname, c.relname), n.nspname, c.relname

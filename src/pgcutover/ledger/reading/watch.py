@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 
 from pgcutover.connect import Connection, open_watch
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ServerError
 from pgcutover.ledger.model import Label
 

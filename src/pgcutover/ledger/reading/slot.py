@@ -7,11 +7,11 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ServerError, UnreadableError
 from pgcutover.ledger.model import Label, SlotState
 from pgcutover.mapping import RelationName
-from pgcutover.pgoutput import format_lsn, parse_lsn
+from pgcutover.pgoutput.messages import format_lsn, parse_lsn
 
 PLUGIN = "pgoutput"
 _MB = 1 << 20

@@ -10,7 +10,7 @@ from pgcutover.config import FreezeSettings
 from pgcutover.connect import Connection, open_watch, open_writer
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.freeze import (
     Freeze,
     FreezeOptions,

@@ -139,7 +139,7 @@ def end_orphan(folder: Path) -> None:
 
 
 def _command(hook: Hook) -> Sequence[str]:
-    return hook.command or (sys.executable, "-P", "-m", "pgcutover.cutover.http_call")
+    return hook.command or (sys.executable, "-P", "-m", "pgcutover.cutover.hooks.http_call")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import psycopg
 from pgcutover.connect import Connection, open_owner
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ import psycopg
 from pgcutover.config import Hook
 from pgcutover.connect import Connection, open_writer
 from pgcutover.cutover.errors import StepError
-from pgcutover.cutover.hooks import HookRunner
+from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.resolver import Side
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import FreezeError
 from pgcutover.freeze import (
     DrainMarker,

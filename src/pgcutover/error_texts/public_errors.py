@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psycopg
 
-from pgcutover.database_errors import unreadable
+from pgcutover.error_texts.database_errors import unreadable
 from pgcutover.errors import PgCutoverError, UnreadableError
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pgcutover.pgoutput import DECODERS, Message, Reader, decode_with
+from pgcutover.pgoutput.messages import DECODERS, Message, Reader, decode_with
 
 _VERSIONS: Final = "protocol versions 1 to 4"
 _IN_STREAM: Final = "RYIUDTMO"

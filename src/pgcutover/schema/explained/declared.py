@@ -18,11 +18,11 @@ from pgcutover.schema.compare import (
     out_of_force,
     shown_value,
 )
-from pgcutover.schema.moved_extensions import MovedExtension, without_moves
+from pgcutover.schema.explained.moved_extensions import MovedExtension, without_moves
 from pgcutover.schema.objects import SchemaObject
 from pgcutover.schema.quoted_names import plain_name, schema_of
 from pgcutover.schema.severity import describe_object, rule_of
-from pgcutover.sql_tokens import same_definition
+from pgcutover.text.sql_tokens import same_definition
 from pgcutover.verdict import Finding
 
 _CONSTRAINTS = ("primary_key", "unique", "exclusion")

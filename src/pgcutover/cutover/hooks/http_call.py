@@ -1,4 +1,4 @@
-"""`python -m pgcutover.cutover.http_call`: one POST, read as JSON from stdin.
+"""`python -m pgcutover.cutover.hooks.http_call`: one POST, read as JSON from stdin.
 
 A process of its own, because only a process can be killed when a server sends a byte a minute. The
 address is not an argument, where every user of the machine could read it.

@@ -17,8 +17,8 @@ from psycopg.pq import ExecStatus
 
 from pgcutover.connect import PINNED
 from pgcutover.errors import ServerError
-from pgcutover.pgoutput import format_lsn
-from pgcutover.redact import without_passwords
+from pgcutover.pgoutput.messages import format_lsn
+from pgcutover.text.redact import without_passwords
 
 _EPOCH: Final = 946_684_800  # seconds from 1970 to 2000
 _STREAMING_SINCE: Final = 140000

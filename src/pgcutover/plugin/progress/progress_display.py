@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pgcutover.context import RunContext
-from pgcutover.plugin.progress_files import RUN_FOLDERS, ProgressFolder, RunFolders
+from pgcutover.plugin.progress.progress_files import RUN_FOLDERS, ProgressFolder, RunFolders
 from pgcutover.progress import Overall
 
 LINE_SECONDS = 10.0

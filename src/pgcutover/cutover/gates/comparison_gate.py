@@ -12,7 +12,7 @@ from pgcutover.compare import CompareOptions, Comparer
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
 from pgcutover.errors import PgCutoverError
-from pgcutover.words import count_noun
+from pgcutover.text.words import count_noun
 
 
 @dataclass(frozen=True, slots=True)

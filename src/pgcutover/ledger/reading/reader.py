@@ -6,24 +6,24 @@ from collections.abc import Callable, Mapping
 import psycopg
 
 from pgcutover.connect import Connection
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import PgCutoverError, ServerError, UnreadableError
-from pgcutover.ledger.changes import Batch, ChangeReader
 from pgcutover.ledger.model import Label
-from pgcutover.ledger.slot import (
+from pgcutover.ledger.reading.changes import Batch, ChangeReader
+from pgcutover.ledger.reading.slot import (
     Server,
     SlotFacts,
     describe_identity_fault,
     read_server,
     read_slot,
 )
+from pgcutover.ledger.reading.stream import Keepalive, SlotStream, WalData
+from pgcutover.ledger.reading.watch import Watch
 from pgcutover.ledger.store import Store
-from pgcutover.ledger.stream import Keepalive, SlotStream, WalData
 from pgcutover.ledger.tables import read_members
 from pgcutover.ledger.visibility import Snapshot
-from pgcutover.ledger.watch import Watch
 from pgcutover.mapping import RelationName
-from pgcutover.pgoutput import format_lsn, parse_lsn
+from pgcutover.pgoutput.messages import format_lsn, parse_lsn
 
 BATCH_CHANGES = 20_000
 _BATCH_SECONDS = 0.5

@@ -10,7 +10,7 @@ import psycopg
 from pgcutover.connect import Connection, open_owner
 from pgcutover.cutover.errors import RefusedError
 from pgcutover.cutover.resolver import Side
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 
 _TAKE = "select pg_try_advisory_lock(%s)"
 _HELD = "select 1"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pgcutover.cutover.errors import ChangedError, StepError
-from pgcutover.cutover.pointer import FIVE_KEYS, conninfo_of
 from pgcutover.cutover.resolver import Side
+from pgcutover.cutover.switching.pointer import FIVE_KEYS, conninfo_of
 from pgcutover.errors import MoverError
 
 _SERVICE = "secretsmanager"

@@ -8,7 +8,7 @@ from json.encoder import encode_basestring
 from pgcutover.errors import UnreadableError
 from pgcutover.ledger.model import Change, Key, WholeTable
 from pgcutover.ledger.visibility import widen
-from pgcutover.pgoutput import (
+from pgcutover.pgoutput.messages import (
     UNCHANGED,
     Begin,
     Commit,
@@ -21,7 +21,7 @@ from pgcutover.pgoutput import (
     Type,
     Update,
 )
-from pgcutover.pgoutput_streaming import (
+from pgcutover.pgoutput.streaming import (
     AnyMessage,
     BeginPrepare,
     EndPrepared,

@@ -11,12 +11,12 @@ from functools import cached_property
 from pgcutover.errors import UnreadableError
 from pgcutover.schema.compare import MISSING, Comparison, Difference, Objects, concerns_role
 from pgcutover.schema.evidence import SchemaEvidence
+from pgcutover.schema.explained.left_behind import LeftBehind
+from pgcutover.schema.explained.source_faults import without_faults
 from pgcutover.schema.kinds import CLUSTER_KINDS
-from pgcutover.schema.left_behind import LeftBehind
 from pgcutover.schema.objects import SchemaObject
 from pgcutover.schema.quoted_names import plain_name
 from pgcutover.schema.severity import Severity
-from pgcutover.schema.source_faults import without_faults
 
 OF_CLUSTER = frozenset(kind.name for kind in CLUSTER_KINDS)
 

@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 from pgcutover.errors import UnreadableError
-from pgcutover.redact import without_passwords
-from pgcutover.words import count_noun
+from pgcutover.text.redact import without_passwords
+from pgcutover.text.words import count_noun
 
 # operations that the server does not support: what is not supported is the message
 _UNSUPPORTED = "0A000"

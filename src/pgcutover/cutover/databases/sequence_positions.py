@@ -8,7 +8,7 @@ import psycopg
 from pgcutover.connect import open_session, open_writer
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
-from pgcutover.database_errors import describe_error
+from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.mapping import MappedTable
 from pgcutover.schema.state.sequences import match_sequences, sequences_diff
 from pgcutover.verdict import Finding

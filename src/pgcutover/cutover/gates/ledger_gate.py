@@ -12,8 +12,8 @@ from pgcutover.cutover.resolver import Side
 from pgcutover.errors import PgCutoverError, UnreadableError
 from pgcutover.ledger.ledgers import Ledgers, open_ledgers
 from pgcutover.ledger.opening import parts_from, single_reader
+from pgcutover.text.words import count_noun
 from pgcutover.verdict import Verdict
-from pgcutover.words import count_noun
 
 _CATCH_UP_SECONDS = 60.0
 _POLL_SECONDS = 0.05

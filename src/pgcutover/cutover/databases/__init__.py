@@ -1,0 +1,1 @@
+"""What a cutover does in the databases: locks, slots, sequences, markers."""

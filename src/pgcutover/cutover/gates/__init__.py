@@ -1,0 +1,1 @@
+"""Decides whether a cutover may go on: the gate's verdict, the final gate, the approval."""

@@ -1,0 +1,1 @@
+"""Runs the team's commands and HTTP calls."""

@@ -1,0 +1,1 @@
+"""Switches where clients connect: secret, env file or hook."""

@@ -1,0 +1,1 @@
+"""Words errors for people, without values, passwords or DSNs."""

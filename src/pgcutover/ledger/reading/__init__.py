@@ -1,0 +1,1 @@
+"""Reads the changes of both sides from logical slots."""

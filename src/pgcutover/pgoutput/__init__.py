@@ -1,0 +1,1 @@
+"""Decoder of the messages of PostgreSQL's output plugin pgoutput."""

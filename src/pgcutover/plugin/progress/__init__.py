@@ -1,0 +1,1 @@
+"""Progress of a run: what workers write, and what the terminal shows."""

@@ -1,0 +1,1 @@
+"""The folder of a migration's runs: lock, log and retention."""

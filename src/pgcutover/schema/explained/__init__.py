@@ -1,0 +1,1 @@
+"""Differences that a declaration, the mapping, a mover or the gate itself explains."""

@@ -1,0 +1,1 @@
+"""Text helpers: numbers and nouns, passwords removed, SQL tokens."""
