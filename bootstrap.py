@@ -235,11 +235,9 @@ def exclusive():
 
 def tox_works():
     """Check that .venv is complete and works; refuse one that bootstrap.py did not make."""
-    complete = MARK.is_file() and MARK.read_text() == TOX_REQUIREMENT
-    if complete:
+    if MARK.is_file() and MARK.read_text() == TOX_REQUIREMENT:
         return runs("import tox")
-    foreign = VENV.is_symlink() or VENV.is_file() or (not MARK.exists() and runs("pass"))
-    if foreign:
+    if VENV.is_symlink() or VENV.is_file() or (not MARK.exists() and runs("pass")):
         raise CannotStart(
             f"{VENV} was not made by bootstrap.py; move or remove it, then run the same "
             "command again"
@@ -298,7 +296,8 @@ def has_own_index(pip):
 def prepare(env):
     """Install an environment of tox.ini, unless its files have not changed since the last time."""
     stamp = TOX / env / "pgcutover-stamp"
-    before, files = stamp.read_text() if stamp.is_file() else "", fingerprint_of_files()
+    before = stamp.read_text() if stamp.is_file() else ""
+    files = digest(*((ROOT / name).read_bytes() for name in ("pyproject.toml", "tox.ini")))
     if before == place() + files and env in QUIET_ENVIRONMENTS:
         return
     once = "" if before else "; the first time this takes minutes"
@@ -329,11 +328,6 @@ def place():
     """Return a digest of the checkout's path, the Python and the installer."""
     known = f"{ROOT}\n{(VENV / 'pyvenv.cfg').read_text()}\n{uv_is_used()}"
     return digest(known.encode()) + "\n"
-
-
-def fingerprint_of_files():
-    """Return a digest of the files that say what is installed."""
-    return digest(*((ROOT / name).read_bytes() for name in ("pyproject.toml", "tox.ini")))
 
 
 def uv_is_used():
