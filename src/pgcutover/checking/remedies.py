@@ -48,6 +48,12 @@ _BY_CHECK = {
     "READY-WRITERS": Remedy("stop the sessions that write, or name the mover's role"),
     "READY-SUBSCRIPTIONS": Remedy("disable or drop the subscription on the target, " + _DECLARE),
     "READY-DIRECTION": Remedy("exchange the DSNs of source and target"),
+    "FREEZE-SEQUENCES": Remedy("run the setval() that the finding names on the target"),
+    "FREEZE-SCHEMA": Remedy("end the freeze, run the gate again, and cut over without DDL"),
+    "FREEZE-MOVER": Remedy("end the freeze, and fence the mover's role that the finding names"),
+    "FREEZE-WRITERS": Remedy("end the freeze, stop what wrote, and cut over again"),
+    "FREEZE-JOBS": Remedy("enable the job that the finding names on one side alone"),
+    "FREEZE-BUDGET": Remedy("end the freeze, and try again with fewer open keys or more budget"),
     "SCHEMA-DECLARED": Remedy("remove or correct the declaration in migration.toml"),
     "SCHEMA-TABLES": Remedy(
         "include or exclude the table with a selection rule; drop an extra table on the target, "
