@@ -21,17 +21,30 @@ EXPECTED = Expected("kgc", "c" * 64, "0.1.0", Sides(("7001", "kgc"), ("7002", "k
 RUN = "20261201T010000Z-1f"
 
 
-def document(run=RUN, **changes):
-    sides = {
-        name: {
-            "server_version": "15",
-            "system_identifier": number,
-            "database": "kgc",
-            "lsn": "0/1",
-            "tls": "TLSv1.3",
-        }
-        for name, number in (("source", "7001"), ("target", "7002"))
+def side(system_identifier):
+    return {
+        "server_version": "15",
+        "system_identifier": system_identifier,
+        "database": "kgc",
+        "lsn": "0/1",
+        "tls": "TLSv1.3",
     }
+
+
+PASSED = {
+    "check_id": "DATA-ROWS",
+    "object": "public.t",
+    "stage": "load",
+    "verdict": "PASS",
+    "message": "",
+    "findings": [],
+    "duration_seconds": 1.0,
+    "worker": "gw0",
+}
+
+
+def document(run=RUN, **changes):
+    """Return a verdict that opens the cutover, with changes such as migration__name="other"."""
     plain = {
         "format": 2,
         "verdict": "PASS",
@@ -52,21 +65,11 @@ def document(run=RUN, **changes):
             "expires_at": (NOW + timedelta(hours=3)).isoformat(),
             "interrupted": False,
         },
-        **sides,
+        "source": side("7001"),
+        "target": side("7002"),
         "key_secret_id": "x",
         "coverage": {"expected": 1, "reported": 1, "holes": [], "unexpected": []},
-        "results": [
-            {
-                "check_id": "DATA-ROWS",
-                "object": "public.t",
-                "stage": "load",
-                "verdict": "PASS",
-                "message": "",
-                "findings": [],
-                "duration_seconds": 1.0,
-                "worker": "gw0",
-            }
-        ],
+        "results": [PASSED],
         "evidence": {"manifest.json": sha256(b"{}").hexdigest()},
     }
     lists = ("checks", "not_asked", "tables", "not_proven", "declared_differences")

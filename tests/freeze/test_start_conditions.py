@@ -19,7 +19,7 @@ from pgcutover.freeze import (
     remove_fence,
     start_conditions,
 )
-from pgcutover.freeze.role_conditions import parse_seconds
+from pgcutover.freeze.conditions.role_conditions import parse_seconds
 
 GOOD = StartFacts(0.1, 0.2, "verifier")
 

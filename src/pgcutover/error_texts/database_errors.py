@@ -87,7 +87,7 @@ class LockHolder:
 
 @dataclass(frozen=True, slots=True)
 class ErrorContext:
-    """What a connection adds to an error: side, role, and who holds the lock that it waited for."""
+    """Side and role of the connection of an error, and the holders of the lock it waited for."""
 
     side: str = ""
     role: str = ""

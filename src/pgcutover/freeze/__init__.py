@@ -1,6 +1,7 @@
 """The write freeze of the source: locks, fence, drain and the conditions of its start."""
 
 from pgcutover.freeze.checker import FreezeChecker, FreezeState
+from pgcutover.freeze.conditions.start_conditions import StartFacts, start_conditions
 from pgcutover.freeze.drain import DrainMarker, DrainResult
 from pgcutover.freeze.fence import (
     FenceState,
@@ -17,7 +18,6 @@ from pgcutover.freeze.mover_role import (
     restore_mover_role,
 )
 from pgcutover.freeze.relations import LockedRelation, hold_tables, read_relations
-from pgcutover.freeze.start_conditions import StartFacts, start_conditions
 from pgcutover.freeze.warm_gate import FreezeVerdict, WarmGate
 from pgcutover.freeze.writers import Writers, list_writers
 

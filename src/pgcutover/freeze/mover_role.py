@@ -54,7 +54,7 @@ alter table {table} enable always trigger {name}"""
 
 @dataclass(frozen=True, slots=True)
 class MoverFence:
-    """How the role was fenced, for the journal; `restore_mover_role` takes it back."""
+    """The fence of the mover's role, for the journal; `restore_mover_role` removes it."""
 
     role: str
     method: Literal["nologin", "triggers"]

@@ -25,13 +25,7 @@ from pgcutover.ledger.reading.reader import SlotReader
 from pgcutover.ledger.reading.watch import Watch
 from pgcutover.ledger.settle import Settler
 from pgcutover.ledger.store import Store
-from pgcutover.ledger.tables import (
-    FollowPlan,
-    Member,
-    plan_tables,
-    read_fingerprint,
-    read_members,
-)
+from pgcutover.ledger.tables import FollowPlan, Member, plan_tables, read_fingerprint, read_members
 from pgcutover.ledger.visibility import Snapshot
 from pgcutover.local_folder import NAME
 from pgcutover.mapping import RelationName

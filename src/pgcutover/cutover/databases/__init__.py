@@ -1,1 +1,1 @@
-"""What a cutover does in the databases: locks, slots, sequences, markers."""
+"""Locks, slots, sequence positions and marker rows of a cutover in both databases."""

@@ -1,4 +1,4 @@
-"""Who approved the point of no return, and how."""
+"""Approval of the point of no return: by --yes, or typed at the terminal."""
 
 import getpass
 import sys

@@ -14,16 +14,16 @@ from pgcutover.connect import Connection
 from pgcutover.diff import finding
 from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import UnreadableError
-from pgcutover.freeze.fence import find_fenced
-from pgcutover.freeze.relations import LockedRelation
-from pgcutover.freeze.role_conditions import lacking_rights, short_timeouts, wrong_roles
-from pgcutover.freeze.server_conditions import (
+from pgcutover.freeze.conditions.role_conditions import lacking_rights, short_timeouts, wrong_roles
+from pgcutover.freeze.conditions.server_conditions import (
     busy_tables,
     few_locks,
     old_writers,
     piling_connections,
     short_deadlock_timeout,
 )
+from pgcutover.freeze.fence import find_fenced
+from pgcutover.freeze.relations import LockedRelation
 from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
 

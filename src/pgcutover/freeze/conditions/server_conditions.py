@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pgcutover.config import FreezeSettings
 from pgcutover.connect import Connection
 from pgcutover.diff import finding
+from pgcutover.freeze.conditions.role_conditions import application_roles
 from pgcutover.freeze.relations import LockedRelation
-from pgcutover.freeze.role_conditions import application_roles
 from pgcutover.text.words import count_noun
 from pgcutover.verdict import Finding
 
