@@ -184,7 +184,7 @@ class Night:
             return driver.state
 
     def facts(self, step):
-        """What the journal holds about the last completion of a step."""
+        """The facts in the journal about the last completion of a step."""
         entries = read_entries(journal_path(self.settings.path))
         return next(e for e in reversed(entries) if (e.kind, e.step) == ("done", step)).details
 

@@ -12,6 +12,7 @@ from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.compare import CompareOptions
 from pgcutover.compare.options import table_options
 from pgcutover.config import Settings, load_rules
+from pgcutover.config.dsn import read_dsn
 from pgcutover.connect import ServerFacts, open_side
 from pgcutover.cutover.databases.marker_mover import MarkerMover
 from pgcutover.cutover.databases.operator_lock import operator_lock
@@ -196,10 +197,9 @@ def read_variable(key: str, variable: str) -> str:
     """Return the DSN in a variable that migration.toml names; ConfigError where there is none."""
     if not variable:
         raise ConfigError(f"{key} is not set in migration.toml; the cutover needs it")
-    value = os.environ.get(variable)
-    if not value:
-        raise ConfigError(f"{variable} is not set ({key}); expected it to hold a DSN")
-    return value
+    if dsn := read_dsn(variable):
+        return dsn
+    raise ConfigError(f"{variable} is not set ({key}); expected it to hold a DSN")
 
 
 def _freeze(

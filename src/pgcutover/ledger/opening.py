@@ -10,6 +10,7 @@ from pgcutover.catalog import read_manifest
 from pgcutover.compare import CompareOptions, Comparer
 from pgcutover.compare.options import limits_of, table_options
 from pgcutover.config import Settings, load_rules
+from pgcutover.config.dsn import require_dsn
 from pgcutover.connect import open_side
 from pgcutover.errors import ConfigError
 from pgcutover.ledger.ledgers import FILE, LedgerParts
@@ -28,8 +29,8 @@ def parts_from(settings: Settings) -> LedgerParts:
             f"{settings.path.name}: the change ledger is off; expected source_dsn_env and "
             "target_dsn_env in [ledger]"
         )
-    own = Sides(settings.ledger.source_dsn_env, settings.ledger.target_dsn_env).map(_dsn)
-    dsns = Sides(settings.source.dsn_env, settings.target.dsn_env).map(_dsn)
+    own = Sides(settings.ledger.source_dsn_env, settings.ledger.target_dsn_env).map(require_dsn)
+    dsns = Sides(settings.source.dsn_env, settings.target.dsn_env).map(require_dsn)
     with open_side("source", dsns.source) as source, open_side("target", dsns.target) as target:
         manifest = read_manifest(source, target, load_rules(settings))
     tables, limits = table_options(settings.tables), limits_of(settings.budgets)
@@ -61,9 +62,3 @@ def single_reader(parts: LedgerParts) -> Iterator[None]:
         ) from error
     finally:
         os.close(descriptor)
-
-
-def _dsn(variable: str) -> str:
-    if not (dsn := os.environ.get(variable)):
-        raise ConfigError(f"{variable} is not set; expected it to hold a DSN")
-    return dsn

@@ -54,7 +54,7 @@ class Migration(_Part):
 
 
 class Run(_Part):
-    """When the run took place; times are ISO 8601 in UTC."""
+    """Start, end and expiry of the run; times are ISO 8601 in UTC."""
 
     id: str
     """Name of the run and of its folder."""
