@@ -38,7 +38,7 @@ def scratch_database(
     of another major.
     """
     if dsn is None:
-        say(f"the expected schema is tried out on a scratch server of PostgreSQL {major}")
+        say(f"building the expected schema on a scratch PostgreSQL {major} server")
         spec = ServerSpec("scratch", major, _SETTINGS)
         with servers([spec], progress=_installation(say)) as running:
             own = running["scratch"].dsn()
