@@ -116,7 +116,7 @@ RULES: Mapping[str, Rule] = {
     "system_text_search_configuration": Rule("built-in text search configuration", None, None),
     "system_text_search_dictionary": Rule("built-in text search dictionary", None, None),
     "system_routine": Rule("routine in pg_catalog", extra=WARN),
-    "parameter_grant": Rule("right to", extra=WARN),  # usually granted to a mover
+    "parameter_grant": Rule("grant on", extra=WARN),  # usually granted to a mover
     "subscription": Rule("subscription", WARN, WARN, ("enabled", "publications")),
     # builds may use other collation libraries; amcheck finds indexes sorted by another one
     "collation_version": Rule("collation version", WARN, WARN, ("recorded", "actual")),
