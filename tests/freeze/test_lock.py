@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -78,15 +77,22 @@ def test_a_prepared_transaction_prevents_the_freeze_and_is_named(site: Site) -> 
 
 
 def test_the_lock_is_granted_once_the_last_writer_has_ended(site: Site) -> None:
-    with psycopg.connect(site.dsn) as writer, site.freeze(tries=100) as freeze:
+    with (
+        psycopg.connect(site.dsn) as writer,
+        psycopg.connect(site.dsn, autocommit=True) as watch,
+        site.freeze(tries=100) as freeze,
+        ThreadPoolExecutor(1) as pool,
+    ):
         writer.execute(INSERT)
         freeze.prepare()
-        timer = threading.Timer(0.2, writer.commit)
-        timer.start()
-        result = freeze.lock()
-        timer.join()
-        assert result.waited_seconds + result.lock_seconds >= 0.2
-        assert freeze.seconds_left > 4
+        result = pool.submit(freeze.lock)
+        while not blocked(watch, 1):
+            time.sleep(0.01)
+        assert not freeze.is_locked
+        writer.commit()
+        assert result.result().tries >= 1
+        assert freeze.is_locked
+        assert freeze.seconds_left > 0
 
 
 def test_an_access_exclusive_request_before_the_freeze_gets_the_table(site: Site) -> None:
