@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     from pgcutover.cutover import command as cutover_command
     from pgcutover.embedded import command
     from pgcutover.ledger import command as ledger_command
+    from pgcutover.outbox import command as outbox_command
     from pgcutover.reveal import command as reveal_command
     from pgcutover.schema import cli as schema_command
 
@@ -76,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     reveal.set_defaults(run=reveal_command.run)
     ledger = commands.add_parser("ledger", help="record changed keys on both sides, and settle")
     ledger_command.add_arguments(ledger)
+    outbox = commands.add_parser("outbox", help="capture changes by triggers, and relay them")
+    outbox_command.add_arguments(outbox)
     cutover_command.add_commands(commands)
     pages = commands.add_parser("pages", help="print a generated page of docs/, or write all")
     chosen = pages.add_mutually_exclusive_group(required=True)

@@ -7,6 +7,7 @@ from pgcutover.config.freeze import FreezeSettings
 from pgcutover.config.ledger import Ledger
 from pgcutover.config.load import json_schema, load_rules, load_settings, read_json
 from pgcutover.config.mover import DmsSettings, Mover
+from pgcutover.config.outbox import Outbox
 from pgcutover.config.settings import Report, Schema, Settings, Source, Target
 from pgcutover.config.tables import Exclusion, TableSettings, Tolerance
 
@@ -22,6 +23,7 @@ __all__ = [
     "Hooks",
     "Ledger",
     "Mover",
+    "Outbox",
     "Report",
     "Schema",
     "Secret",

@@ -14,6 +14,7 @@ from pgcutover.config.differences import DeclaredDifference
 from pgcutover.config.freeze import FreezeSettings
 from pgcutover.config.ledger import Ledger
 from pgcutover.config.mover import Mover
+from pgcutover.config.outbox import Outbox
 from pgcutover.config.policy import Policy
 from pgcutover.config.section import (
     SECTION,
@@ -121,6 +122,7 @@ class MigrationFile:
     schema: Schema = Schema()
     mover: Mover = Mover()
     ledger: Ledger = Ledger()
+    outbox: Outbox = Outbox()
     expectations: Path | None = None
     """Folder of Great Expectations suites, `schema.table.json` for each table."""
     recent_window_hours: Positive = 24.0

@@ -84,12 +84,12 @@ def open_watch(dsn: str) -> Connection:
     )
 
 
-def open_writer(dsn: str) -> Connection:
+def open_writer(dsn: str, settings: Mapping[str, str] | None = None) -> Connection:
     """Open a connection that writes, and whose commits are flushed."""
     connection = connect(dsn, read_only=False)
     try:
         refuse_pooler(connection, dsn)
-        _pin(connection, _WRITER)
+        _pin(connection, {**_WRITER, **(settings or {})})
     except BaseException:
         connection.close()
         raise

@@ -33,6 +33,8 @@ begin
 end
 """
 MOVER_TRUNCATE_FENCE = "pgcutover_mover_fence_truncate"
+CAPTURE = "pgcutover_outbox"
+CAPTURE_TRUNCATE = "pgcutover_outbox_truncate"
 
 
 def _own(trigger: str, function: str, body: str) -> str:
@@ -46,6 +48,9 @@ _OWN = " or ".join(
         "and t.tgqual is null)",
         _own(MOVER_FENCE, MOVER_FENCE, MOVER_FENCE_BODY),
         _own(MOVER_TRUNCATE_FENCE, MOVER_FENCE, MOVER_FENCE_BODY),
+        # each captured table has a function of its own; only the source has them
+        f"(t.tgname = '{CAPTURE}' and f.proname ~ '^outbox_capture_[0-9]+$')",
+        f"(t.tgname = '{CAPTURE_TRUNCATE}' and f.proname = 'outbox_truncate')",
     )
 )
 NOT_OWN_TRIGGER = f"""not exists (
