@@ -23,9 +23,12 @@ from pgcutover.errors import PgCutoverError
 from pgcutover.key_hash.hashing import KeyHashes
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.readiness.checker import ReadinessChecker
+from pgcutover.readiness.decoding import Capture
+from pgcutover.readiness.writers import MoverRole
 from pgcutover.schema.collect import CollectedSchema, read_schemas, recipe_of
 from pgcutover.schema.expected.build import Expected, Recipe, expected_schema
 from pgcutover.schema.stage import SchemaStage
+from pgcutover.sides import Sides
 from pgcutover.verdict import Finding
 
 HERE = Path(__file__).parent
@@ -149,7 +152,13 @@ class Lab:
             for value in values
         ]
         with self.comparer(manifest) as comparer:
-            readiness = ReadinessChecker(self.source, self.target, manifest)
+            readiness = ReadinessChecker(
+                self.source,
+                self.target,
+                manifest,
+                mover=MoverRole(name="postgres"),
+                capture=Sides(Capture(), Capture(1)),
+            )
             engines = {"comparer": comparer, "readiness": readiness, "schema_stage": stage}
             fixtures: dict[str, object] = {
                 **{name: _RecordingProxy(engine, judged) for name, engine in engines.items()},

@@ -47,6 +47,15 @@ _BY_CHECK = {
     ),
     "READY-WRITERS": Remedy("stop the sessions that write, or name the mover's role"),
     "READY-SUBSCRIPTIONS": Remedy("disable or drop the subscription on the target, " + _DECLARE),
+    "READY-DECODING": Remedy("set wal_level to logical on that side, and restart its server"),
+    "READY-CHANGES": Remedy("give the table a replica identity, or set it logged, on the source"),
+    "READY-NUMBERS": Remedy(
+        "change the column to bigint on both sides, or accept it in policy.numbers_near_end"
+    ),
+    "READY-TRANSACTIONS": Remedy("run vacuum freeze on the source before the load"),
+    "READY-SESSIONS": Remedy("raise the limit of connections, or close idle sessions"),
+    "READY-MOVER-ROLE": Remedy("create the mover's role, and grant it what it lacks"),
+    "READY-OFFERED": Remedy("install the extension on the target, or remove it from the source"),
     "READY-DIRECTION": Remedy("exchange the DSNs of source and target"),
     "FREEZE-SEQUENCES": Remedy("run the setval() that the finding names on the target"),
     "FREEZE-SCHEMA": Remedy("end the freeze, run the gate again, and cut over without DDL"),

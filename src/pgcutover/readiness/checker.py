@@ -9,8 +9,16 @@ from pgcutover.config.differences import DeclaredDifference
 from pgcutover.config.policy import Policy
 from pgcutover.connect import open_side
 from pgcutover.diff import Diff, finding
-from pgcutover.mapping import MappedTable
+from pgcutover.mapping import MappedTable, RelationName
+from pgcutover.readiness.decoding import Capture, judge_decoding
 from pgcutover.readiness.encryption import accepts_unencrypted, rules_without_encryption
+from pgcutover.readiness.mover_role import judge_mover_role
+from pgcutover.readiness.offered import judge_offered
+from pgcutover.readiness.sessions import judge_room, judge_timeouts
+from pgcutover.readiness.situation import Situation
+from pgcutover.readiness.source.key_space import judge_key_space
+from pgcutover.readiness.source.old_transactions import judge_transactions
+from pgcutover.readiness.source.replicated_changes import judge_changes
 from pgcutover.readiness.takeover import (
     direction_warnings,
     read_only_problems,
@@ -28,6 +36,7 @@ from pgcutover.readiness.writers import (
     source_problems,
     target_problems,
 )
+from pgcutover.sides import Sides
 from pgcutover.verdict import POLICY_NOT_MET, Finding
 
 
@@ -42,6 +51,7 @@ class ReadinessChecker:
     policy: Policy = field(default_factory=Policy)
     declared: Sequence[DeclaredDifference] = ()
     mover: MoverRole = field(default_factory=MoverRole)
+    capture: Sides[Capture] = field(default_factory=lambda: Sides(Capture(), Capture()))
 
     def distinct(self) -> Diff:
         """Check that the DSNs do not lead to one database."""
@@ -114,6 +124,64 @@ class ReadinessChecker:
         ):
             problems = tuple(swapped_problems(source, target))
         return Diff("*", problems, {"warnings": warnings} if warnings else {})
+
+    def decoding(self) -> Diff:
+        """Check that changes can be read, on the target too if anything is to read them there."""
+        found = Situation()
+        with open_side("source", self.source_dsn) as source:
+            judge_decoding(found, "source", source, self.capture.source)
+        if self.capture.target.is_on:
+            with open_side("target", self.target_dsn) as target:
+                judge_decoding(found, "target", target, self.capture.target)
+        return found.diff()
+
+    def changes(self) -> Diff:
+        """Check that a mover can carry every change of a mapped table."""
+        with open_side("source", self.source_dsn) as source:
+            return judge_changes(source, self._source_names(), self.capture.source.is_on).diff()
+
+    def key_space(self) -> Diff:
+        """Check that no key and no sequence of the source is near its end."""
+        with open_side("source", self.source_dsn) as source:
+            found = judge_key_space(source, self._source_names())
+        accepted = self._unless_accepted(found.problems, self.policy.numbers_near_end)
+        warnings = [*accepted.facts.get("warnings", ()), *found.warnings]
+        return Diff("*", accepted.differences, {"warnings": warnings} if warnings else {})
+
+    def transactions(self) -> Diff:
+        """Check that no old transaction, and no old row, of the source stops the migration."""
+        with open_side("source", self.source_dsn) as source:
+            return judge_transactions(source).diff()
+
+    def room(self) -> Diff:
+        """Tell of a side with few free connections, or settings that end a mover's sessions."""
+        found = Situation()
+        for side, dsn in (("source", self.source_dsn), ("target", self.target_dsn)):
+            with open_side(side, dsn) as connection:
+                judge_room(found, side, connection)
+                if self.mover.exists:
+                    judge_timeouts(found, side, connection, self._role_on(side))
+        return found.diff()
+
+    def mover_role(self) -> Diff:
+        """Check that the mover's role exists on the target and may load it."""
+        with open_side("target", self.target_dsn) as target:
+            names = [table.target for table in self.manifest.tables]
+            return judge_mover_role(target, self.mover.name, names).diff()
+
+    def _role_on(self, side: str) -> str:
+        return self.mover.name if side == "target" else ""
+
+    def offered(self) -> Diff:
+        """Check that the target offers what the source uses."""
+        with (
+            open_side("source", self.source_dsn) as source,
+            open_side("target", self.target_dsn) as target,
+        ):
+            return judge_offered(source, target).diff()
+
+    def _source_names(self) -> list[RelationName]:
+        return [table.source for table in self.manifest.tables]
 
     def _unless_accepted(self, problems: Sequence[Finding], reason: str) -> Diff:
         """Return the problems, or warnings where migration.toml accepts them for a reason."""

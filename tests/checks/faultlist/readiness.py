@@ -3,6 +3,8 @@
 from faultlist.harmless import THIS_DATABASE
 from faultlist.model import Fault, of
 
+NEAR_END = "create sequence lib.near_end maxvalue 99; select setval('lib.near_end', 89)"
+
 READINESS_FAULTS = [
     Fault(
         "read-only-database",
@@ -39,5 +41,31 @@ READINESS_FAULTS = [
         red=of("*", "READY-WRITERS"),
         says=("of role", "is prepared on the target"),
         alone=True,
+    ),
+    Fault(
+        "sequence-near-its-end",
+        "readiness",
+        "a sequence has used most of its numbers",
+        NEAR_END,
+        NEAR_END,
+        red=of("*", "READY-NUMBERS"),
+        says=("sequence lib.near_end of the source has used 89.7 %", "10 numbers are left"),
+    ),
+    Fault(
+        "no-room",
+        "readiness",
+        "the database allows hardly any more sessions",
+        THIS_DATABASE.replace("set ", "").format("connection limit 4"),
+        red=of("*", "READY-SESSIONS"),
+        says=("(the connection limit of database", "raise the limit"),
+        alone=True,
+    ),
+    Fault(
+        "extension-not-offered",
+        "readiness",
+        "the target's major has an extension of the source no more",
+        source="create extension adminpack",
+        red=of("*", "READY-OFFERED"),
+        says=("adminpack 2.1 of the source is not among those that the target offers",),
     ),
 ]

@@ -1,0 +1,1 @@
+"""The source's own situation, before anything is moved from it."""
