@@ -60,7 +60,7 @@ def test_table_that_the_source_lacks(migration):
 
 
 def test_every_variable_that_is_not_set_is_named_and_nothing_is_rehearsed(migration):
-    migration.environment = {"PGCUTOVER_SOURCE_DSN": ""}
+    migration.environment = {"PGCUTOVER_SOURCE_DSN": "", "PGCUTOVER_SCRATCH_DSN": "host=localhost"}
     outcome = migration.gate()
     assert outcome.code == 4
     refused(
@@ -94,9 +94,7 @@ def test_variable_that_bootstrap_does_not_pass_on_is_refused_for_that(migration)
     ("section", "key"), [("source", "marker_dsn_env"), ("schema", "scratch_dsn_env")]
 )
 def test_any_variable_that_the_file_names_must_be_set(migration, section, key):
-    with (migration.folder / "migration.toml").open("a") as file:
-        if section == "schema":
-            file.write("[schema]\n")
+    edit(migration, 'scratch_dsn_env = "PGCUTOVER_SCRATCH_DSN"\n', "")
     edit(migration, f"[{section}]\n", f'[{section}]\n{key} = "PGCUTOVER_OTHER"\n')
     refused(migration.gate(), f"PGCUTOVER_OTHER is not set ({section}.{key})")
 

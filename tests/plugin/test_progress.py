@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from plugin.conftest import GATE
 from support.processes import eventually
 
 # reports progress within one check, and waits until the test has read it
@@ -43,7 +44,7 @@ SHOWN = "public.people  3.2 M of 5.0 M rows  64 %"
 def started(migration, stdout, *arguments: str) -> subprocess.Popen:
     inherited = {k: v for k, v in os.environ.items() if "PYTEST_" not in k}
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--pyargs", "pgcutover.checks", "--out", "x", *arguments],
+        [sys.executable, *GATE, "pgcutover.checks", "--out", "x", *arguments],
         cwd=migration.folder,
         env={
             **inherited,

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from plugin.conftest import GATE
 from support.processes import eventually
 
 from pgcutover.errors import ConfigError
@@ -33,7 +34,7 @@ def running(migration):
     quiet = dict(migration.environment)
     migration.plugin(WAITS)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "--pyargs", "pgcutover.checks", "--out", "first"],
+        [sys.executable, *GATE, "pgcutover.checks", "--out", "first"],
         cwd=migration.folder,
         env={**os.environ, **migration.environment},
         stdout=subprocess.DEVNULL,
