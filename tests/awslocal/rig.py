@@ -265,6 +265,7 @@ class Workshop:
         kind: str = "full-load-and-cdc",
         source_settings: dict[str, Any] | None = None,
         who: dict[str, str] | None = None,
+        start_position: str | None = None,
         **settings: dict[str, Any],
     ) -> Task:
         ends = [
@@ -283,6 +284,7 @@ class Workshop:
             MigrationType=kind,
             TableMappings=json.dumps({"rules": rules or [include(1)]}),
             ReplicationTaskSettings=json.dumps(settings),
+            **({"CdcStartPosition": start_position} if start_position else {}),
         )
         task = Task(self.dms, answer["ReplicationTask"]["ReplicationTaskArn"], self.databases)
         wait_until(lambda: task.describe()["Status"] == "ready", "a ready task")

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from pgcutover.awslocal.cdc.change_applier import Callbacks, ChangeApplier, Progress
 from pgcutover.awslocal.cdc.relation_dml import RelationDml
+from pgcutover.awslocal.cdc.slot_changes import DecodedChanges, PgoutputChanges, SlotChanges
 from pgcutover.awslocal.cdc.target_writer import TargetWriter
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.load.copy_table import begin_in_snapshot, load_table
@@ -49,7 +50,7 @@ class CdcLoop:
     def _session(self, until: int | None) -> None:
         job = self._job
         with job.source_session() as source, job.target_session() as target:
-            require_slot(source, job.names.slot)
+            require_slot(source, job.names)
             self._progress.position, _ = job.control.positions(target)
             applier = self._applier(source, target)
             while until is None or self._progress.position < until:
@@ -82,13 +83,20 @@ class CdcLoop:
         return ChangeApplier(
             source,
             writer,
-            job.names,
+            job.names.slot,
+            self._changes(),
             self._progress,
             job.settings,
             job.log,
             job.latency,
             hooks,
         )
+
+    def _changes(self) -> SlotChanges:
+        names = self._job.names
+        if names.is_given:
+            return DecodedChanges(names.slot, self._progress.plans)
+        return PgoutputChanges(names)
 
     def _applied(self, counts: Mapping[tuple[Name, str], int]) -> None:
         self._job.statistics.add(counts)

@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from psycopg import sql
-
 from pgcutover.awslocal.cdc.relation_dml import RelationDml, match_columns
+from pgcutover.awslocal.cdc.slot_changes import SlotChanges
 from pgcutover.awslocal.cdc.target_writer import Pending, TargetWriter
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.dms_api.task_settings import TaskSettings
@@ -15,7 +14,7 @@ from pgcutover.awslocal.mapping.table_plan import TablePlan, dotted
 from pgcutover.awslocal.task.endpoint_connection import Connection
 from pgcutover.awslocal.task.errors import TableFailed, TaskFailed
 from pgcutover.awslocal.task.latency import Latency
-from pgcutover.awslocal.task.slots import SlotNames, advance, flushed_lsn
+from pgcutover.awslocal.task.slots import advance, flushed_lsn
 from pgcutover.awslocal.task.task_log import TaskLog
 from pgcutover.pgoutput.messages import (
     Begin,
@@ -26,11 +25,9 @@ from pgcutover.pgoutput.messages import (
     Relation,
     Truncate,
     Update,
-    decode,
 )
 
 _BATCH_CHANGES = 10_000
-_FETCH = 200  # a row may have megabytes
 
 
 @dataclass(slots=True)
@@ -61,7 +58,8 @@ class ChangeApplier:
         self,
         source: Connection,
         writer: TargetWriter,
-        names: SlotNames,
+        slot: str,
+        changes: SlotChanges,
         progress: Progress,
         settings: TaskSettings,
         log: TaskLog,
@@ -71,7 +69,7 @@ class ChangeApplier:
         """`progress` is shared with the code that plans and suspends tables."""
         self._source = source
         self._writer = writer
-        self._names = names
+        self._slot, self._changes = slot, changes
         self._progress = progress
         self._settings = settings
         self._log = log
@@ -98,7 +96,7 @@ class ChangeApplier:
         if changes < _BATCH_CHANGES:
             self._seen_lsn = flushed
             self._progress.position = max(self._progress.position, flushed)
-        advance(self._source, self._names.slot, self._progress.position)
+        advance(self._source, self._slot, self._progress.position)
         self._idle()
         return changes > 0
 
@@ -107,19 +105,12 @@ class ChangeApplier:
         self.latency.waiting = 0
 
     def _read_batch(self) -> int:
-        query = sql.SQL(
-            "select data from pg_logical_slot_peek_binary_changes({}, null, {},"
-            " 'proto_version', '1', 'publication_names', {})"
-        ).format(self._names.slot, _BATCH_CHANGES, f"{self._names.changes},{self._names.inserts}")
         changes = 0
         self._applied_before = self._reached = self._progress.position
-        with self._source.transaction(), self._source.cursor("changes") as cursor:
-            cursor.itersize = _FETCH
-            cursor.execute(query, binary=True)
-            for (data,) in cursor:
-                self.latency.asking_since = None
-                self._take(decode(bytes(data)))
-                changes += 1
+        for message in self._changes.read(self._source, _BATCH_CHANGES):
+            self.latency.asking_since = None
+            self._take(message)
+            changes += 1
         self._commit()
         return changes
 

@@ -13,8 +13,7 @@ _OTHER_SETTINGS = ("DmsTransferSettings", "ServiceAccessRoleArn", "ExternalTable
 _CLEAR = ("ServerName", "Port", "Username", "Password")
 _SECRET = ("SecretsManagerSecretId", "SecretsManagerAccessRoleArn")
 _PLACE = (*_CLEAR, "DatabaseName")
-# a slot created before the task's publications cannot be decoded through them
-_UNSUPPORTED = ("BabelfishDatabaseName", "ServiceAccessRoleArn", "SlotName")
+_UNSUPPORTED = ("BabelfishDatabaseName", "ServiceAccessRoleArn")
 _ATTRIBUTES = {
     "afterconnectscript": ("AfterConnectScript", str),
     "captureddls": ("CaptureDdls", bool),

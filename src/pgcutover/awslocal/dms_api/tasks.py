@@ -1,6 +1,7 @@
 """Operations on replication tasks and their table statistics."""
 
 import json
+import re
 import time
 from typing import Any
 
@@ -25,15 +26,33 @@ def create_task(context: Context, request: Request) -> dict[str, Any]:
     if instance.wire["ReplicationInstanceStatus"] != "available":
         raise wrong_state(f"Replication Instance {instance.identifier} is not available.")
     _require_ends(context, request)
-    _require_positions(request)
+    position = _start_position(context, request)
     table_mappings.parse(request["TableMappings"])
     arn = new_arn("task", context.region, naming.resource_id(request.get("ResourceIdentifier")))
     record = Record("task", arn, name, {}, {"tables": {}}, naming.tags(request.get("Tags")))
     chosen = task_settings.parse(request.get("ReplicationTaskSettings"))
     record.wire = _wire(record, request, _with_log_place(chosen, record, instance))
+    if position:
+        record.hidden["cdc_start_position"] = position
+        record.wire["CdcStartPosition"] = position
     record.become("Status", "creating", "ready", context.delay)
     context.store.add(record)
     return {"ReplicationTask": shown(record)}
+
+
+def _start_position(context: Context, request: Request) -> str:
+    """Return CdcStartPosition, which a source endpoint with SlotName needs, and no other takes."""
+    source = context.store.get("endpoint", request["SourceEndpointArn"])
+    slot, position = source.hidden["settings"].get("SlotName"), request.get("CdcStartPosition")
+    if not slot or request["MigrationType"] != "cdc":
+        _require_positions(request)
+        if slot:
+            raise invalid(f"Endpoint {source.identifier} has a SlotName: only a cdc task uses it.")
+        return ""
+    if not position or not re.fullmatch(r"[0-9A-Fa-f]+/[0-9A-Fa-f]+", position):
+        raise invalid("SlotName requires a CdcStartPosition, the LSN at which the slot is.")
+    _require_positions({**request, "CdcStartPosition": None})
+    return str(position)
 
 
 def _require_ends(context: Context, request: Request) -> None:

@@ -63,13 +63,18 @@ class TablePlan:
         return LineFilter(converters, always, size)
 
 
-def select_tables(tables: Iterable[SourceTable], routes: Routes) -> list[SourceTable]:
-    """Return the tables in load order; TaskFailed if two have the same target."""
+def select_tables(
+    tables: Iterable[SourceTable], routes: Routes, *, merge: bool = False
+) -> list[SourceTable]:
+    """Return the tables in load order; TaskFailed if two have the same target.
+
+    With `merge` they may, as the partitions of a table whose changes go to one table.
+    """
     chosen = [table for table in tables if routes.selects(table.name)]
     seen: dict[Name, Name] = {}
     for table in chosen:
         target = routes.target(table.name)
-        if target in seen:
+        if target in seen and not merge:
             raise TaskFailed(
                 f"tables {dotted(seen[target])} and {dotted(table.name)} both become "
                 f"{dotted(target)}; AWS DMS does not merge tables"

@@ -28,7 +28,7 @@ from pgcutover.awslocal.task.table_statistics import COMPLETED
 from pgcutover.awslocal.task.task_run import Job, open_job
 from pgcutover.awslocal.validation.validator import Validator
 from pgcutover.errors import PgCutoverError
-from pgcutover.pgoutput.messages import format_lsn
+from pgcutover.pgoutput.messages import format_lsn, parse_lsn
 
 RESUME, RELOAD = "resume-processing", "reload-target"
 _FAILURES = (TaskFailed, EndpointError, PgCutoverError, DmsFault, psycopg.Error, OSError)
@@ -131,7 +131,7 @@ class RunSteps:
     def _begin(self, source: Connection, target: Connection) -> list[SourceTable]:
         job = self._job
         job.control.create(target)
-        tables = select_tables(source_tables(source), job.routes)
+        tables = select_tables(source_tables(source), job.routes, merge=self._cdc_only)
         if not tables and job.settings.of("ErrorBehavior", "FailOnNoTablesCaptured"):
             raise TaskFailed("No tables were found at task initialization; see the table mappings")
         if self._reload:
@@ -181,16 +181,34 @@ class RunSteps:
     ) -> Progress:
         """Load the tables that are not loaded yet."""
         job = self._job
+        if job.names.is_given:
+            return self._continue_slot(source, target, tables)
         slots.publish(source, job.names, tables)
         position, starts = job.control.positions(target)
         if not position:
             self._start_slot(source, target, tables)
         else:
-            slots.require_slot(source, job.names.slot)
+            slots.require_slot(source, job.names)
             missing = [table for table in tables if table.name not in starts]
             if missing:
                 with slots.temporary_snapshot(job.source, job.names, job.opened) as snapshot:
                     self._load(source, snapshot, missing)
+        return self._progress(target, tables)
+
+    def _continue_slot(
+        self, source: Connection, target: Connection, tables: Sequence[SourceTable]
+    ) -> Progress:
+        """Begin at CdcStartPosition in the slot that the endpoint gives; no row is loaded."""
+        job = self._job
+        slots.require_slot(source, job.names)
+        position, _ = job.control.positions(target)
+        if not position:
+            position = parse_lsn(job.task.hidden["cdc_start_position"])
+            job.control.save_position(target, position)
+            for table in tables:
+                job.control.save_table(target, table.name, position)
+                job.statistics.set(table.name, TableState=COMPLETED)
+        job.task.hidden["cached_until"] = position
         return self._progress(target, tables)
 
     def _start_slot(

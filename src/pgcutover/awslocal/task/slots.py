@@ -15,17 +15,26 @@ from pgcutover.pgoutput.messages import format_lsn, parse_lsn
 
 @dataclass(frozen=True, slots=True)
 class SlotNames:
-    """The names of a task's objects on the source."""
+    """The names of a task's objects on the source.
+
+    `is_given`: the slot is that of the endpoint's SlotName, which DMS neither creates nor drops.
+    """
 
     slot: str
     changes: str
     inserts: str
+    is_given: bool = False
+
+    @property
+    def plugin(self) -> str:
+        """Return the slot's output plugin."""
+        return "test_decoding" if self.is_given else "pgoutput"
 
     @classmethod
-    def of_task(cls, resource_id: str) -> "SlotNames":
-        """Return names that are unique to this task."""
+    def of_task(cls, resource_id: str, given: str = "") -> "SlotNames":
+        """Return names that are unique to this task, with the slot that its endpoint gives."""
         base = f"awsdms_{resource_id.lower().replace('-', '_')}"
-        return cls(base, f"{base}_changes", f"{base}_inserts")
+        return cls(given or base, f"{base}_changes", f"{base}_inserts", bool(given))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +101,9 @@ def slot_with_snapshot(
         yield Snapshot(str(row[2]), parse_lsn(row[1]))
 
 
-def require_slot(connection: Connection, slot: str) -> None:
+def require_slot(connection: Connection, names: SlotNames) -> None:
     """Raise TaskFailed if the slot is missing, lost its WAL, or has another plugin."""
+    slot = names.slot
     row = connection.execute(
         "select plugin, database = current_database(), to_jsonb(s) ->> 'wal_status'"
         " from pg_replication_slots as s where slot_name = %s",
@@ -101,8 +111,10 @@ def require_slot(connection: Connection, slot: str) -> None:
     ).fetchone()
     if row is None:
         raise TaskFailed(f"replication slot {slot} does not exist on the source; changes are lost")
-    if row[0] != "pgoutput" or not row[1]:
-        raise TaskFailed(f"slot {slot} is not a pgoutput slot of this database (plugin {row[0]})")
+    if row[0] != names.plugin or not row[1]:
+        raise TaskFailed(
+            f"slot {slot} is not a {names.plugin} slot of this database (plugin {row[0]})"
+        )
     if row[2] == "lost":
         raise TaskFailed(f"replication slot {slot} lost the WAL it needs; changes are lost")
 
@@ -130,7 +142,9 @@ def temporary_snapshot(
 
 
 def drop_slot(connection: Connection, names: SlotNames) -> None:
-    """Drop the task's slot, if it exists."""
+    """Drop the task's slot, if it exists; one that was given stays."""
+    if names.is_given:
+        return
     connection.execute(
         "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s",
         (names.slot,),

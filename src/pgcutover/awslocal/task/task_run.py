@@ -164,7 +164,7 @@ def open_job(task: Record, store: Store, cloud: AwsClients, state_dir: Path) -> 
         ),
         source=endpoint_address(source, store, cloud, state_dir),
         target=endpoint_address(target, store, cloud, state_dir),
-        names=SlotNames.of_task(task.resource_id),
+        names=SlotNames.of_task(task.resource_id, source.hidden["settings"].get("SlotName", "")),
         control=_control_tables(task, instance, chosen),
         log=TaskLog(cloud, place, latency.gauges),
         statistics=TaskStatistics(store, task),
