@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -15,6 +16,10 @@ from pgcutover.config import Outbox
 from pgcutover.connect import open_owner
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.outbox.install import apply_step, plan_install, plan_uninstall
+from pgcutover.outbox.opening import open_outbox_relay
+from pgcutover.outbox.relay import Relay
+from pgcutover.outbox.run import drain
+from pgcutover.sides import Sides
 
 HERE = Path(__file__).parent
 RULES = [
@@ -45,14 +50,24 @@ class Rig:
     databases: Databases
     rules: MappingRules
     name: str = "test"
+    relays: list[Relay] = field(default_factory=list)
+    sessions: dict[str, psycopg.Connection[Any]] = field(default_factory=dict)
 
     def run(self, side: str, *statements: str) -> list[Any]:
-        with psycopg.connect(getattr(self.databases, side), autocommit=True) as connection:
-            found: list[Any] = []
-            for statement in statements:
-                cursor = connection.execute(statement.encode())
-                found = cursor.fetchall() if cursor.description else []
-            return found
+        """Run statements in a session as new; return the rows of the last one."""
+        connection = self.sessions.get(side)
+        if connection is None or connection.closed:
+            dsn = getattr(self.databases, side)
+            connection = self.sessions[side] = psycopg.connect(
+                dsn, autocommit=True, prepare_threshold=None
+            )
+        for statement in (b"rollback", b"discard all"):
+            connection.execute(statement)
+        found: list[Any] = []
+        for statement in statements:
+            cursor = connection.execute(statement.encode())
+            found = cursor.fetchall() if cursor.description else []
+        return found
 
     def source(self, *statements: str) -> list[Any]:
         return self.run("source", *statements)
@@ -72,6 +87,36 @@ class Rig:
             for step in plan_uninstall(connection, self.name):
                 apply_step(connection, step, OUTBOX)
 
+    @property
+    def dsns(self) -> Sides[str]:
+        return Sides(self.databases.source, self.databases.target)
+
+    @contextmanager
+    def relay(self, dsns: Sides[str] | None = None) -> Iterator[Relay]:
+        """A relay with open connections, kept for the next test if it still has them."""
+        relay = self.relays.pop() if self.relays and dsns is None else self.new_relay(dsns)
+        try:
+            yield relay
+        finally:
+            relay.hook = lambda _: None
+            lost = [side.connection.closed for side in (relay.source, relay.target)]
+            self.relays += [relay] if dsns is None and not any(lost) else []
+            if relay not in self.relays:
+                relay.close()
+
+    def new_relay(self, dsns: Sides[str] | None = None) -> Relay:
+        return open_outbox_relay(self.name, self.rules, dsns or self.dsns, 500)
+
+    def drain(self) -> None:
+        with self.relay() as relay:
+            assert drain(relay, monotonic() + 20)
+
+    def settled(self) -> None:
+        """Relay everything: both sides must be equal, and nothing is parked."""
+        self.drain()
+        assert self.differences() == {}
+        assert self.source("select reason from pgcutover.outbox_parked") == []
+
     def entries(self) -> list[tuple[str, Any]]:
         """The outbox: tables and keys in the order of their ids."""
         return self.source(
@@ -89,8 +134,8 @@ class Rig:
         """The rows of each table that only the source has, and that only the target has."""
         found = {}
         for name, (source, own, target, others) in TABLES.items():
-            here = {*self.source(f"select {own} from {source}")}
-            there = {*self.target(f"select {others} from {target}")}
+            here = {*self.source(f"select x::text from (select {own} from {source}) x")}
+            there = {*self.target(f"select x::text from (select {others} from {target}) x")}
             if here != there:
                 found[name] = (here - there, there - here)
         return found
@@ -108,3 +153,7 @@ def opened(pair: Pair) -> Iterator[Rig]:
                 run((HERE / name).read_text("utf-8"))
         rig.install()
         yield rig
+        for relay in rig.relays:
+            relay.close()
+        for session in rig.sessions.values():
+            session.close()

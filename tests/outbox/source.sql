@@ -5,7 +5,7 @@ create table app.people (
 );
 create table app.visits (
     id bigint generated always as identity primary key,
-    person int references app.people (id) on delete cascade,
+    person int references app.people (id) on delete cascade on update cascade,
     at timestamptz, cost numeric, twice numeric generated always as (cost * 2) stored
 );
 create table app.metrics (id int not null, day date not null, v float8, unique (id, day))
