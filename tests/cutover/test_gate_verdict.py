@@ -11,7 +11,10 @@ import pytest
 
 from pgcutover.cutover.errors import RefusedError
 from pgcutover.cutover.gates.gate_verdict import Expected, Override, require_pass
+from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers
 from pgcutover.key_hash.hashing import KeySecret
+from pgcutover.ledger.identity import LedgerIdentity
+from pgcutover.ledger.model import SlotState
 from pgcutover.sides import Sides
 from pgcutover.verdict_json.seal import write_seal
 
@@ -138,6 +141,24 @@ def test_all_reasons_are_listed_at_once(tmp_path):
         write(tmp_path / RUN, document(verdict="FAIL", migration__name="other")), "expected PASS"
     )
     assert "migration: expected" in text
+
+
+def test_a_verdict_made_without_the_ledgers_of_today_is_refused(tmp_path):
+    path = write(tmp_path / RUN, document())
+    state = SlotState("s", "7001", 1, "pgoutput", "kgc", 900, "5:5:")
+    ledgers = ExpectedLedgers(LedgerIdentity("a1", Sides(state, state)))
+    expected = replace(EXPECTED, ledgers=ledgers)
+    refused(path, "it was made without the change ledgers", expected)
+    slot = {name: getattr(state, name) for name in
+            ("slot", "system_identifier", "timeline", "database", "snapshot")}  # fmt: skip
+    sides = {"source": {**slot, "position": "0/384"}, "target": {**slot, "position": "0/384"}}
+    write(tmp_path / RUN, document(ledger={"id": "b2", **sides, "comparisons": []}))
+    refused(path, "expected those of today .a1., found b2", expected)
+    other = {**sides, "target": {**sides["target"], "snapshot": "4:4:"}}
+    write(tmp_path / RUN, document(ledger={"id": "a1", **other, "comparisons": []}))
+    refused(path, "target: snapshot of the ledger: expected 5:5:, found 4:4:", expected)
+    write(tmp_path / RUN, document(ledger={"id": "a1", **sides, "comparisons": []}))
+    assert require_pass(path, expected, SECRET, NOW)
 
 
 def test_an_edited_verdict_is_refused(tmp_path):

@@ -15,8 +15,9 @@ from pgcutover.compare import CompareOptions, Comparer
 from pgcutover.compare.live.fence import Fence
 from pgcutover.config.ledger import Ledger
 from pgcutover.connect import open_session
-from pgcutover.ledger.ledgers import FILE, LedgerParts, Ledgers, open_ledgers
+from pgcutover.ledger.ledgers import LedgerParts, Ledgers, open_ledgers
 from pgcutover.ledger.model import Proof
+from pgcutover.ledger.store import FILE
 from pgcutover.mapping import MappingRules, parse_rules
 from pgcutover.sides import Sides
 from pgcutover.verdict import Verdict

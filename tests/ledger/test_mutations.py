@@ -16,11 +16,10 @@ from ledger.rig import Rig
 from pgcutover.compare.snapshots import Taken
 from pgcutover.errors import PgCutoverError
 from pgcutover.ledger import coverage
-from pgcutover.ledger.ledgers import FILE
 from pgcutover.ledger.model import Compared
 from pgcutover.ledger.reading import reader, slot
 from pgcutover.ledger.reading.changes import ChangeReader
-from pgcutover.ledger.store import Store
+from pgcutover.ledger.store import FILE, Store
 from pgcutover.pgoutput.messages import parse_lsn
 from pgcutover.pgoutput.streaming import Streamed
 from pgcutover.sides import Sides

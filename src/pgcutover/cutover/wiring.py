@@ -25,6 +25,7 @@ from pgcutover.cutover.gates.approval import Approval
 from pgcutover.cutover.gates.comparison_gate import ComparisonGate
 from pgcutover.cutover.gates.gate_verdict import Expected
 from pgcutover.cutover.gates.ledger_gate import LedgerGate
+from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers
 from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.journal import Identity, open_journal
 from pgcutover.cutover.protocols import FinalGate
@@ -35,6 +36,7 @@ from pgcutover.cutover.switching.secret_switch import SecretPointer
 from pgcutover.cutover.world import Budget, World
 from pgcutover.errors import ConfigError
 from pgcutover.freeze import PoolerHooks
+from pgcutover.ledger.identity import find_faults, read_identity
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.sides import Sides
 
@@ -110,7 +112,11 @@ def expected_verdict(settings: Settings, databases: Databases) -> Expected:
     source, target = (
         (facts.system_identifier, facts.database) for facts in map(databases.facts, Side)
     )
-    return Expected(settings.name, settings.config_sha256, __version__, Sides(source, target))
+    ledgers = None
+    if settings.ledger.is_on:
+        ledgers = ExpectedLedgers(read_identity(settings), tuple(find_faults(settings)))
+    systems = Sides(source, target)
+    return Expected(settings.name, settings.config_sha256, __version__, systems, ledgers)
 
 
 def make_world(

@@ -12,12 +12,13 @@ import psycopg
 from pgcutover.catalog import Manifest
 from pgcutover.compare import Comparer, TableOptions
 from pgcutover.compare.snapshots import Taken
-from pgcutover.config import Ledger, Settings
+from pgcutover.config import Ledger
 from pgcutover.connect import Connection, open_owner
 from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import AnotherServerError, ServerError, UnreadableError
 from pgcutover.ledger import coverage
 from pgcutover.ledger.comparison_log import LedgerLog
+from pgcutover.ledger.identity import find_slot_fault
 from pgcutover.ledger.model import Compared, Label, OpenSet, Proof, SettleResult
 from pgcutover.ledger.open_set import add_sample, read_open_set
 from pgcutover.ledger.reading import slot
@@ -27,12 +28,10 @@ from pgcutover.ledger.settle import Settler
 from pgcutover.ledger.store import Store
 from pgcutover.ledger.tables import FollowPlan, Member, plan_tables, read_fingerprint, read_members
 from pgcutover.ledger.visibility import Snapshot
-from pgcutover.local_folder import NAME
 from pgcutover.mapping import RelationName
 from pgcutover.sides import Sides
 from pgcutover.verdict import Verdict
 
-FILE = "ledger.sqlite"
 _LABELS: Sides[Label] = Sides("source", "target")
 _READ_SECONDS = 0.05
 _CHECK_SECONDS = 10.0
@@ -53,12 +52,6 @@ class LedgerParts:
     comparer: Comparer = field(repr=False)
     path: Path
     options: Mapping[str, TableOptions] = field(default_factory=dict)
-
-
-def open_store(settings: Settings) -> Store | None:
-    """Return the store that a gate's comparisons are recorded in; None where no ledger runs."""
-    path = settings.path.parent / NAME / FILE
-    return Store(path) if settings.ledger.is_on and path.exists() else None
 
 
 def open_ledgers(parts: LedgerParts, *, anew: bool = False) -> "Ledgers":
@@ -370,15 +363,7 @@ class Ledgers:
         time.sleep(_RECONNECT_SECONDS)
 
     def _check_identity(self, label: Label) -> None:
-        state = self.store.slot_state(label)
-        if state is None:
-            return
-        watch: Watch = getattr(self._watches, label)
-        with watch.look() as connection:
-            server = slot.read_server(connection, label)
-            found = slot.read_slot(connection, state.slot)
-        positions = self.store.positions(label)
-        if fault := slot.describe_identity_fault(label, state, positions, server, found):
+        if fault := find_slot_fault(self.store, label, getattr(self._watches, label)):
             self.store.set_fault(label, fault)
 
     def _fingerprints(self, table: str) -> Sides[str]:

@@ -13,7 +13,8 @@ from pgcutover.config import Settings, load_rules
 from pgcutover.config.dsn import require_dsn
 from pgcutover.connect import open_side
 from pgcutover.errors import ConfigError
-from pgcutover.ledger.ledgers import FILE, LedgerParts
+from pgcutover.ledger.ledgers import LedgerParts
+from pgcutover.ledger.store import FILE
 from pgcutover.local_folder import make_local_folder
 from pgcutover.sides import Sides
 

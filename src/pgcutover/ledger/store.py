@@ -6,6 +6,7 @@ has confirmed.
 """
 
 import os
+import secrets
 import sqlite3
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import Any
 from pgcutover.errors import PgCutoverError
 from pgcutover.ledger.model import Change, Label, SlotState, WholeTable
 
+FILE = "ledger.sqlite"
 FORMAT = 1
 _SIDES: dict[str, int] = {"source": 0, "target": 1}
 SUSPECT = 2  # in place of a side: a key that differed in the comparison of its whole table
@@ -65,6 +67,8 @@ class Store:
                 '"pgcutover ledger run --anew"'
             )
         self.set_counter("format", FORMAT)
+        with self.transaction() as database:
+            _set_id(database, "insert or ignore")
 
     def close(self) -> None:
         """Close the file."""
@@ -87,6 +91,10 @@ class Store:
         """Return the rows of a query."""
         with self._mutex:
             return self._database.execute(query, values).fetchall()
+
+    def ledger_id(self) -> str:
+        """Return the random id of these ledgers, which is new whenever a slot is new."""
+        return str(self.fetch("select value from meta where name = 'id'")[0][0])
 
     def counter(self, name: str) -> float:
         """Return a number that the store counts; 0 before it was counted."""
@@ -113,6 +121,7 @@ class Store:
         row = (side, state.slot, state.system_identifier, state.timeline, state.plugin)
         with self.transaction() as database:
             _forget(database, side)
+            _set_id(database, "insert or replace")
             database.execute(
                 "insert into side values (?, ?, ?, ?, ?, ?, ?, ?, null)",
                 (*row, state.database, state.position, state.snapshot),
@@ -219,6 +228,10 @@ def add_to_counter(database: sqlite3.Connection, name: str, number: float) -> No
         "insert into meta values (?, ?) on conflict (name) do update set value = value + ?",
         (name, number, number),
     )
+
+
+def _set_id(database: sqlite3.Connection, verb: str) -> None:
+    database.execute(f"{verb} into meta values ('id', ?)", (secrets.token_hex(16),))
 
 
 def _forget(database: sqlite3.Connection, side: int) -> None:

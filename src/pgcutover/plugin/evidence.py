@@ -13,7 +13,9 @@ from pgcutover.checking.coverage import Judgement
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.context import RunContext
 from pgcutover.errors import ConfigError, PgCutoverError
+from pgcutover.ledger.identity import read_identity
 from pgcutover.plugin.gate_state import GateState
+from pgcutover.plugin.ledger_entry import describe_ledgers
 from pgcutover.plugin.not_proven import list_not_proven, to_plain
 from pgcutover.plugin.run_folder.retention import RUN_FILES, remove_old_runs
 from pgcutover.plugin.scheduling import table_of
@@ -88,6 +90,7 @@ def build_document(
         "source": _side(context.manifest.source),
         "target": _side(context.manifest.target),
         "key_secret_id": gate.options.key_secret.id if gate.options.key_secret else None,
+        "ledger": describe_ledgers(None if context.rehearsal else read_identity(context.settings)),
         "coverage": _coverage(gate, context, judgement),
         "checks": [_check(check) for check in gate.checks],
         "not_asked": [asdict(each) for each in gate.plan.not_asked],

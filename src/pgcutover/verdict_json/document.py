@@ -245,6 +245,45 @@ class Timing(_Part):
     """Duration."""
 
 
+class LedgerSlot(_Part):
+    """A logical slot that a change ledger records."""
+
+    slot: str
+    """Name of the slot."""
+    system_identifier: str
+    """Identifier of the database cluster."""
+    timeline: int
+    """Timeline of the server."""
+    database: str
+    """Name of the database."""
+    snapshot: str
+    """Snapshot that was taken after the slot was created."""
+    position: str
+    """Position in the WAL up to which all changes are recorded."""
+
+
+class LedgerComparison(_Part):
+    """The comparison from which on the ledgers hold a table's changes."""
+
+    table: str
+    """Table by its name on the target."""
+    source_snapshot: str
+    """Oldest snapshot of the source that rows were read in."""
+    target_snapshot: str
+    """The same for the target."""
+
+
+class ChangeLedger(_Part):
+    """The change ledgers that recorded the run's comparisons; a cutover needs the same ones."""
+
+    id: str
+    """Random id, new whenever a slot is new."""
+    source: LedgerSlot
+    target: LedgerSlot
+    comparisons: list[LedgerComparison]
+    """Tables that were found equal."""
+
+
 class Document(_Part):
     """The result of one run. It holds no row value, no key, no password and no DSN."""
 
@@ -260,6 +299,7 @@ class Document(_Part):
     target: Side
     key_secret_id: str | None
     """Name of the secret behind the key hashes; null where it was thrown away."""
+    ledger: ChangeLedger | None = None
     coverage: Coverage
     checks: list[CheckInfo]
     not_asked: list[NotAsked]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pgcutover.cutover.errors import RefusedError
+from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers, find_ledger_reasons
 from pgcutover.errors import PgCutoverError
 from pgcutover.key_hash.hashing import KeySecret
 from pgcutover.sides import Sides
@@ -20,12 +21,16 @@ _CLOCK_SLACK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The migration that a verdict must be about; `systems` are identifier and database."""
+    """The migration that a verdict must be about; `systems` are identifier and database.
+
+    `ledgers` are those that run now, None without [ledger].
+    """
 
     migration: str
     config_sha256: str
     suite_version: str
     systems: Sides[tuple[str, str]]
+    ledgers: ExpectedLedgers | None = None
 
 
 def require_pass(path: Path, expected: Expected, secret: KeySecret, now: datetime) -> Document:
@@ -55,6 +60,8 @@ def find_reasons(
     yield from _result(document)
     yield from _migration(document, expected)
     yield from _systems(document, expected)
+    if expected.ledgers is not None:
+        yield from find_ledger_reasons(document.ledger, expected.ledgers)
     yield from _time(document, now)
     yield from _newer_runs(path, document)
 
