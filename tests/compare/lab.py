@@ -18,6 +18,7 @@ from pgcutover.checking.registry import STAGES, Check, find_checks
 from pgcutover.compare import CompareOptions, Comparer, TableOptions
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.connect import open_session
+from pgcutover.connect.side_sessions import SideSessions
 from pgcutover.diff import Diff
 from pgcutover.errors import PgCutoverError
 from pgcutover.key_hash.hashing import KeyHashes
@@ -151,13 +152,17 @@ class Lab:
             for kind, values in objects_of_check(check, manifest).items()
             for value in values
         ]
-        with self.comparer(manifest) as comparer:
+        with (
+            self.comparer(manifest) as comparer,
+            SideSessions(self.source, self.target) as sessions,
+        ):
             readiness = ReadinessChecker(
                 self.source,
                 self.target,
                 manifest,
                 mover=MoverRole(name="postgres"),
                 capture=Sides(Capture(), Capture(1)),
+                sessions=sessions,
             )
             engines = {"comparer": comparer, "readiness": readiness, "schema_stage": stage}
             fixtures: dict[str, object] = {

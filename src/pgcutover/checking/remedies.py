@@ -55,6 +55,12 @@ _BY_CHECK = {
     "READY-TRANSACTIONS": Remedy("run vacuum freeze on the source before the load"),
     "READY-SESSIONS": Remedy("raise the limit of connections, or close idle sessions"),
     "READY-MOVER-ROLE": Remedy("create the mover's role, and grant it what it lacks"),
+    "READY-DIRECT": Remedy("name the server itself in the DSN of that side"),
+    "READY-CLOCKS": Remedy("synchronize the clocks of both servers by NTP"),
+    "READY-PARAMETERS": Remedy("set the parameter that the finding names, and reload the server"),
+    "READY-DMS-TABLES": Remedy(
+        "change the table as the finding says, on both sides, or exclude it from the mapping"
+    ),
     "READY-OFFERED": Remedy("install the extension on the target, or remove it from the source"),
     "READY-DIRECTION": Remedy("exchange the DSNs of source and target"),
     "FREEZE-SEQUENCES": Remedy("run the setval() that the finding names on the target"),

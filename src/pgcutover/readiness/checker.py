@@ -1,19 +1,25 @@
 """Checks that source and target are two databases that can be read over verified TLS."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from pgcutover.catalog import Manifest
 from pgcutover.catalog.readable import refuse_absent, refuse_unreadable
 from pgcutover.config.differences import DeclaredDifference
 from pgcutover.config.policy import Policy
-from pgcutover.connect import open_side
+from pgcutover.connect import Connection, open_side
+from pgcutover.connect.side_sessions import SideSessions
 from pgcutover.diff import Diff, finding
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.readiness.decoding import Capture, judge_decoding
+from pgcutover.readiness.dms_limits import judge_dms_limits
 from pgcutover.readiness.encryption import accepts_unencrypted, rules_without_encryption
 from pgcutover.readiness.mover_role import judge_mover_role
 from pgcutover.readiness.offered import judge_offered
+from pgcutover.readiness.servers.clocks import judge_clocks, sample_clock
+from pgcutover.readiness.servers.direct import judge_pooler, judge_replication
+from pgcutover.readiness.servers.parameters import judge_parameters
 from pgcutover.readiness.sessions import judge_room, judge_timeouts
 from pgcutover.readiness.situation import Situation
 from pgcutover.readiness.source.key_space import judge_key_space
@@ -36,7 +42,7 @@ from pgcutover.readiness.writers import (
     source_problems,
     target_problems,
 )
-from pgcutover.sides import Sides
+from pgcutover.sides import LABELS, Sides
 from pgcutover.verdict import POLICY_NOT_MET, Finding
 
 
@@ -52,6 +58,7 @@ class ReadinessChecker:
     declared: Sequence[DeclaredDifference] = ()
     mover: MoverRole = field(default_factory=MoverRole)
     capture: Sides[Capture] = field(default_factory=lambda: Sides(Capture(), Capture()))
+    sessions: SideSessions | None = field(default=None, repr=False)
 
     def distinct(self) -> Diff:
         """Check that the DSNs do not lead to one database."""
@@ -68,14 +75,14 @@ class ReadinessChecker:
     def tls(self) -> Diff:
         """Check that sessions use TLS and verify the server's certificate and host name."""
         problems: list[Finding] = []
-        for side, dsn in (("source", self.source_dsn), ("target", self.target_dsn)):
-            with open_side(side, dsn) as connection:
+        for side in LABELS:
+            with self._use(side) as connection:
                 problems += tls_problems(side, connection)
         return self._unless_accepted(problems, self.policy.unverified_tls)
 
     def encrypted(self) -> Diff:
         """Check that the target refuses connections without encryption."""
-        with open_side("target", self.target_dsn) as target:
+        with self._use("target") as target:
             rules = rules_without_encryption(target)
         if not rules and not accepts_unencrypted(self.target_dsn):
             return Diff("*")
@@ -89,19 +96,19 @@ class ReadinessChecker:
 
     def writable(self) -> Diff:
         """Check that new sessions of the target can write."""
-        with open_side("target", self.target_dsn) as target:
+        with self._use("target") as target:
             return Diff("*", tuple(read_only_problems(self.manifest.target, target)))
 
     def subscriptions(self) -> Diff:
         """Check that no subscription but a declared one writes to the target."""
         declared = {d.object for d in self.declared if d.kind == "subscription"}
-        with open_side("target", self.target_dsn) as target:
+        with self._use("target") as target:
             return Diff("*", tuple(subscription_problems(target, declared)))
 
     def writers(self) -> Diff:
         """Check that only the mover writes to the target, and nobody to a source without one."""
         tables, warnings = self.manifest.tables, list[str]()
-        with open_side("target", self.target_dsn) as target:
+        with self._use("target") as target:
             on_target = read_sessions(target, [t.target for t in tables])
             exists = self.mover.exists or has_subscription(target)
             mover = replace(self.mover, exists=exists)
@@ -109,7 +116,7 @@ class ReadinessChecker:
             known = {mover.name, target.info.user}
         warnings += session_warnings("target", on_target, known)
         if not exists:
-            with open_side("source", self.source_dsn) as source:
+            with self._use("source") as source:
                 on_source = read_sessions(source, [t.source for t in tables])
                 problems += source_problems(on_source)
                 warnings += session_warnings("source", on_source, {source.info.user})
@@ -119,8 +126,8 @@ class ReadinessChecker:
         """Check that source and target are not swapped; warn where that is only likely."""
         warnings = direction_warnings(self.manifest)
         with (
-            open_side("source", self.source_dsn) as source,
-            open_side("target", self.target_dsn) as target,
+            self._use("source") as source,
+            self._use("target") as target,
         ):
             problems = tuple(swapped_problems(source, target))
         return Diff("*", problems, {"warnings": warnings} if warnings else {})
@@ -128,21 +135,21 @@ class ReadinessChecker:
     def decoding(self) -> Diff:
         """Check that changes can be read, on the target too if anything is to read them there."""
         found = Situation()
-        with open_side("source", self.source_dsn) as source:
+        with self._use("source") as source:
             judge_decoding(found, "source", source, self.capture.source)
         if self.capture.target.is_on:
-            with open_side("target", self.target_dsn) as target:
+            with self._use("target") as target:
                 judge_decoding(found, "target", target, self.capture.target)
         return found.diff()
 
     def changes(self) -> Diff:
         """Check that a mover can carry every change of a mapped table."""
-        with open_side("source", self.source_dsn) as source:
+        with self._use("source") as source:
             return judge_changes(source, self._source_names(), self.capture.source.is_on).diff()
 
     def key_space(self) -> Diff:
         """Check that no key and no sequence of the source is near its end."""
-        with open_side("source", self.source_dsn) as source:
+        with self._use("source") as source:
             found = judge_key_space(source, self._source_names())
         accepted = self._unless_accepted(found.problems, self.policy.numbers_near_end)
         warnings = [*accepted.facts.get("warnings", ()), *found.warnings]
@@ -150,14 +157,14 @@ class ReadinessChecker:
 
     def transactions(self) -> Diff:
         """Check that no old transaction, and no old row, of the source stops the migration."""
-        with open_side("source", self.source_dsn) as source:
+        with self._use("source") as source:
             return judge_transactions(source).diff()
 
     def room(self) -> Diff:
         """Tell of a side with few free connections, or settings that end a mover's sessions."""
         found = Situation()
-        for side, dsn in (("source", self.source_dsn), ("target", self.target_dsn)):
-            with open_side(side, dsn) as connection:
+        for side in LABELS:
+            with self._use(side) as connection:
                 judge_room(found, side, connection)
                 if self.mover.exists:
                     judge_timeouts(found, side, connection, self._role_on(side))
@@ -165,7 +172,7 @@ class ReadinessChecker:
 
     def mover_role(self) -> Diff:
         """Check that the mover's role exists on the target and may load it."""
-        with open_side("target", self.target_dsn) as target:
+        with self._use("target") as target:
             names = [table.target for table in self.manifest.tables]
             return judge_mover_role(target, self.mover.name, names).diff()
 
@@ -175,10 +182,63 @@ class ReadinessChecker:
     def offered(self) -> Diff:
         """Check that the target offers what the source uses."""
         with (
-            open_side("source", self.source_dsn) as source,
-            open_side("target", self.target_dsn) as target,
+            self._use("source") as source,
+            self._use("target") as target,
         ):
             return judge_offered(source, target).diff()
+
+    def dms_tables(self) -> Diff:
+        """Check that AWS DMS can carry every mapped table."""
+        with self._use("source") as source:
+            return judge_dms_limits(source, self.manifest.tables, self.excluded).diff()
+
+    def clocks(self) -> Diff:
+        """Check that the clocks of both servers agree."""
+        with self._use_both() as sides:
+            return judge_clocks(sides.map(sample_clock)).diff()
+
+    def direct(self) -> Diff:
+        """Check that no pooler is in front of a side, and that changes can be streamed from it."""
+        found = Situation()
+        with self._use_both() as sides:
+            for side, connection, capture in zip(LABELS, sides, self.capture, strict=True):
+                judge_pooler(found, side, connection)
+                if capture.is_on:
+                    dsn = capture.dsn or self._dsn(side)
+                    judge_replication(found, side, connection, dsn, is_needed=bool(capture.dsn))
+        return found.diff()
+
+    def parameters(self) -> Diff:
+        """Check that no parameter of a server endangers the migration."""
+        found = Situation()
+        with self._use_both() as sides:
+            for side, connection, capture in zip(LABELS, sides, self.capture, strict=True):
+                judge_parameters(
+                    found,
+                    side,
+                    connection,
+                    has_readers=capture.is_on,
+                    has_mover=self.mover.exists,
+                )
+        return found.diff()
+
+    @contextmanager
+    def _use(self, side: str) -> Iterator[Connection]:
+        """A session on a side, shared with other checks where there are shared ones."""
+        if self.sessions is not None:
+            with self.sessions.use(side) as connection:
+                yield connection
+        else:
+            with open_side(side, self._dsn(side)) as connection:
+                yield connection
+
+    @contextmanager
+    def _use_both(self) -> Iterator[Sides[Connection]]:
+        with self._use("source") as source, self._use("target") as target:
+            yield Sides(source, target)
+
+    def _dsn(self, side: str) -> str:
+        return self.source_dsn if side == "source" else self.target_dsn
 
     def _source_names(self) -> list[RelationName]:
         return [table.source for table in self.manifest.tables]

@@ -4,7 +4,7 @@ A slot that nobody reads keeps WAL until the disk is full, and the dead rows of 
 (PostgreSQL documentation, "Replication Slots").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pgcutover.connect import Connection
 from pgcutover.readiness.situation import Situation
@@ -28,10 +28,14 @@ from pg_replication_slots where not active order by 1
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Readers of a side's changes: the slots they need, and how the names of theirs begin."""
+    """Readers of a side's changes: the slots they need, and how the names of theirs begin.
+
+    `dsn` is the ledger's; '' where there is none, or the gate is not given it.
+    """
 
     slots: int = 0
     own_slots: tuple[str, ...] = ()
+    dsn: str = field(default="", repr=False)
 
     @property
     def is_on(self) -> bool:
