@@ -36,7 +36,7 @@ def create_source(
     database: str = DATABASE,
 ) -> None:
     """Create roles, database and KGC's empty schema on the source; a failure leaves nothing."""
-    with _empty_database(superuser_dsn, "source", passwords, database):
+    with _empty_database(superuser_dsn, passwords, database):
         _create_schema(make_conninfo(superuser_dsn, dbname=database))
     progress(f"source: database {database} created with KGC's schema")
 
@@ -49,7 +49,7 @@ def create_target(
     database: str = DATABASE,
 ) -> None:
     """Create roles and an empty database on the target."""
-    with _empty_database(superuser_dsn, "target", passwords, database):
+    with _empty_database(superuser_dsn, passwords, database):
         progress(f"target: empty database {database} created")
 
 
@@ -75,13 +75,13 @@ def generate(dsn: str, *, scale: int, seed: int, progress: Progress) -> int:
 
 @contextmanager
 def _empty_database(
-    superuser_dsn: str, side: str, passwords: Mapping[str, str], database: str
+    superuser_dsn: str, passwords: Mapping[str, str], database: str
 ) -> Iterator[None]:
     if missing := [role for role in LOGIN_ROLES if role not in passwords]:
         raise ConfigError(f"no password given for {', '.join(missing)}; every login role needs one")
     wanted = {role: passwords[role] for role in LOGIN_ROLES}
     with _connect(superuser_dsn) as conn:
-        apply_roles(conn, [_SETUP / "roles" / f"{name}.sql" for name in ("both", side)], wanted)
+        apply_roles(conn, [_SETUP / "roles" / "roles.sql"], wanted)
         _create_database(conn, database)
         try:
             yield

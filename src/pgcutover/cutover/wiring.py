@@ -6,14 +6,16 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pgcutover import __version__
 from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.compare import CompareOptions
 from pgcutover.compare.options import table_options
-from pgcutover.config import Settings, load_rules
+from pgcutover.config import DmsSettings, Settings, load_rules, read_json
 from pgcutover.config.dsn import read_dsn
 from pgcutover.connect import ServerFacts, open_side
+from pgcutover.context import AwsAccess
 from pgcutover.cutover.databases.marker_mover import MarkerMover
 from pgcutover.cutover.databases.operator_lock import operator_lock
 from pgcutover.cutover.databases.return_slot import LogicalSlots
@@ -28,7 +30,7 @@ from pgcutover.cutover.gates.ledger_gate import LedgerGate
 from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers
 from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.journal import Identity, open_journal
-from pgcutover.cutover.protocols import FinalGate
+from pgcutover.cutover.protocols import FinalGate, Mover
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.switching.env_file import EnvFilePointer
 from pgcutover.cutover.switching.pointer import Pointer
@@ -39,6 +41,9 @@ from pgcutover.freeze import PoolerHooks
 from pgcutover.ledger.identity import find_faults, read_identity
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.sides import Sides
+
+if TYPE_CHECKING:
+    from pgcutover.movers.dms.change_task import ChangeTasks
 
 _MAX_SLOT_NAME = 40
 _AWS_SECONDS = 2.0
@@ -137,15 +142,7 @@ def make_world(
         settings.name,
         cutover,
         {side: _freeze(settings, databases, side, marker, hooks) for side in Side},
-        MarkerMover(
-            databases.owners,
-            (marker,),
-            settings.freeze.max_lag_seconds,
-            hooks,
-            lambda name: getattr(cutover.hooks, name),
-            settings.freeze.mover_role,
-            {side: _tables(tables, side) for side in Side},
-        ),
+        _mover(settings, databases, marker, hooks),
         make_gate(settings, databases),
         LogicalSlots(databases.owners, cutover.slot_plugin),
         SequencePositions(databases.owners, tables),
@@ -157,6 +154,51 @@ def make_world(
         prefix,
         must_unfreeze,
     )
+
+
+def _mover(
+    settings: Settings,
+    databases: Databases,
+    marker: Mapping[Side, RelationName],
+    hooks: HookRunner,
+) -> Mover:
+    """Return the configured mover; the team's own hook for its start goes before ours."""
+    cutover, tables = settings.cutover, databases.manifest.tables
+    by_marker = MarkerMover(
+        databases.owners,
+        (marker,),
+        settings.freeze.max_lag_seconds,
+        hooks,
+        lambda name: getattr(cutover.hooks, name),
+        settings.freeze.mover_role,
+        {side: _tables(tables, side) for side in Side},
+    )
+    dms = settings.mover.dms
+    if dms is None or cutover.hooks.start_mover is not None:
+        return by_marker
+    from pgcutover.cutover.databases.dms_mover import DmsMover
+
+    return DmsMover(
+        by_marker,
+        lambda: _change_tasks(dms),
+        databases.readers,
+        databases.manifest,
+        read_json(settings.resolve(settings.table_mappings)),
+        cutover.slot_plugin,
+    )
+
+
+def _change_tasks(dms: DmsSettings) -> "ChangeTasks":
+    from pgcutover.movers.dms.change_task import ChangeTasks
+    from pgcutover.movers.dms.client import Api
+    from pgcutover.movers.dms.poll import poll_seconds
+
+    api = Api(dms.region, _aws_access())
+    return ChangeTasks(api, dms, lambda _: None, poll_seconds(api.local))
+
+
+def _aws_access() -> AwsAccess:
+    return AwsAccess(os.environ.get("PGCUTOVER_AWS_ENDPOINT_URL"))
 
 
 def make_gate(settings: Settings, databases: Databases) -> FinalGate:
@@ -177,13 +219,11 @@ def make_pointers(settings: Settings) -> tuple[Pointer, ...]:
     secret, env_file = settings.cutover.secret, settings.cutover.env_file
     pointers: list[Pointer] = []
     if secret is not None:
-        from pgcutover.context import AwsAccess
         from pgcutover.movers.dms.client import Api
 
-        access = AwsAccess(os.environ.get("PGCUTOVER_AWS_ENDPOINT_URL"))
         url = read_variable("cutover.secret.target_url_env", secret.target_url_env)
         # a switch is made in the freeze, so an endpoint that hangs must be given up soon
-        api = Api(secret.region, access, answer_seconds=_AWS_SECONDS, attempts=2)
+        api = Api(secret.region, _aws_access(), answer_seconds=_AWS_SECONDS, attempts=2)
         pointers.append(SecretPointer(api, secret.id, secret.target_url_env, url))
     if env_file is not None:
         urls = {

@@ -50,15 +50,20 @@ class MarkerMover:
 
     def problems(self) -> list[str]:
         """Return what migration.toml lacks to fence the mover, and to start it the other way."""
+        found = self.fence_problems()
+        if not self._has_hook("start_mover"):
+            found.append(
+                "cutover.hooks.start_mover is not set; without it nothing carries writes back"
+            )
+        return found
+
+    def fence_problems(self) -> list[str]:
+        """Return what migration.toml lacks to fence the mover."""
         found = []
         if not self.role and not (
             self._has_hook("fence_mover") and self._has_hook("unfence_mover")
         ):
             found.append(_UNFENCED)
-        if not self._has_hook("start_mover"):
-            found.append(
-                "cutover.hooks.start_mover is not set; without it nothing carries writes back"
-            )
         return found
 
     def lag_seconds(self, writer: Side) -> float | None:

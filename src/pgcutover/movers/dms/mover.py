@@ -15,6 +15,7 @@ from pgcutover.movers.dms.client import Api
 from pgcutover.movers.dms.drain import DrainResult, Lag
 from pgcutover.movers.dms.load import LoadSummary
 from pgcutover.movers.dms.open_transactions import read_open_transactions
+from pgcutover.movers.dms.poll import poll_seconds
 from pgcutover.movers.dms.resources import provision, teardown
 from pgcutover.movers.dms.resources.provision import SIDES, Blueprint, PlannedStep
 from pgcutover.movers.dms.resources.resource_kinds import ENDPOINT, INSTANCE, find
@@ -34,9 +35,6 @@ from pgcutover.movers.dms.wait_for_validation import (
 
 if TYPE_CHECKING:
     from pgcutover.context import AwsAccess
-
-_POLL_SECONDS = 15.0  # DMS counts every describe call against the account's rate
-_LOCAL_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class Dms:
         self._databases = {"source": source_database, "target": target_database}
         self._may_create, self._wait_seconds = may_create, wait_seconds
         self._api = Api(settings.region, aws)
-        self._poll = _LOCAL_POLL_SECONDS if self._api.local else _POLL_SECONDS
+        self._poll = poll_seconds(self._api.local)
 
     def plan(self) -> tuple[PlannedStep, ...]:
         """Return the steps of provision(); nothing is changed."""

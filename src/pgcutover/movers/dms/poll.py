@@ -7,6 +7,13 @@ from typing import TypeVar
 from pgcutover.errors import MoverError
 
 T = TypeVar("T")
+_POLL_SECONDS = 15.0  # DMS counts every describe call against the account's rate
+_LOCAL_POLL_SECONDS = 0.1
+
+
+def poll_seconds(local: bool) -> float:
+    """Return the time between two questions to AWS, or to an endpoint on this machine."""
+    return _LOCAL_POLL_SECONDS if local else _POLL_SECONDS
 
 
 def wait_for(

@@ -16,7 +16,7 @@ from pgcutover.movers.dms.resources.resource_kinds import INSTANCE, TASK, find
 from pgcutover.movers.dms.resources.specs import Difference, ObjectSpec
 
 _INSTANCE_SECONDS = 3_600
-_CONNECTION_SECONDS = 600
+CONNECTION_SECONDS = 600
 _TASK_SECONDS = 600
 _UNUSABLE = {
     "deleting",
@@ -101,7 +101,7 @@ def provision(
     for role, build in spec_builders(blueprint):
         if role == "task":
             _test_connections(api, blueprint, arns, progress, poll_seconds)
-        arns[role] = _ensure(api, build(arns), progress)
+        arns[role] = ensure(api, build(arns), progress)
         if role == "replication instance":
             _wait_for_instance(api, arns[role], blueprint.settings, progress, poll_seconds)
     _wait_for_task(api, blueprint.settings.task, poll_seconds)
@@ -180,7 +180,7 @@ def _refuse(steps: tuple[PlannedStep, ...], *, may_create: bool) -> None:
         )
 
 
-def _ensure(api: Api, item: ObjectSpec, progress: Callable[[str], None]) -> str:
+def ensure(api: Api, item: ObjectSpec, progress: Callable[[str], None]) -> str:
     """Return the ARN of the object, which is created if missing."""
     found = find(api, item.kind, item.identifier)
     if found is None and item.parameters is not None:
@@ -246,15 +246,16 @@ def _test_connections(
         )
     for side in SIDES:
         wait_for(
-            partial(_is_reached, api, instance, arns[f"{side} endpoint"], side),
+            partial(is_reached, api, instance, arns[f"{side} endpoint"], side),
             what=f"connection test of the {side} endpoint",
-            timeout_seconds=_CONNECTION_SECONDS,
+            timeout_seconds=CONNECTION_SECONDS,
             poll_seconds=poll_seconds,
         )
         progress(f"DMS reaches the {side} database")
 
 
-def _is_reached(api: Api, instance: str, endpoint: str, side: str) -> bool | None:
+def is_reached(api: Api, instance: str, endpoint: str, side: str) -> bool | None:
+    """Return True if the connection test succeeded, None while it runs; MoverError if it failed."""
     filters = [{"Name": "endpoint-arn", "Values": [endpoint]}]
     for connection in api.pages("describe_connections", "Connections", Filters=filters):
         if connection.get("ReplicationInstanceArn") != instance:

@@ -111,17 +111,28 @@ def certificate(identifier: str, pem: str | None) -> ObjectSpec:
 
 
 def endpoint(
-    settings: DmsSettings, side: str, *, certificate_arn: str | None, database: str
+    settings: DmsSettings,
+    side: str,
+    *,
+    certificate_arn: str | None,
+    database: str,
+    kind: str = "",
+    identifier: str = "",
 ) -> ObjectSpec:
-    """Return the endpoint of one side, with verify-full and the credentials of its secret."""
-    source = side == "source"
-    identifier = settings.source_endpoint if source else settings.target_endpoint
+    """Return an endpoint of one side, with verify-full and the credentials of its secret.
+
+    By default it is the one of the loading task; on the way back the target is read, and `kind`
+    is "source".
+    """
+    kind = kind or side
+    source = kind == "source"
+    identifier = identifier or (settings.source_endpoint if source else settings.target_endpoint)
     return ObjectSpec(
         resource_kinds.ENDPOINT,
         identifier,
         {
             "EndpointIdentifier": identifier,
-            "EndpointType": side,
+            "EndpointType": kind,
             "EngineName": "postgres",
             "SslMode": "verify-full",
             "CertificateArn": certificate_arn,
