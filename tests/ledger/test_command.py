@@ -7,13 +7,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from ledger.rig import MOVED, Rig
 
 from pgcutover.cli import main
+from pgcutover.config import load_settings
+from pgcutover.errors import ConfigError
 from pgcutover.exit_codes import ExitCode
+from pgcutover.ledger.opening import parts_from, require_no_reader, single_reader
+from pgcutover.ledger.store import Store
 
 TOML = """
 name = "ledger"
@@ -80,3 +85,19 @@ def test_the_service_is_ended_and_resumed_and_tells_its_state(
     assert state["whole_tables"]["app.keyless"] == "it has no key"
     assert state["faults"] == []
     assert rig.databases.source not in printed + lines
+
+
+def test_the_ledgers_have_one_reader_and_the_cutover_says_so_at_once(
+    rig: Rig, variables: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PGCUTOVER_SOURCE_DSN", "PGCUTOVER_TARGET_DSN"):
+        monkeypatch.setenv(name, variables[name])
+    settings = load_settings(rig.folder / "migration.toml")
+    require_no_reader(settings)  # no ledger yet
+    parts = parts_from(settings)
+    with closing(parts.comparer), closing(Store(parts.path)), single_reader(parts):
+        with pytest.raises(ConfigError, match='no "pgcutover ledger run" beside a cutover'):
+            require_no_reader(settings)
+        with pytest.raises(ConfigError, match="end it first"), single_reader(parts):
+            pass
+    require_no_reader(settings)

@@ -11,17 +11,27 @@ create table app.m_1 partition of app.m for values from ('2026-01-01') to ('2026
 create table app.m_2 partition of app.m for values from ('2026-02-01') to ('2026-03-01');
 """
 ROWS = "insert into app.m select n, '2026-01-20'::date + n, 'v' from generate_series(1, 20) n"
+FOREIGN = (
+    "create extension postgres_fdw",
+    "create server here foreign data wrapper postgres_fdw",
+    "create table app.f (id int not null) partition by range (id)",
+    "create foreign table app.f_1 partition of app.f for values from (0) to (9) server here",
+)
 
 
 def test_keys_are_mapped_and_tables_that_cannot_be_followed_are_named(rig: Rig) -> None:
     rig.run("source", "create table app.m (id int primary key, at date not null, v text)")
     rig.run("target", PARTED)
     rig.both(ROWS, "create unlogged table app.u (id int primary key)", "create table app.k (n int)")
+    rig.both(*FOREIGN)
     ledgers = rig.open()
-    assert rig.compare() == {}
+    assert rig.compare("app.a", "app.b", "app.m", "app.u", "app.k") == {}
     whole = dict(rig.prove().whole_tables)
     assert whole.pop("app.k") == "it has no key"
     assert "unlogged" in whole.pop("app.u")
+    assert whole.pop("app.f") == (
+        "app.f_1 on the source is a foreign table; app.f_1 on the target is a foreign table"
+    )
     assert whole == {}
     rig.run("target", "delete from app.m where id = 5")
     rig.run("target", "update app.m set at = '2026-02-20' where id = 2")

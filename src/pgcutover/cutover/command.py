@@ -22,6 +22,7 @@ from pgcutover.cutover.status import read_status, status_json, status_lines
 from pgcutover.cutover.wiring import Databases, expected_verdict, open_databases, open_driver
 from pgcutover.exit_codes import ExitCode
 from pgcutover.key_hash.secret import find_secret
+from pgcutover.ledger.opening import require_no_reader
 
 _RED, _RESET = "\033[1;31m", "\033[0m"
 
@@ -92,6 +93,7 @@ def _cutover(arguments: argparse.Namespace) -> int:
     databases = open_databases(settings)
 
     def check_gate() -> Mapping[str, object]:
+        require_no_reader(settings)  # the cutover reads the slots itself
         if override is not None:
             _say_red(f"the gate is overridden by {override.who}: {override.why}, {override.ticket}")
             return {"override": override.details()}

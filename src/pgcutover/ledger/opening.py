@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pgcutover.catalog import read_manifest
 from pgcutover.compare import CompareOptions, Comparer
@@ -15,7 +16,7 @@ from pgcutover.connect import open_side
 from pgcutover.errors import ConfigError
 from pgcutover.ledger.ledgers import LedgerParts
 from pgcutover.ledger.store import FILE
-from pgcutover.local_folder import make_local_folder
+from pgcutover.local_folder import NAME, make_local_folder
 from pgcutover.sides import Sides
 
 
@@ -51,15 +52,29 @@ def parts_from(settings: Settings) -> LedgerParts:
 @contextmanager
 def single_reader(parts: LedgerParts) -> Iterator[None]:
     """Hold the lock of the ledgers; ConfigError while another process on this machine does."""
-    path = parts.path.with_suffix(".lock")
+    with _held(parts.path):
+        yield
+
+
+def require_no_reader(settings: Settings) -> None:
+    """Raise ConfigError while another process on this machine reads the ledgers."""
+    path = settings.path.parent / NAME / FILE
+    if settings.ledger.is_on and path.exists():
+        with _held(path):
+            pass
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    path = path.with_suffix(".lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError as error:
         raise ConfigError(
-            'another "pgcutover ledger run" of this migration is running on this machine; end it '
-            "first"
+            "another process on this machine reads the change ledgers of this migration: expected "
+            'no "pgcutover ledger run" beside a cutover, and only one; end it first'
         ) from error
     finally:
         os.close(descriptor)

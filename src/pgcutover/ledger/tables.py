@@ -1,7 +1,7 @@
 """The tables that the ledger follows, and the reasons why it cannot follow others."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pgcutover.catalog import Manifest
@@ -58,11 +58,13 @@ def plan_tables(
         except PgCutoverError as error:
             unfollowed[name] = str(error)
             continue
-        if not sides.source.key:
+        if reasons := _storage_reasons(table, members):
+            unfollowed[name] = "; ".join(reasons)
+        elif not sides.source.key:
             unfollowed[name] = "it has no key"
         elif sides.source.key_may_be_null:
             unfollowed[name] = "its key may be NULL"
-        elif reasons := [*_reasons(sides.map(lambda side: side.key), table, members)]:
+        elif reasons := _identity_reasons(sides.map(lambda side: side.key), table, members):
             unfollowed[name] = "; ".join(reasons)
         else:
             relations = Sides(table.source, table.target)
@@ -70,33 +72,43 @@ def plan_tables(
     return FollowPlan(followed, unfollowed)
 
 
-def _reasons(
-    keys: Sides[tuple[str, ...]], table: MappedTable, members: Sides[Sequence[Member]]
-) -> list[str]:
+def _storage_reasons(table: MappedTable, members: Sides[Sequence[Member]]) -> list[str]:
+    """Return why the WAL of a side holds no changes of the table."""
     reasons = []
-    for label, key, root, all_members in zip(
-        LABELS, keys, (table.source, table.target), members, strict=True
-    ):
-        own = [m for m in all_members if m.root == root]
+    for label, own in _members_of(table, members):
         if not own:
             reasons.append(f"the {label} has no such table")
+        elif foreign := next((m for m in own if m.kind == "f"), None):
+            reasons.append(f"{foreign.name} on the {label} is a foreign table")
+        elif unlogged := next((m for m in own if m.persistence != "p"), None):
+            reasons.append(
+                f"{unlogged.name} on the {label} is unlogged, so the WAL holds none of its changes"
+            )
+    return reasons
+
+
+def _identity_reasons(
+    keys: Sides[tuple[str, ...]], table: MappedTable, members: Sides[Sequence[Member]]
+) -> list[str]:
+    """Return why the WAL of a side does not name each changed row by its key."""
+    reasons = []
+    for key, (label, own) in zip(keys, _members_of(table, members), strict=True):
         for member in own:
-            if reason := _reason(member, key):
-                reasons.append(f"{member.name} on the {label} {reason}")
+            if member.kind == "r" and (lacking := sorted({*key} - {*member.identity})):
+                reasons.append(
+                    f"{member.name} on the {label} has a replica identity without "
+                    f"{', '.join(lacking)}, so a deleted row cannot be named"
+                )
                 break
     return reasons
 
 
-def _reason(member: Member, key: tuple[str, ...]) -> str:
-    if member.kind == "f":
-        return "is a foreign table"
-    if member.persistence != "p":
-        return "is unlogged, so the WAL holds none of its changes"
-    if member.kind == "r" and (lacking := sorted({*key} - {*member.identity})):
-        return (
-            f"has a replica identity without {', '.join(lacking)}, so a deleted row cannot be named"
-        )
-    return ""
+def _members_of(
+    table: MappedTable, members: Sides[Sequence[Member]]
+) -> Iterator[tuple[str, list[Member]]]:
+    """Yield each side with the table and its partitions there."""
+    for label, root, found in zip(LABELS, (table.source, table.target), members, strict=True):
+        yield label, [m for m in found if m.root == root]
 
 
 def read_members(connection: Connection, roots: Sequence[RelationName]) -> list[Member]:
