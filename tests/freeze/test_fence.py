@@ -69,9 +69,30 @@ def test_the_fence_stops_every_writer_and_leaves_nothing_when_it_is_removed(site
     assert statement_result(site.dsn, mover) == "ok"
     statement_result(site.dsn, f"revoke usage on schema app from {site.roles['all']}")
     with open_writer(site.dsn) as connection:
-        assert len(remove_fence(connection)) == 6
+        assert remove_fence(connection) == ()
     assert state(site.dsn) == before
     assert statement_result(site.dsn, WRITES["insert"]) == "ok"
+
+
+def test_a_table_in_use_delays_no_writer_when_the_fence_is_removed(site: Site) -> None:
+    before = state(site.dsn)
+    with psycopg.connect(site.dsn) as reader, open_writer(site.dsn) as connection:
+        relations = read_relations(connection, TABLES)
+        create_fence(connection, relations)
+        connection.commit()
+        reader.execute("select from only app.plain")
+        assert list(map(str, remove_fence(connection))) == ["app.plain"]
+        assert statement_result(site.dsn, WRITES["insert"]) == "ok"
+        # neither open nor complete by name alone: the function decides
+        assert find_fenced(connection) == ()
+        assert not inspect_fence(connection, relations).is_complete
+        create_fence(connection, relations)
+        connection.commit()
+        assert inspect_fence(connection, relations).is_complete
+        assert statement_result(site.dsn, WRITES["insert"]) == "25006"
+        reader.rollback()
+        assert remove_fence(connection) == ()
+    assert state(site.dsn) == before
 
 
 def test_a_journal_that_cannot_be_written_rolls_the_fence_back(site: Site) -> None:

@@ -3,10 +3,15 @@
 REVOKE is no fence: grants of a second grantor, PUBLIC, pg_write_all_data and column grants survive
 it. A statement that names a partition fires no trigger of its parent, so each has its own. It does
 not fire with session_replication_role = replica, so that a reverse mover can write.
+
+Dropping a trigger needs ACCESS EXCLUSIVE, which may wait long for a reader. So a fence is lifted
+first: its function is replaced by one that lets every writer pass. Until all triggers are dropped,
+those that are left do nothing.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from time import sleep
 
 import psycopg
 from psycopg import sql
@@ -16,12 +21,29 @@ from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import UnreadableError
 from pgcutover.freeze.relations import LockedRelation
 from pgcutover.mapping import RelationName
-from pgcutover.schema.explained.own_triggers import FENCE, FENCE_BODY, FENCE_TYPE, FUNCTION_SCHEMA
+from pgcutover.schema.explained.own_triggers import (
+    FENCE,
+    FENCE_BODY,
+    FENCE_LIFTED_BODY,
+    FENCE_TYPE,
+    FUNCTION_SCHEMA,
+)
 
+_DROP_ROUNDS = 5
+_DROP_PAUSE_SECONDS = 0.1
+# writers queue behind a request for ACCESS EXCLUSIVE for as long
+_DROP_SETTINGS = "set local lock_timeout to '50ms'; set local synchronous_commit to off"
+_NAMED = {"name": FENCE, "schema": FUNCTION_SCHEMA}
 _FUNCTION = sql.SQL("{}.{}").format(sql.Identifier(FUNCTION_SCHEMA), sql.Identifier(FENCE))
-_CREATE_FUNCTION = sql.SQL(
+_REPLACE_FUNCTION = sql.SQL(
     "create or replace function {}() returns trigger language plpgsql as {}"
-).format(_FUNCTION, sql.Literal(FENCE_BODY))
+)
+_CREATE_FUNCTION = _REPLACE_FUNCTION.format(_FUNCTION, sql.Literal(FENCE_BODY))
+_LIFT = _REPLACE_FUNCTION.format(_FUNCTION, sql.Literal(FENCE_LIFTED_BODY))
+_EXISTS = """
+select 1 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+where p.proname = %(name)s and n.nspname = %(schema)s
+"""
 _SCHEMA_EXISTS = "select 1 from pg_namespace where nspname = %s"
 _CREATE = """create trigger {} before insert or update or delete or truncate on {}
 for each statement execute function {}()"""
@@ -33,8 +55,8 @@ from unnest(%(oids)s::oid[]) r (oid)
 join pg_trigger t on t.tgrelid = r.oid and t.tgname = %(name)s
 join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
 """
-_LEFTOVER = """
-select c.oid::bigint, n.nspname, c.relname, c.relkind::text
+_TRIGGERS = """
+select c.oid::bigint, n.nspname, c.relname, c.relkind::text, p.prosrc = %(lifted)s
 from pg_trigger t
 join pg_proc p on p.oid = t.tgfoid join pg_namespace pn on pn.oid = p.pronamespace
 join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
@@ -86,31 +108,59 @@ def create_fence(connection: Connection, relations: Iterable[LockedRelation]) ->
 
 
 def remove_fence(connection: Connection) -> tuple[RelationName, ...]:
-    """Remove the fence from every table of the database that has it; return these tables.
+    """Let every writer pass at once, then drop the triggers of the whole database; commits.
 
-    The schema is dropped too unless it holds something else. The caller commits.
+    Return the tables whose trigger is left, because a session held the table all the time. It lets
+    writers pass, and the next call drops it. The schema is dropped too unless it holds something
+    else.
     """
-    named = {"name": FENCE, "schema": FUNCTION_SCHEMA}
-    rows = connection.execute(_LEFTOVER, named).fetchall()
-    fenced = [LockedRelation(oid, RelationName(s, n), kind) for oid, s, n, kind in rows]
-    statements = [
-        sql.SQL("drop trigger {} on {}").format(sql.Identifier(FENCE), r.identifier) for r in fenced
+    if connection.execute(_EXISTS, _NAMED).fetchone() is None:
+        connection.commit()
+        return ()
+    connection.execute(_LIFT)
+    connection.commit()
+    for tries in range(_DROP_ROUNDS):
+        if not (left := _drop_triggers(connection)):
+            break
+        if tries < _DROP_ROUNDS - 1:
+            sleep(_DROP_PAUSE_SECONDS)
+    if not left:
+        connection.execute(sql.SQL("drop function if exists {}()").format(_FUNCTION))
+        _drop_empty_schema(connection)
+        connection.commit()
+    return left
+
+
+def _drop_triggers(connection: Connection) -> tuple[RelationName, ...]:
+    """Drop the trigger of each table in a transaction of its own; return the tables in use."""
+    left = []
+    for relation, _ in _find_triggers(connection):
+        drop = sql.SQL("drop trigger if exists {} on {}").format(
+            sql.Identifier(FENCE), relation.identifier
+        )
+        try:
+            connection.execute(_DROP_SETTINGS.encode())
+            connection.execute(drop)
+            connection.commit()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            connection.rollback()
+            left.append(relation.name)
+    return tuple(left)
+
+
+def _find_triggers(connection: Connection) -> list[tuple[LockedRelation, bool]]:
+    """Return every table of the database with a trigger of a fence, and whether that is lifted."""
+    rows = connection.execute(_TRIGGERS, {**_NAMED, "lifted": FENCE_LIFTED_BODY}).fetchall()
+    return [
+        (LockedRelation(oid, RelationName(schema, name), kind), lifted)
+        for oid, schema, name, kind, lifted in rows
     ]
-    statements.append(sql.SQL("drop function if exists {}()").format(_FUNCTION))
-    connection.execute(sql.SQL("; ").join(statements))
-    _drop_empty_schema(connection)
-    return tuple(r.name for r in fenced)
 
 
 def inspect_fence(connection: Connection, relations: Sequence[LockedRelation]) -> FenceState:
     """Return the relations by the state of their fence; UnreadableError if it cannot be read."""
-    wanted = {
-        "oids": [r.oid for r in relations],
-        "body": FENCE_BODY,
-        "schema": FUNCTION_SCHEMA,
-        "name": FENCE,
-        "type": FENCE_TYPE,
-    }
+    oids = [r.oid for r in relations]
+    wanted = {**_NAMED, "oids": oids, "body": FENCE_BODY, "type": FENCE_TYPE}
     try:
         rows = connection.execute(_INSPECT, wanted).fetchall()
     except psycopg.Error as error:
@@ -125,9 +175,8 @@ def inspect_fence(connection: Connection, relations: Sequence[LockedRelation]) -
 
 
 def find_fenced(connection: Connection) -> tuple[RelationName, ...]:
-    """Return every table of the database that has a fence, in scope or not."""
-    named = {"name": FENCE, "schema": FUNCTION_SCHEMA}
-    return tuple(RelationName(s, n) for _, s, n, _ in connection.execute(_LEFTOVER, named))
+    """Return every table of the database whose fence is not lifted, in scope or not."""
+    return tuple(relation.name for relation, lifted in _find_triggers(connection) if not lifted)
 
 
 def _drop_empty_schema(connection: Connection) -> None:

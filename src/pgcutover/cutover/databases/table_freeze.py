@@ -95,7 +95,7 @@ class TableFreeze:
             create_fence(connection, relations)
 
     def unfence(self) -> None:
-        """Accept writes on every table."""
+        """Accept writes on every table; triggers that are left over refuse nothing."""
         with self._writer() as connection:
             remove_fence(connection)
 

@@ -14,6 +14,12 @@ begin
         hint = 'Read the connection secret again and reconnect.';
 end
 """
+# a fence that was lifted: writers pass, and its triggers are dropped as locks allow
+FENCE_LIFTED_BODY = """
+begin
+    return null;
+end
+"""
 # pg_trigger.tgtype: BEFORE 2, INSERT 4, DELETE 8, UPDATE 16, TRUNCATE 32; a row trigger has 1 too
 FENCE_TYPE = 62
 MOVER_FENCE = "pgcutover_mover_fence"
@@ -44,8 +50,11 @@ def _own(trigger: str, function: str, body: str) -> str:
 
 _OWN = " or ".join(
     (
-        f"({_own(FENCE, FENCE, FENCE_BODY)} and t.tgtype = {FENCE_TYPE} and t.tgenabled = 'O' "
-        "and t.tgqual is null)",
+        *(
+            f"({_own(FENCE, FENCE, body)} and t.tgtype = {FENCE_TYPE} and t.tgenabled = 'O' "
+            "and t.tgqual is null)"
+            for body in (FENCE_BODY, FENCE_LIFTED_BODY)
+        ),
         _own(MOVER_FENCE, MOVER_FENCE, MOVER_FENCE_BODY),
         _own(MOVER_TRUNCATE_FENCE, MOVER_FENCE, MOVER_FENCE_BODY),
         # each captured table has a function of its own; only the source has them
