@@ -1,7 +1,8 @@
-"""No definition has changed on either side since the final gate began.
+"""No definition has changed on either side since the gate passed.
 
 Fails when: a table, column, constraint, index, routine or another definition was created, altered
   or dropped, or a table was truncated, since this run took its marks; new tables are such a change.
+  A change between the gate and the marks refuses the freeze.
 Cannot see: changes of roles, grants of schemas and settings; the write fence is no change.
 Needs: a cutover.
 Costs: one query of a few milliseconds a side, within the freeze.

@@ -18,10 +18,12 @@ def night(tmp_path, databases, monkeypatch):
 def test_cut_over_roll_back_and_cut_over_again_loses_no_write(night, capsys):
     night.compare_once()
     with night.client():
-        for goal in (Side.TARGET, Side.SOURCE, Side.TARGET):
+        for goal, stage in ((Side.TARGET, "freeze"), (Side.SOURCE, "freeze"), (Side.TARGET, None)):
+            night.has_stage = stage is not None
             state = night.lead(goal)
             assert (state.writer, state.pointer, state.serves) == (goal, goal, True)
-            assert night.facts(Step.PROVE)["method"] == "change ledger"
+            facts = night.facts(Step.PROVE)
+            assert (facts["method"], facts.get("stage")) == ("change ledger", stage)
             night.wait_for_writes(20)
     assert len(night.acknowledged()) > 60
     assert night.lost(Side.TARGET) == []

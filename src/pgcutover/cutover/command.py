@@ -90,18 +90,27 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _cutover(arguments: argparse.Namespace) -> int:
     override = _override(arguments)
     settings = load_settings(arguments.migration)
-    databases = open_databases(settings)
+    databases, passed = open_databases(settings), list[Path]()
 
     def check_gate() -> Mapping[str, object]:
         require_no_reader(settings)  # the cutover reads the slots itself
         if override is not None:
             _say_red(f"the gate is overridden by {override.who}: {override.why}, {override.ticket}")
             return {"override": override.details()}
-        return _require_pass(arguments, settings, databases)
+        path, facts = _require_pass(arguments, settings, databases)
+        passed[:] = [path.parent]
+        return facts
 
     if arguments.dry_run:
         return _dry_run(arguments, settings, databases, check_gate)
-    return _drive(arguments, settings, databases, Side.TARGET, check_gate)
+    return _drive(
+        arguments,
+        settings,
+        databases,
+        Side.TARGET,
+        check_gate,
+        lambda: passed[0] if passed else None,
+    )
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
@@ -160,8 +169,9 @@ def _drive(
     databases: Databases,
     goal: Side,
     check_gate: Callable[[], Mapping[str, object]],
+    find_gate: Callable[[], Path | None] = lambda: None,
 ) -> int:
-    with _driver(arguments, settings, databases, check_gate) as driver:
+    with _driver(arguments, settings, databases, check_gate, find_gate=find_gate) as driver:
         driver.recover()
         driver.drive(goal)
         _say(f"clients write to the {driver.state.writer}")
@@ -189,6 +199,7 @@ def _driver(
     check_gate: Callable[[], Mapping[str, object]],
     *,
     must_unfreeze: bool = False,
+    find_gate: Callable[[], Path | None] = lambda: None,
 ) -> Iterator[Driver]:
     approval = Approval(
         settings.name,
@@ -199,21 +210,28 @@ def _driver(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     with open_driver(
-        settings, databases, approval, check_gate, _say, must_unfreeze=must_unfreeze
+        settings,
+        databases,
+        approval,
+        check_gate,
+        _say,
+        must_unfreeze=must_unfreeze,
+        find_gate=find_gate,
     ) as driver:
         yield driver
 
 
 def _require_pass(
     arguments: argparse.Namespace, settings: Settings, databases: Databases
-) -> Mapping[str, object]:
+) -> tuple[Path, Mapping[str, object]]:
+    """Return the verdict.json that opens the cutover, and facts for the journal."""
     latest = Path.cwd() / settings.report.directory / "latest" / "verdict.json"
     path = (arguments.verdict or latest).resolve()
     if not path.is_file():
         raise RefusedError(f"the cutover needs a PASS: {path} does not exist; run the gate")
     expected = expected_verdict(settings, databases)
     document = require_pass(path, expected, find_secret(settings.path, create=False), now())
-    return {"run": document.run.id}
+    return path, {"run": document.run.id}
 
 
 def _override(arguments: argparse.Namespace) -> Override | None:

@@ -6,13 +6,27 @@ from typing import Protocol
 from pgcutover.cutover.resolver import Side
 
 
+class Holder(Protocol):
+    """Sessions that read the writer's tables in the freeze.
+
+    A request for ACCESS EXCLUSIVE that waits for the freeze would lock them out, so they lock the
+    tables for reading before it, and release them whenever the freeze gives its locks up.
+    """
+
+    def hold(self) -> None:
+        """Lock the tables for reading, once vacuum and DDL are locked out."""
+
+    def release(self) -> None:
+        """Let go of these locks."""
+
+
 class SideFreeze(Protocol):
     """Locks and fence of one side's tables."""
 
     def problems(self, lag_seconds: float | None, proof_seconds: float | None) -> list[str]:
         """Return why no freeze may begin now; None is what could not be measured."""
 
-    def prepare(self) -> None:
+    def prepare(self, holder: Holder) -> None:
         """Keep vacuum and DDL away; no writer waits."""
 
     def lock(self) -> Mapping[str, object]:
@@ -23,6 +37,10 @@ class SideFreeze(Protocol):
 
     def is_locked(self) -> bool:
         """Return whether writers wait for this process."""
+
+    @property
+    def backend_pid(self) -> int:
+        """The server's process that holds the locks; 0 if none does."""
 
     def fence_and_commit(self) -> Mapping[str, object]:
         """Refuse writes from now on, and let go of the locks."""
@@ -77,10 +95,10 @@ class Mover(Protocol):
         """End all streams for good; return what still costs money."""
 
 
-class FinalGate(Protocol):
+class FinalGate(Holder, Protocol):
     """Proves, while nothing moves, that both sides hold the same rows."""
 
-    def prepare(self) -> float | None:
+    def prepare(self, writer: Side) -> float | None:
         """Do before the freeze what can be done then; return the forecast of the proof's time."""
 
     def prove(self, writer: Side, seconds: float) -> Mapping[str, object]:

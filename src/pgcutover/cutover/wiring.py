@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pgcutover import __version__
@@ -27,6 +28,7 @@ from pgcutover.cutover.gates.approval import Approval
 from pgcutover.cutover.gates.comparison_gate import ComparisonGate
 from pgcutover.cutover.gates.gate_verdict import Expected
 from pgcutover.cutover.gates.ledger_gate import LedgerGate
+from pgcutover.cutover.gates.stage_gate import StageGate
 from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers
 from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.journal import Identity, open_journal
@@ -37,8 +39,9 @@ from pgcutover.cutover.switching.pointer import Pointer
 from pgcutover.cutover.switching.secret_switch import SecretPointer
 from pgcutover.cutover.world import Budget, World
 from pgcutover.errors import ConfigError
-from pgcutover.freeze import PoolerHooks
+from pgcutover.freeze import PoolerHooks, WarmGate
 from pgcutover.ledger.identity import find_faults, read_identity
+from pgcutover.local_folder import make_local_folder
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.sides import Sides
 
@@ -93,13 +96,21 @@ def open_driver(
     progress: Callable[[str], None],
     *,
     must_unfreeze: bool = False,
+    find_gate: Callable[[], Path | None] = lambda: None,
 ) -> Iterator[Driver]:
     """Return a driver that is alone, with its journal open."""
     with ExitStack() as stack:
         lock = stack.enter_context(operator_lock(settings.name, databases.owners))
         journal = open_journal(settings.path, identity_of(settings, databases))
         stack.enter_context(closing(journal))
-        world = make_world(settings, databases, approval, check_gate, must_unfreeze=must_unfreeze)
+        world = make_world(
+            settings,
+            databases,
+            approval,
+            check_gate,
+            must_unfreeze=must_unfreeze,
+            find_gate=find_gate,
+        )
         for freeze in world.freezes.values():
             stack.callback(freeze.unlock)
         stack.callback(world.gate.close)
@@ -131,19 +142,33 @@ def make_world(
     check_gate: Callable[[], Mapping[str, object]],
     *,
     must_unfreeze: bool = False,
+    find_gate: Callable[[], Path | None] = lambda: None,
 ) -> World:
-    """Return all that the steps act on; nothing is opened yet."""
+    """Return all that the steps act on; nothing is opened yet.
+
+    `find_gate` returns the folder of the run that `check_gate` accepted, if there is one.
+    """
     cutover, tables = settings.cutover, databases.manifest.tables
     marker = _marker(settings, tables)
     hooks = HookRunner(settings.name, settings.path.parent)
     prefix = slot_prefix(settings.name)
     budget = Budget(settings.freeze.budget_seconds)
+    freezes = {side: _freeze(settings, databases, side, marker, hooks) for side in Side}
     return World(
         settings.name,
         cutover,
-        {side: _freeze(settings, databases, side, marker, hooks) for side in Side},
+        freezes,
         _mover(settings, databases, marker, hooks),
-        make_gate(settings, databases),
+        StageGate(
+            make_gate(settings, databases),
+            freezes,
+            budget,
+            make_local_folder(settings.path.parent) / "final-gate",
+            lambda out: WarmGate(settings.path, out),
+            find_gate,
+            settings.freeze.mover_role,
+            cutover.hooks.fence_mover is not None,
+        ),
         LogicalSlots(databases.owners, cutover.slot_plugin),
         SequencePositions(databases.owners, tables),
         make_pointers(settings),
@@ -202,7 +227,7 @@ def _aws_access() -> AwsAccess:
 
 
 def make_gate(settings: Settings, databases: Databases) -> FinalGate:
-    """Return the final gate: by the change ledger where it is on, else by a full comparison."""
+    """Return the rows' proof: by the change ledger where it is on, else by a full comparison."""
     if settings.ledger.is_on:
         return LedgerGate(settings)
     options = CompareOptions(

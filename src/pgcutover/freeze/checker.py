@@ -24,8 +24,8 @@ from pgcutover.freeze.uncovered import (
     moved_sequences,
 )
 from pgcutover.mapping import MappedTable, RelationName
-from pgcutover.schema.state.sequences import sequences_diff
-from pgcutover.sides import Sides
+from pgcutover.schema.state.sequences import match_sequences, sequences_diff
+from pgcutover.sides import LABELS, Sides
 from pgcutover.verdict import Finding
 
 _HOLD_SECONDS = 0.2
@@ -41,7 +41,8 @@ where l.pid = %s and l.granted and l.mode = 'ShareLock' and l.relation = any(%s:
 class FreezeState:
     """Facts of a freeze that has begun, as its driver sends them to the final gate.
 
-    `begun_at` is in seconds since the epoch. `mover_role` is '' where no role is fenced.
+    `begun_at` is in seconds since the epoch. `mover_role` is '' where no role is fenced, and
+    `mover_hook` says that a hook has fenced the mover instead.
     """
 
     backend_pid: int
@@ -49,11 +50,15 @@ class FreezeState:
     budget_seconds: float
     reserve_seconds: float = 0.0
     mover_role: str = ""
+    mover_hook: bool = False
 
 
 @dataclass(slots=True)
 class FreezeChecker:
-    """Source and target while nothing moves; `tables` are in scope but for `without`."""
+    """Both sides while nothing moves; `tables` are in scope but for `without`.
+
+    In a freeze of the target, the target is the first side, and `labels` name it so.
+    """
 
     connect: Sides[Callable[[], Connection]] = field(repr=False)
     tables: Sequence[MappedTable]
@@ -62,6 +67,7 @@ class FreezeChecker:
     state: FreezeState | None = None
     relations: tuple[LockedRelation, ...] = ()
     marks: Sides[SchemaMark] | None = None
+    labels: Sides[str] = LABELS
     _sides: Sides[Connection] | None = None
     _sequences: SequencePositions | None = None
     _positions: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
@@ -73,7 +79,8 @@ class FreezeChecker:
         self.relations = read_relations(sides.source, names, self.without)
         self._sequences = SequencePositions.plan(sides.source)
         self._sequences.read(sides.source)
-        self.marks = sides.map(read_schema_mark)
+        self.marks = self.marks or sides.map(read_schema_mark)
+        self.moved = {**match_sequences(sides.source, sides.target, self.tables), **self.moved}
         sequences_diff(sides.source, sides.target, self.moved, self.tables)
         for connection in sides:
             connection.rollback()
@@ -81,6 +88,10 @@ class FreezeChecker:
     def hold(self) -> None:
         """Lock the source's tables for reading, once vacuum and DDL are locked out."""
         hold_tables(self._warm.source, self.relations, _HOLD_SECONDS)
+
+    def release(self) -> None:
+        """Let go of these locks."""
+        self._warm.source.rollback()
 
     def begin(self, state: FreezeState) -> None:
         """Keep the facts of the freeze, and the positions of the source's sequences."""
@@ -106,14 +117,16 @@ class FreezeChecker:
         now = self._warm.map(read_schema_mark)
         before = self.marks
         found = (
-            *changed_kinds("source", before.source, now.source),
-            *changed_kinds("target", before.target, now.target),
+            *changed_kinds(self.labels.source, before.source, now.source),
+            *changed_kinds(self.labels.target, before.target, now.target),
         )
         return Diff("*", found)
 
     def mover(self) -> Diff:
         """Check that the mover's role cannot write to the target any more."""
         role = self._begun.mover_role
+        if self._begun.mover_hook:
+            return Diff("*", tuple(enabled_subscriptions(self._warm.target, self.labels.target)))
         if not role:
             raise UnreadableError(
                 "the mover's role is not known; name it in freeze.mover_role of migration.toml"
@@ -127,8 +140,8 @@ class FreezeChecker:
                 f"the mover's role cannot be inspected: {describe_error(error)}"
             ) from error
         message = (
-            f"role {role} of the mover may still write to the target: it may log in, or has a "
-            "session or a prepared transaction; fence it"
+            f"role {role} of the mover may still write to the {self.labels.target}: it may log "
+            "in, or has a session or a prepared transaction; fence it"
         )
         return Diff("*", () if fenced else (finding(role, "mover not fenced", message),))
 
@@ -140,13 +153,13 @@ class FreezeChecker:
         locked = row[0] if row else 0
         if locked != len(wanted):
             message = (
-                f"{locked} of {len(wanted)} tables of the source are locked by the freeze; "
-                "expected all: it has ended, and clients may have written"
+                f"{locked} of {len(wanted)} tables of the {self.labels.source} are locked by the "
+                "freeze; expected all: it has ended, and clients may have written"
             )
             found.append(finding("*", "freeze ended", message))
         if self._sequences is not None:
             found += moved_sequences(self._positions, self._sequences.read(source))
-        found += enabled_subscriptions(source)
+        found += enabled_subscriptions(source, self.labels.source)
         return Diff("*", tuple(found), {"tables": locked})
 
     def jobs(self) -> Diff:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from random import uniform
 from time import monotonic, sleep
+from typing import Protocol
 
 import psycopg
 
@@ -77,6 +78,16 @@ class PoolerHooks:
     is_paused: bool = False
 
 
+class Holder(Protocol):
+    """Sessions that lock the tables for reading, so that queued DDL does not lock them out."""
+
+    def hold(self) -> None:
+        """Lock the tables for reading."""
+
+    def release(self) -> None:
+        """Let go of these locks."""
+
+
 class _State(Enum):
     IDLE = "idle"
     PREPARED = "prepared"
@@ -98,6 +109,7 @@ class Freeze:
         options: FreezeOptions | None = None,
         without: Sequence[RelationName] = (),
         pooler: PoolerHooks | None = None,
+        holder: Holder | None = None,
     ) -> None:
         """Keep the names; no connection is opened yet."""
         self.options = options or FreezeOptions()
@@ -105,6 +117,7 @@ class Freeze:
         self.result: FreezeResult | None = None
         self._connect, self._connect_watch = connect, watch
         self._tables, self._without, self._pooler = tables, without, pooler
+        self._holder, self._is_held = holder, False
         self._session: LockSession | None = None
         self._watch: QueueWatch | None = None
         self._mutex = threading.RLock()
@@ -154,6 +167,7 @@ class Freeze:
             with self._mutex:
                 if self._watch is None:
                     raise FreezeError(_GIVEN_UP)
+                self._hold()
                 self._state = _State.PREPARED
         except (PgCutoverError, psycopg.Error) as error:
             given_up = watching and self._watch is None
@@ -228,12 +242,23 @@ class Freeze:
             self._state = _State.IDLE
             if self._session is not None:
                 self._session.rollback()
+            self._release()
 
     def resume(self) -> None:
         """Let a pooler's clients go on; without effect unless they were paused."""
         if self._pooler is not None and self._pooler.is_paused:
             self._pooler.resume()
             self._pooler.is_paused = False
+
+    def _hold(self) -> None:
+        if self._holder is not None:
+            self._is_held = True  # also where it fails half-way
+            self._holder.hold()
+
+    def _release(self) -> None:
+        if self._holder is not None and self._is_held:
+            self._is_held = False
+            self._holder.release()
 
     def _pause(self) -> None:
         if self._pooler is None:

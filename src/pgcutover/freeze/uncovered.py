@@ -79,14 +79,14 @@ def moved_sequences(
             )
 
 
-def enabled_subscriptions(source: Connection) -> Iterator[Finding]:
-    """Yield the subscriptions by which another server writes to the source."""
-    for (name,) in _fetch(source, _SUBSCRIPTIONS):
+def enabled_subscriptions(connection: Connection, side: str) -> Iterator[Finding]:
+    """Yield the subscriptions by which another server writes to a side."""
+    for (name,) in _fetch(connection, _SUBSCRIPTIONS):
         yield finding(
             name,
-            "subscription writes the source",
-            f"subscription {name} of the source is enabled: its changes would stay behind; run: "
-            f"alter subscription {name} disable",
+            f"subscription writes the {side}",
+            f"subscription {name} of the {side} is enabled, so that rows may change in the freeze; "
+            f"run: alter subscription {name} disable",
         )
 
 

@@ -48,8 +48,17 @@ class WarmGate:
         """End the process."""
         self.close()
 
-    def start(self, timeout_seconds: float = 600.0) -> None:
-        """Start the process and wait until it is warm."""
+    def start(
+        self,
+        writer: str = "source",
+        reference: Path | None = None,
+        timeout_seconds: float = 600.0,
+    ) -> None:
+        """Start the process and wait until it is warm.
+
+        `writer` is the side that is frozen. `reference` is the folder of the run that passed; no
+        definition may have changed since.
+        """
         ours, theirs = socket.socketpair()
         self._out.mkdir(parents=True, exist_ok=True)
         with theirs, (self._out / "final-gate.log").open("wb") as log:
@@ -63,12 +72,21 @@ class WarmGate:
                 pass_fds=[theirs.fileno()],
             )  # fmt: skip
         self._channel = Channel(ours)
+        self._send("warm", writer=writer, reference=str(reference) if reference else None)
         self._receive("ready", timeout_seconds)
 
     def hold(self, timeout_seconds: float = 5.0) -> None:
         """Lock the tables for reading, so that an ALTER TABLE queued in the freeze waits for it."""
         self._send("hold")
         self._receive("held", timeout_seconds)
+
+    def release(self, timeout_seconds: float = 5.0) -> None:
+        """Let go of the locks; without effect if the process has ended, which does that too."""
+        try:
+            self._send("release")
+            self._receive("released", timeout_seconds)
+        except FreezeError:
+            self.close()
 
     def judge(self, state: FreezeState, timeout_seconds: float) -> FreezeVerdict:
         """Ask all questions; the evidence is written afterwards, see `wait_for_evidence`."""

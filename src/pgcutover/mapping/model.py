@@ -38,6 +38,11 @@ class MappedTable:
         """Return the target's name of a source column; KeyError where the rules remove it."""
         return dict(self.columns)[source_column]
 
+    def invert(self) -> "MappedTable":
+        """Return the mapping from the target to the source."""
+        columns = tuple((theirs, mine) for mine, theirs in self.columns)
+        return MappedTable(self.target, self.source, columns)
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:

@@ -138,6 +138,8 @@ class Gate(GateState):
         stack = ExitStack()
         self.config.add_cleanup(stack.close)
         try:
+            if self.freeze_wait is not None:
+                self.freeze_wait.read_marks(self.options)
             context = stack.enter_context(run_start.open_run(self.options, self.journal))
             found = find_objects(self.kinds, context.settings, context.manifest)
             self.context = replace(context, found_objects=found)

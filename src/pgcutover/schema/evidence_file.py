@@ -42,16 +42,25 @@ def load_evidence(expected: Path, target: Path) -> SchemaEvidence | None:
     is_of_run = (expected.name, target.name) == ("expected.json", "target.json")
     if not is_of_run or target.parent != folder or not (folder / FILE).is_file():
         return None
-    try:
-        excused = _Excused.model_validate_json((folder / FILE).read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ConfigError(
-            f"{folder / FILE}: expected the file that a gate writes beside its snapshots, found "
-            "another; compare copies of the two snapshots in another folder, or run the gate again"
-        ) from error
+    excused = _load_excused(folder)
     return SchemaEvidence(
         source=load(folder / "source.json"),
         target=load(target),
         expected=load(expected),
         **{name: getattr(excused, name) for name in _Excused.model_fields},
     )
+
+
+def load_moved(run: Path) -> dict[str, str]:
+    """Return the target's name of each relation of the source, as a run found them."""
+    return _load_excused(run / "schema").moved
+
+
+def _load_excused(folder: Path) -> _Excused:
+    try:
+        return _Excused.model_validate_json((folder / FILE).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ConfigError(
+            f"{folder / FILE}: expected the file that a gate writes beside its snapshots, found "
+            "another; compare copies of the two snapshots in another folder, or run the gate again"
+        ) from error

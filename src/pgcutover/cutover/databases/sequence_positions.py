@@ -43,7 +43,7 @@ class SequencePositions:
         return not self._behind(standby)
 
     def _behind(self, standby: Side) -> list[Finding]:
-        tables = self.tables if standby is Side.TARGET else tuple(map(_invert, self.tables))
+        tables = self.tables if standby is Side.TARGET else tuple(t.invert() for t in self.tables)
         with (
             open_session(self.dsns[standby.other]) as writer,
             open_session(self.dsns[standby]) as other,
@@ -54,9 +54,3 @@ class SequencePositions:
 
 
 _REPAIRED = ("sequence behind its column", "sequence behind the source")
-
-
-def _invert(table: MappedTable) -> MappedTable:
-    """Return the mapping from the target to the source."""
-    columns = tuple((theirs, mine) for mine, theirs in table.columns)
-    return MappedTable(table.target, table.source, columns)

@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pgcutover.config import FreezeSettings
 from pgcutover.connect import Connection, open_watch, open_writer
 from pgcutover.cutover.errors import StepError
+from pgcutover.cutover.protocols import Holder
 from pgcutover.cutover.resolver import Side
 from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.freeze import (
@@ -51,7 +52,7 @@ class TableFreeze:
             connection.rollback()
         return [each.message for each in found]
 
-    def prepare(self) -> None:
+    def prepare(self, holder: Holder) -> None:
         """Keep vacuum and DDL away; no writer waits."""
         self._freeze = Freeze(
             lambda: open_writer(self.dsn),
@@ -60,6 +61,7 @@ class TableFreeze:
             self._options(),
             (self.marker,),
             self.pooler,
+            holder,
         )
         self._freeze.prepare()
 
@@ -74,6 +76,11 @@ class TableFreeze:
     def is_locked(self) -> bool:
         """Return whether writers wait for this process."""
         return self._freeze is not None and self._freeze.is_locked
+
+    @property
+    def backend_pid(self) -> int:
+        """The server's process that holds the locks; 0 if none does."""
+        return (self._freeze.backend_pid if self._freeze else None) or 0
 
     def fence_and_commit(self) -> Mapping[str, object]:
         """Refuse writes from now on; return the roles that the fence does not stop."""

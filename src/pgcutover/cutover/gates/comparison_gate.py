@@ -27,7 +27,7 @@ class ComparisonGate:
         """Show no DSN."""
         return "ComparisonGate()"
 
-    def prepare(self) -> float | None:
+    def prepare(self, writer: Side) -> float | None:
         """Return the time that a comparison takes now; None if it cannot be made.
 
         What differs while the mover runs is not looked at.
@@ -38,6 +38,12 @@ class ComparisonGate:
         except (PgCutoverError, psycopg.Error):
             return None
         return time.monotonic() - begun
+
+    def hold(self) -> None:
+        """Do nothing: a comparison locks each table when it reads it."""
+
+    def release(self) -> None:
+        """Do nothing: nothing is held."""
 
     def prove(self, writer: Side, seconds: float) -> Mapping[str, object]:
         """Compare every row; StepError where tables differ, or the time is up."""

@@ -34,7 +34,7 @@ class LedgerGate:
     _thread: threading.Thread | None = None
     _error: list[Exception] = field(default_factory=list)
 
-    def prepare(self) -> float | None:
+    def prepare(self, writer: Side) -> float | None:
         """Catch up with both sides; return the forecast, None where the open set stays large."""
         if self._ledgers is None:
             parts = parts_from(self.settings)
@@ -43,12 +43,18 @@ class LedgerGate:
         self._start()
         return self._catch_up(self._ledgers)
 
+    def hold(self) -> None:
+        """Do nothing yet."""
+
+    def release(self) -> None:
+        """Do nothing yet."""
+
     def prove(self, writer: Side, seconds: float) -> Mapping[str, object]:
         """Drain both ledgers and compare the open keys; StepError unless all is proven equal."""
         begun = time.monotonic()
         ledgers = self._ledgers
         if ledgers is None:
-            self.prepare()  # after a crash behind the fence
+            self.prepare(writer)  # after a crash behind the fence
             return self.prove(writer, seconds - (time.monotonic() - begun))
         self._stop()
         ledgers.drain(begun + seconds)

@@ -25,10 +25,11 @@ def _standby_is_open(world: World, state: State) -> bool:
 
 
 def _refuse_to_lock(world: World, state: State) -> None:
-    lag_seconds, proof_seconds = world.mover.lag_seconds(state.writer), world.gate.prepare()
+    lag_seconds = world.mover.lag_seconds(state.writer)
+    proof_seconds = world.gate.prepare(state.writer)
     if problems := world.freezes[state.writer].problems(lag_seconds, proof_seconds):
         raise RefusedError(f"no freeze begins: {'; '.join(problems)}")
-    world.freezes[state.writer].prepare()
+    world.freezes[state.writer].prepare(world.gate)
 
 
 def _lock(world: World, state: State) -> Facts:

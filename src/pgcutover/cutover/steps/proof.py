@@ -1,4 +1,4 @@
-"""The final gate and the sequences."""
+"""The sequences, and the final gate, which also checks them."""
 
 from pgcutover.cutover.resolver import State, Step
 from pgcutover.cutover.steps.model import Facts, StepSpec, not_shown
@@ -20,7 +20,7 @@ def _are_raised(world: World, state: State) -> bool:
 
 
 STEPS = (
+    StepSpec(Step.RAISE_SEQUENCES, _raise_sequences, _are_raised, in_freeze=True),
     # a proof is worth what was locked when it was made, so it is made again after a crash
     StepSpec(Step.PROVE, _prove, not_shown, in_freeze=True),
-    StepSpec(Step.RAISE_SEQUENCES, _raise_sequences, _are_raised, in_freeze=True),
 )

@@ -112,12 +112,16 @@ class SlotReader:
             raise ServerError(f"{self._label}: {describe_error(error)}") from error
 
     def end_of_wal(self) -> int:
-        """Return the end of the last record, flushed or not: a drain waits until it is flushed.
+        """Return the end of the last record, and have the server flush it, so that it can be sent.
 
-        With synchronous_commit = off a commit is visible before it is flushed and can be sent.
+        With synchronous_commit = off a commit is visible before it is flushed. On a server without
+        writers nothing flushes the last page, such as a record that a mere read has written there.
         """
         with self._watch.look() as connection:
             row = connection.execute("select pg_current_wal_insert_lsn()::text").fetchone()
+            connection.execute("set local synchronous_commit to local")
+            connection.execute("select pg_logical_emit_message(true, 'pgcutover', 'flush')")
+            connection.commit()
         lsn = parse_lsn(row[0]) if row else 0
         # the next record begins behind a page's header, where no record ends
         into_page = lsn % _PAGE_BYTES

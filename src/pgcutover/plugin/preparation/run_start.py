@@ -21,7 +21,7 @@ from pgcutover.plugin.preparation import dsn_variables
 from pgcutover.plugin.preparation.endpoints import Endpoints
 from pgcutover.plugin.run_folder.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
-from pgcutover.schema.collect import CollectedSchema, collect_schema
+from pgcutover.schema.collect import CollectedSchema, collect_schema, read_schemas
 
 
 @contextmanager
@@ -71,16 +71,18 @@ def _collect_schema(
     options: Options, sides: Endpoints, manifest: Manifest, journal: RunJournal
 ) -> CollectedSchema:
     """Read both schemas, build the expected one, and save all three as evidence."""
-    settings = options.settings
-    collected = collect_schema(
-        sides.source_dsn,
-        sides.target_dsn,
-        manifest,
-        settings.resolve(settings.schema.scripts) if settings.schema.scripts else None,
-        _read_scratch_dsn(options),
-        journal.say,
-        settings.differences,
-    )
+    settings, dsns = options.settings, (sides.source_dsn, sides.target_dsn)
+    if options.freeze_channel is not None:  # the gate has compared them with the expected one
+        collected = read_schemas(*dsns, manifest, settings.differences)
+    else:
+        collected = collect_schema(
+            *dsns,
+            manifest,
+            settings.resolve(settings.schema.scripts) if settings.schema.scripts else None,
+            _read_scratch_dsn(options),
+            journal.say,
+            settings.differences,
+        )
     collected.save(options.out / "schema")
     return collected
 
