@@ -97,6 +97,9 @@ _BY_CHECK = {
         "correct the data on the source, or the suite of this table in the expectations folder"
     ),
     "DATA-": Remedy("reload the table, or correct these rows on the target, then run again"),
+    "OUTBOX": Remedy(
+        "keep the relay running and the triggers enabled, and replay what was refused"
+    ),
     "DMS-EXCEPTIONS": Remedy(
         "correct the cause in DMS's control table, reload the table in DMS, then truncate the "
         "control table"

@@ -133,9 +133,10 @@ def _status(arguments: argparse.Namespace) -> int:
     """Print the state; UNKNOWN where the target may lack rows for too long."""
     settings = load_settings(arguments.migration)
     rules = load_rules(settings)
-    with open_side("source", require_dsn(settings.source.dsn_env)) as connection:
+    own = settings.outbox.source_dsn_env or settings.source.dsn_env
+    with open_side("source", require_dsn(own)) as connection:
         status = read_status(connection, mapped_tables(rules, connection))
-    faults = [*status.faults(settings.outbox)]
+    faults = [message for _, _, message in status.faults(settings.outbox)]
     if arguments.json:
         sys.stdout.write(f"{json.dumps({**asdict(status), 'faults': faults}, indent=1)}\n")
     else:

@@ -107,7 +107,7 @@ def plan_install(
     ConfigError or ServerError where the outbox cannot be installed: nothing has been changed.
     """
     found = read_installed(connection)
-    refuse_another_migration(found, migration)
+    refuse_another_migration(found.migration, migration)
     _refuse_carriers(connection, rules)
     numbers = read_numbers(connection) if found.migration else {}
     plan = plan_capture(connection, mapped, numbers=numbers)
@@ -127,7 +127,7 @@ def plan_uninstall(connection: Connection, migration: str) -> list[Step]:
     found = read_installed(connection)
     if found.migration is None:
         return []
-    refuse_another_migration(found, migration)
+    refuse_another_migration(found.migration, migration)
     tables = sorted({on for on, _ in found.triggers})
     steps = [release_table(on, [t for o, t in found.triggers if o == on]) for on in tables]
     others = connection.execute(_OTHERS).fetchone() or (True,)
@@ -161,11 +161,11 @@ def apply_step(connection: Connection, step: Step, outbox: Outbox) -> None:
             return
 
 
-def refuse_another_migration(found: Installed, migration: str) -> None:
+def refuse_another_migration(found: str | None, migration: str) -> None:
     """Raise ServerError where the outbox was installed for another migration."""
-    if found.migration not in (None, migration):
+    if found not in (None, migration):
         raise ServerError(
-            f"the source has the outbox of migration {found.migration!r}, expected that of "
+            f"the source has the outbox of migration {found!r}, expected that of "
             f"{migration!r}; uninstall that one first, with its migration.toml"
         )
 

@@ -46,7 +46,7 @@ def read_captured(
     installed = read_installed(source)
     if installed.migration is None:
         raise ServerError('source: it has no outbox; run "pgcutover outbox install --yes"')
-    refuse_another_migration(installed, migration)
+    refuse_another_migration(installed.migration, migration)
     mapped, numbers = mapped_tables(rules, source), read_numbers(source)
     plan = plan_capture(source, mapped, numbers=numbers)
     if unknown := sorted(t.name for t in plan.tables if t.name not in numbers):

@@ -40,29 +40,37 @@ class OutboxStatus:
     oldest_seconds: float = 0.0
     by_table: Mapping[str, int] = field(default_factory=dict)
     parked: Sequence[tuple[str, str, int]] = ()
-    uncaptured: Sequence[str] = ()
+    incomplete: Sequence[tuple[str, str]] = ()
     dead_entries: int = 0
     size_mb: float = 0.0
 
-    def faults(self, limits: Outbox) -> Iterator[str]:
-        """Yield the reasons why the target may lack rows, or may lack them for too long."""
+    def faults(self, limits: Outbox) -> Iterator[tuple[str, str, str]]:
+        """Yield object, kind and sentence of each reason why the target may lack rows for long."""
         if self.migration is None:
-            yield 'the source has no outbox; run "pgcutover outbox install --yes"'
+            command = "pgcutover outbox install --yes"
+            yield "*", "no outbox", f'the source has no outbox; run "{command}"'
         for table, reason, count in self.parked:
             yield (
+                table,
+                "parked keys",
                 f"{table}: the target refused {count_noun(count, 'key')}: {reason}; correct the "
-                'cause, then run "pgcutover outbox replay --parked"'
+                'cause, then run "pgcutover outbox replay --parked"',
             )
-        yield from self.uncaptured
+        for table, message in self.incomplete:
+            yield table, "capture incomplete", message
         if self.entries > limits.max_entries:
             yield (
-                f"the outbox has {self.entries} entries, expected at most {limits.max_entries}; "
-                'check that "pgcutover outbox run" runs, and start another'
+                "*",
+                "outbox too long",
+                f"the outbox has {count_noun(self.entries, 'entry', 'entries')}, expected at most "
+                f'{limits.max_entries:,}; check that "pgcutover outbox run" runs, or start another',
             )
         if self.oldest_seconds > limits.max_age_seconds:
             yield (
+                "*",
+                "outbox too old",
                 f"the oldest entry is {self.oldest_seconds:.0f} s old, expected at most "
-                f'{limits.max_age_seconds:g} s; check that "pgcutover outbox run" runs'
+                f'{limits.max_age_seconds:g} s; check that "pgcutover outbox run" runs',
             )
 
 
@@ -93,20 +101,22 @@ def _incomplete(
     mapped: Sequence[MappedTable],
     present: set[tuple[RelationName, str]],
     disabled: set[tuple[RelationName, str]],
-) -> Iterator[str]:
-    """Yield the tables whose changes may be missing from the outbox."""
+) -> Iterator[tuple[str, str]]:
+    """Yield the tables whose changes may be missing from the outbox, each with the reason."""
     numbers = read_numbers(connection)
     plan = plan_capture(connection, mapped, numbers=numbers)
     for table in plan.tables:
         wanted = {(table.name, CAPTURE), *((m, CAPTURE_TRUNCATE) for m in table.members)}
         if table.name not in numbers or wanted - present:
-            where = sorted(wanted - present)[:1] or [(table.name, CAPTURE)]
+            on, trigger = min(wanted - present, default=(table.name, CAPTURE))
             yield (
-                f'{where[0][0]} lacks trigger {where[0][1]}; run "pgcutover outbox install --yes"'
-                f', then "pgcutover outbox replay --table {table.name}"'
+                str(table.name),
+                f'{on} lacks trigger {trigger}; run "pgcutover outbox install --yes", then '
+                f'"pgcutover outbox replay --table {table.name}"',
             )
     for on, trigger in sorted(disabled):
         yield (
+            str(on),
             f"trigger {trigger} of {on} does not always fire; run: alter table ... enable always "
-            f'trigger {trigger}, then "pgcutover outbox replay"'
+            f'trigger {trigger}, then "pgcutover outbox replay --all"',
         )

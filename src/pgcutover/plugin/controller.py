@@ -36,6 +36,7 @@ from pgcutover.verdict import Verdict
 
 FIXTURE_MODULES = (
     "settings", "databases", "schema", "dms", "expectations", "progress", "freeze",
+    "outbox",
 )  # fmt: skip
 
 
