@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pgcutover.catalog import Manifest
 from pgcutover.catalog.table_sizes import TableSize
+from pgcutover.checking.registry import STAGES
 from pgcutover.config import Settings
 from pgcutover.errors import PgCutoverError
 from pgcutover.key_hash.hashing import KeyHashes
@@ -20,6 +21,11 @@ NO_OBJECTS = {
     "freeze_run": "only a cutover asks it, within its freeze",
 }
 """Reasons why a check is not asked, by the kind of object of the manifest that it asks for."""
+_OWN_RUNS = {
+    "smoke": "only a cutover asks it, before it opens the side that clients are sent to",
+    "after": "only pgcutover watch asks it, once a cutover has opened a side",
+}
+"""Stages that no gate asks, each with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,16 @@ class RunContext:
     schema: SchemaEvidence = field(repr=False)
     sizes: Mapping[str, TableSize] = field(repr=False, default_factory=dict)
     salt: str = field(repr=False, default_factory=lambda: secrets.token_hex(16))
-    in_freeze: bool = False
+    stage: str = ""
     key_hashes: KeyHashes = field(repr=False, default_factory=KeyHashes.unnamed)
     found_objects: Mapping[str, tuple[object, ...]] = field(repr=False, default_factory=dict)
     """The objects of the kinds that folders of checks declare."""
+
+    def stages_not_asked(self) -> dict[str, str]:
+        """Return the stages that this run does not ask, each with the reason."""
+        if not self.stage:
+            return _OWN_RUNS
+        return {s: f"the run is of the stage {self.stage}" for s in STAGES if s != self.stage}
 
     def switched_off(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the reason for each of these keys of migration.toml that is off or not set."""
@@ -56,7 +68,7 @@ class RunContext:
 
     def objects(self) -> dict[str, tuple[object, ...]]:
         """Return the objects that checks are parametrized over, by kind, as a check names it."""
-        freeze_run = ("*",) if self.in_freeze else ()
+        freeze_run = ("*",) if self.stage == "freeze" else ()
         return {**self.manifest.kinds(), "freeze_run": freeze_run, **self.found_objects}
 
     def to_bytes(self) -> bytes:

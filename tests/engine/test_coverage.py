@@ -11,7 +11,7 @@ ROWS = Check("DATA-ROWS", "load", "", ("table", "comparer"), "", "", "", "")
 TLS = Check("READY-TLS", "readiness", "", ("comparer",), "", "", "", "")
 DMS = Check("DMS-TASK", "load", "", ("mover",), "", "", "", "", only_where="mover.dms")
 OBJECTS = {"table": ["a.x", "a.y"], "index": ["a.i"]}
-EXPECTED = plan_results([ROWS, TLS], OBJECTS, {}, {}).expected
+EXPECTED = plan_results([ROWS, TLS], OBJECTS, {}, {}, {}).expected
 
 
 def result_of(expectation, verdict=Verdict.PASS):
@@ -32,6 +32,7 @@ def test_a_check_that_is_not_run_has_a_reason():
         {"table": []},
         {"mover.dms": "mover.dms is not set in migration.toml"},
         {"table": "the mapping includes no table"},
+        {},
     )
     assert [e.identity for e in plan.expected] == [f"READY-TLS[{RUN_WIDE}]"]
     assert plan.not_asked == (
@@ -41,8 +42,14 @@ def test_a_check_that_is_not_run_has_a_reason():
 
 
 def test_a_check_whose_key_is_set_is_run():
-    plan = plan_results([DMS], {}, {"schema.amcheck": "off"}, {})
+    plan = plan_results([DMS], {}, {"schema.amcheck": "off"}, {}, {})
     assert [e.identity for e in plan.expected] == [f"DMS-TASK[{RUN_WIDE}]"]
+
+
+def test_a_stage_of_the_cutover_is_not_run_by_a_gate():
+    plan = plan_results([DMS, TLS], {}, {}, {}, {"load": "a reason"})
+    assert [e.identity for e in plan.expected] == [f"READY-TLS[{RUN_WIDE}]"]
+    assert plan.not_asked == (NotAsked("DMS-TASK", "a reason"),)
 
 
 def test_all_pass_is_pass():

@@ -56,17 +56,19 @@ def plan_results(
     objects: Mapping[str, Sequence[object]],
     switched_off: Mapping[str, str],
     no_objects: Mapping[str, str],
+    stages_not_asked: Mapping[str, str],
 ) -> Plan:
     """Return checks times objects of the kind each asks for; a check without a kind runs once.
 
-    `switched_off` holds reasons by key of migration.toml, `no_objects` by kind of object.
+    `switched_off` holds reasons by key of migration.toml, `no_objects` by kind of object, and
+    `stages_not_asked` by stage.
     """
     expected: list[Expectation] = []
     not_asked: list[NotAsked] = []
     for check in checks:
         kind = next((a for a in check.arguments if a in objects), None)
         names = [str(o) for o in objects[kind]] if kind else [RUN_WIDE]
-        reason = switched_off.get(check.only_where, "")
+        reason = stages_not_asked.get(check.stage) or switched_off.get(check.only_where, "")
         if reason or not names:
             reason = reason or no_objects.get(kind or "", f"there is no {kind}")
             not_asked.append(NotAsked(check.id, reason))

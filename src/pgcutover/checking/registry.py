@@ -14,7 +14,7 @@ from pathlib import Path
 from pgcutover.errors import PgCutoverError
 
 HEADINGS = ("Fails when", "Cannot see", "Needs", "Costs")
-STAGES = ("readiness", "schema", "load", "replication", "freeze", "after")
+STAGES = ("readiness", "schema", "load", "replication", "freeze", "smoke", "after")
 
 
 @dataclass(frozen=True, slots=True)

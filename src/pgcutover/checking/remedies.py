@@ -69,6 +69,11 @@ _BY_CHECK = {
     "FREEZE-WRITERS": Remedy("end the freeze, stop what wrote, and cut over again"),
     "FREEZE-JOBS": Remedy("enable the job that the finding names on one side alone"),
     "FREEZE-BUDGET": Remedy("end the freeze, and try again with fewer open keys or more budget"),
+    "SMOKE-LOGIN": Remedy("correct the DSN that the finding names"),
+    "SMOKE-NAMES": Remedy("set search_path for the role of clients, or create a view"),
+    "SMOKE-INSERTS": Remedy("grant to the role of clients what the finding names"),
+    "SMOKE-PLANS": Remedy("run analyze, or create the missing index"),
+    "SMOKE-LOGS": Remedy("read the log of the hook, .pgcutover/hooks/errors.log"),
     "SCHEMA-DECLARED": Remedy("remove or correct the declaration in migration.toml"),
     "SCHEMA-TABLES": Remedy(
         "include or exclude the table with a selection rule; drop an extra table on the target, "

@@ -52,7 +52,11 @@ class Hooks:
     """A pointer of your own: send clients to the side in `PGCUTOVER_SIDE`."""
     smoke: Hook | None = None
     """After the switch: try the application on the side in `PGCUTOVER_SIDE`. Until it is opened,
-    that side refuses writes."""
+    that side refuses writes. It runs after the smoke suite, where that is on."""
+    errors: Hook | None = None
+    """Look for errors in the logs of the application: exit code 0 for none, 1 for some, any other
+    where the logs cannot be read. The stages smoke and after call it; with an address, a status
+    other than 2xx says that there are some."""
     prepare_mover: Hook | None = None
     """Before the slot on the side in `PGCUTOVER_SIDE` is created: make there what a stream from it
     needs, such as a publication, which must exist earlier than the changes that it publishes."""
@@ -95,6 +99,21 @@ class EnvFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
+class Smoke:
+    """The smoke suite: the checks of the stage smoke, with the connection that clients get."""
+
+    suite: bool = False
+    """Run the suite after the switch, before the side that clients are sent to is opened. It needs
+    `cutover.secret` or `cutover.env_file`."""
+    queries: str = ""
+    """Representative queries of the application: a file of SQL statements, or `pg_stat_statements`
+    for those that the side of before spent most time on. They are planned, never run."""
+    plan_factor: Annotated[float, Field(gt=1)] = 3.0
+    """How many times as much as on the side of before a plan may cost, by the planner's estimate
+    with the same cost settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=SECTION)
 class Cutover:
     """The cutover, and the way back."""
 
@@ -108,3 +127,9 @@ class Cutover:
     secret: Secret | None = None
     env_file: EnvFile | None = None
     hooks: Hooks = Hooks()
+    smoke: Smoke = Smoke()
+
+    def __post_init__(self) -> None:
+        """Refuse a smoke suite that does not know which connection clients get."""
+        if self.smoke.suite and not (self.secret or self.env_file):
+            raise ValueError("cutover.secret or cutover.env_file where smoke.suite is on")

@@ -88,6 +88,8 @@ def _linked_files(file: MigrationFile, base: Path) -> list[Path]:
     found += [base / dms.task_settings] if dms else []
     found += sorted((base / scripts).glob("*/*.sql")) if scripts else []
     found += sorted((base / suites).glob("*.json")) if suites else []
+    queries = file.cutover.smoke.queries
+    found += [base / queries] if queries not in ("", "pg_stat_statements") else []
     found += sorted((base / file.checks.folder).rglob("*.py")) if file.checks.folder else []
     return found
 

@@ -34,6 +34,7 @@ from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.journal import Identity, open_journal
 from pgcutover.cutover.protocols import FinalGate, Mover
 from pgcutover.cutover.resolver import Side
+from pgcutover.cutover.smoke_suite import SmokeSuite
 from pgcutover.cutover.switching.env_file import EnvFilePointer
 from pgcutover.cutover.switching.pointer import Pointer
 from pgcutover.cutover.switching.secret_switch import SecretPointer
@@ -114,6 +115,8 @@ def open_driver(
         for freeze in world.freezes.values():
             stack.callback(freeze.unlock)
         stack.callback(world.gate.close)
+        if world.smoke is not None:
+            stack.callback(world.smoke.close)
         yield Driver(world, journal, lock.verify, progress)
 
 
@@ -177,6 +180,7 @@ def make_world(
         approval,
         budget,
         prefix,
+        SmokeSuite(settings.path) if cutover.smoke.suite else None,
         must_unfreeze,
     )
 

@@ -9,6 +9,7 @@ from pgcutover.cutover.errors import BudgetError
 from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.protocols import FinalGate, Mover, ReturnSlot, Sequences, SideFreeze
 from pgcutover.cutover.resolver import Side, State
+from pgcutover.cutover.smoke_suite import SmokeSuite
 from pgcutover.cutover.switching.pointer import Pointer
 
 
@@ -62,6 +63,7 @@ class World:
     approve: Callable[[State], Mapping[str, object]]
     budget: Budget
     slot_prefix: str
+    smoke: SmokeSuite | None = None
     must_unfreeze: bool = False
     """Accept writes again even if a pointer cannot be switched back."""
 

@@ -62,6 +62,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="ask the checks of the stage freeze only, once the cutover that started this run says "
         "so through this socket; not for use by hand",
     )
+    group.addoption(
+        "--smoke-channel",
+        metavar="FD",
+        type=int,
+        help="ask the checks of the stage smoke only, once the cutover that started this run says "
+        "so through this socket; not for use by hand",
+    )
+    group.addoption(
+        "--stage",
+        metavar="STAGE",
+        choices=("after",),
+        help="ask the checks of this stage only, on the side that a cutover has opened; the run "
+        "opens no cutover",
+    )
     group.addoption("--out", metavar="DIR", type=Path, help="folder for verdict and reports")
 
 

@@ -126,7 +126,7 @@ def _is_asked(item: pytest.Item, context: RunContext) -> bool:
         return False
     marker = item.get_closest_marker("check")
     key = marker.kwargs.get("only_where", "") if marker else ""
-    if context.in_freeze and item.path.parent.name != "freeze":
+    if item.path.parent.name in context.stages_not_asked():
         return False
     return not context.switched_off([key])
 

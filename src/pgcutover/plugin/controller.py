@@ -32,11 +32,12 @@ from pgcutover.plugin.run_folder.run_lock import run_lock
 from pgcutover.plugin.run_folder.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
 from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
+from pgcutover.plugin.smoke_wait import SmokeWait
 from pgcutover.verdict import Verdict
 
 FIXTURE_MODULES = (
     "settings", "databases", "schema", "dms", "expectations", "progress", "freeze",
-    "outbox",
+    "outbox", "smoke",
 )  # fmt: skip
 
 
@@ -55,6 +56,9 @@ def prepare(config: pytest.Config) -> int | None:
     except PgCutoverError as error:
         raise pytest.UsageError(str(error)) from error
     config.pluginmanager.register(gate, "pgcutover-gate")
+    if config.option.smoke_channel is not None:
+        channel = Channel.of_descriptor(config.option.smoke_channel)
+        config.pluginmanager.register(SmokeWait(channel, gate), "pgcutover-smoke-wait")
     config.pluginmanager.register(FailureGroups(gate.results), "pgcutover-failure-groups")
     return None
 
@@ -109,7 +113,6 @@ class Gate(GateState):
         self.troubles: list[str] = []
         self.ended = ""  # the error after which no check can be decided
         self.written: evidence.Written | None = None
-        self.judgement: Judgement | None = None
 
     def set_options_of_others(self) -> None:
         """Request a JUnit file, hide local variables, and do not replace lost workers."""
@@ -150,7 +153,10 @@ class Gate(GateState):
         self.config.stash[check_items.CONTEXT] = self.context
         switched_off = self.context.switched_off({check.only_where for check in self.checks})
         absences = {**NO_OBJECTS, **{kind.name: kind.absence for kind in self.kinds}}
-        self.plan = plan_results(self.checks, self.context.objects(), switched_off, absences)
+        stages = self.context.stages_not_asked()
+        self.plan = plan_results(
+            self.checks, self.context.objects(), switched_off, absences, stages
+        )
         asked = len(self.checks) - len(self.plan.not_asked)
         self.journal.say(f"running {asked} checks, {len(self.plan.expected)} results expected")
 
@@ -215,6 +221,7 @@ class Gate(GateState):
             self.interrupted = True
             self.troubles.append(self.ended or "the run was interrupted before its end")
         self.judgement = judge(self.plan.expected, self.results, self.troubles)
+        self.on_verdict(self.judgement)
         if self.freeze_wait is not None:
             self.freeze_wait.send_verdict(self.judgement.verdict.name, self.judgement.reasons)
         try:

@@ -39,7 +39,7 @@ def prepare_folder(out: Path) -> None:
     """Create the folder, and remove files of an earlier run: this one may not even start."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for path in (*(out / name for name in RUN_FILES), *_snapshots(out)):
+        for path in (*(out / name for name in RUN_FILES), *_snapshots(out), *_of_stages(out)):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(
@@ -52,10 +52,16 @@ def _snapshots(out: Path) -> list[Path]:
     return sorted((out / "schema").glob("*.json"))
 
 
+def _of_stages(out: Path) -> list[Path]:
+    """Return the verdicts of runs of one stage."""
+    return sorted(out.glob("*-verdict.json"))
+
+
 def write(gate: GateState, context: RunContext, judgement: Judgement) -> Written:
     """Write all evidence; raise an error where verdict.json cannot be written.
 
-    A page that cannot be made is a note on the terminal and changes no verdict.
+    A page that cannot be made is a note on the terminal and changes no verdict. A run of one stage
+    writes STAGE-verdict.json without a seal: under that name no cutover opens.
     """
     from pgcutover.verdict_json.document import validate
     from pgcutover.verdict_json.file import write_verdict
@@ -65,8 +71,11 @@ def write(gate: GateState, context: RunContext, judgement: Judgement) -> Written
     manifest = out / "manifest.json"
     manifest.write_text(context.manifest.to_json(), "utf-8")
     document = validate(build_document(gate, context, judgement, [manifest, *_snapshots(out)]))
-    verdict = out / "verdict.json"
+    stage = gate.options.stage
+    verdict = out / (f"{stage}-verdict.json" if stage else "verdict.json")
     write_verdict(document, verdict)
+    if stage:
+        return Written(verdict, None, None, ())
     if gate.options.key_secret is not None:
         write_seal(verdict, gate.options.key_secret)
     troubles: list[str] = []
@@ -177,7 +186,7 @@ def _expiry(
     gate: GateState, context: RunContext, judgement: Judgement, now: datetime
 ) -> str | None:
     """Return when a PASS expires; None for a run that opens no cutover."""
-    exercise = context.rehearsal or gate.options.sabotage is not None
+    exercise = context.rehearsal or gate.options.sabotage is not None or context.stage
     if exercise or judgement.verdict is not Verdict.PASS:
         return None
     hours = timedelta(hours=context.settings.report.valid_hours)

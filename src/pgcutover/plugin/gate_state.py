@@ -1,6 +1,8 @@
 """The state of a gate run, from which its files and its last lines are written."""
 
-from pgcutover.checking.coverage import Plan
+from collections.abc import Callable
+
+from pgcutover.checking.coverage import Judgement, Plan
 from pgcutover.checking.registry import Check, find_checks
 from pgcutover.context import RunContext
 from pgcutover.plugin.run_folder.run_log import RunJournal
@@ -18,11 +20,12 @@ class GateState:
         self.journal = journal
         self.commands = UserCommands(options.out, options.key_secret)
         found = find_checks(*options.check_folders)
-        in_freeze = options.freeze_channel is not None
         self.checks: tuple[Check, ...] = tuple(
-            check for check in found if not in_freeze or check.stage == "freeze"
+            check for check in found if options.stage in ("", check.stage)
         )
         self.context: RunContext | None = None
         self.plan = Plan((), ())
         self.results: list[Result] = []
         self.interrupted = False
+        self.judgement: Judgement | None = None
+        self.on_verdict: Callable[[Judgement], None] = lambda _: None

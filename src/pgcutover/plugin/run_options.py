@@ -15,6 +15,9 @@ from pgcutover.key_hash.hashing import KeySecret
 from pgcutover.key_hash.secret import find_secret
 from pgcutover.plugin.preparation import dsn_variables
 
+STAGES_OF_ONE_SIDE = ("smoke", "after")
+"""Stages about the side that is, or will be, open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -33,11 +36,17 @@ class Options:
     target_dsn: str | None
     key_secret: KeySecret | None
     freeze_channel: int | None = None
+    stage: str = ""
+
+    @property
+    def compares_rows(self) -> bool:
+        """Whether the checks of this run may compare rows or schemas of both sides."""
+        return self.stage not in STAGES_OF_ONE_SIDE
 
     @property
     def checkpoints(self) -> Path | None:
         """The folder of all migrations' checkpoints; a rehearsal's databases never come back."""
-        if self.rehearsal:
+        if self.rehearsal or not self.compares_rows:
             return None
         return (Path.cwd() / self.settings.report.directory / "checkpoints").resolve()
 
@@ -71,7 +80,15 @@ class Options:
             None if rehearsal else read_dsn(settings.target.dsn_env),
             _key_secret(settings, is_kept=config.option.keep or not rehearsal),
             config.option.freeze_channel,
+            _stage(config),
         )
+
+
+def _stage(config: pytest.Config) -> str:
+    """Return the only stage that this run asks; '' for a gate."""
+    option = config.option
+    channels = {"freeze": option.freeze_channel, "smoke": option.smoke_channel}
+    return option.stage or next((s for s, fd in channels.items() if fd is not None), "")
 
 
 def _key_secret(settings: Settings, *, is_kept: bool) -> KeySecret | None:
@@ -105,6 +122,8 @@ def _refuse_contradictions(config: pytest.Config, settings: Settings) -> None:
             raise ConfigError(f"--{name} is for {wanted} only; {change} or drop --{name}")
     if option.freeze_channel is not None and getattr(option, "numprocesses", None):
         raise ConfigError("--freeze-channel runs in one process; drop -n")
+    if option.stage and option.rehearse:
+        raise ConfigError("--stage is for real databases only; drop --rehearse or drop --stage")
     scale = settings.rehearsal.scale if option.scale is None else option.scale
     if scale not in range(1, 101):
         raise ConfigError(f"--scale: expected 1 to 100, found {scale}")

@@ -11,7 +11,7 @@ import urllib.request
 
 
 def main() -> int:
-    """Return 0 for a status of 2xx, else 1 with the reason on stderr."""
+    """Return 0 for a status of 2xx, 1 for another, 2 without an answer; the reason is on stderr."""
     call = json.load(sys.stdin)
     request = urllib.request.Request(  # noqa: S310 - the configuration admits http and https only
         call["url"],
@@ -27,7 +27,7 @@ def main() -> int:
     except OSError as error:
         reason = getattr(error, "reason", error)
         print(f"no answer: {type(reason).__name__}", file=sys.stderr)
-        return 1
+        return 2
     if 200 <= status < 300:
         return 0
     print(f"status {status}", file=sys.stderr)

@@ -29,6 +29,15 @@ _PAUSE_SECONDS = 0.2
 _ORPHAN_SECONDS = 5.0
 
 
+class HookFailedError(StepError):
+    """A hook failed; `code` is its exit code, or None if it did not end by itself."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        """Keep the exit code."""
+        super().__init__(message)
+        self.code = code
+
+
 @dataclass(frozen=True, slots=True)
 class HookRunner:
     """Runs the hooks of one migration from the folder of its migration.toml."""
@@ -36,20 +45,24 @@ class HookRunner:
     migration: str
     folder: Path
     clock: Callable[[], float] = time.monotonic
+    lock: str = _LOCK
 
     def run(
         self, name: str, hook: Hook, side: Side, deadline: float | None = None, slot: str = ""
     ) -> None:
         """Run a hook until it succeeds; StepError once no try is left or `deadline` is reached."""
         with suppress(FileNotFoundError):
-            end_orphan(self.folder)
+            end_orphan(self.folder, self.lock)
         names = {"STEP": name, "SIDE": side.value, "MIGRATION": self.migration, "SLOT": slot}
         for remaining in range(hook.retries, -1, -1):
-            reason = self._try(hook, names, deadline)
-            if not reason:
+            try:
+                self._try(hook, names, deadline)
+            except HookFailedError as error:
+                if not remaining or self._seconds(hook, deadline) <= _PAUSE_SECONDS:
+                    message = f"hook {name}: {error}; its output is in {self._log(name)}"
+                    raise HookFailedError(message, error.code) from error
+            else:
                 return
-            if not remaining or self._seconds(hook, deadline) <= _PAUSE_SECONDS:
-                raise StepError(f"hook {name}: {reason}; its output is in {self._log(name)}")
             time.sleep(_PAUSE_SECONDS)
 
     def problem(self, name: str, hook: Hook | None) -> str:
@@ -62,21 +75,23 @@ class HookRunner:
             return f"hook {name}: {program} is not an executable file; correct its path or mode"
         return ""
 
-    def _try(self, hook: Hook, names: Mapping[str, str], deadline: float | None) -> str:
-        """Run a hook once; return why it failed, '' if it did not."""
+    def _try(self, hook: Hook, names: Mapping[str, str], deadline: float | None) -> None:
+        """Run a hook once; HookFailedError if it failed."""
         seconds = self._seconds(hook, deadline)
         if seconds <= 0:
-            return "no time is left for it in the freeze budget"
-        with self._log(names["STEP"]).open("wb") as output, _locked(self.folder) as lock:
+            raise HookFailedError("no time is left for it in the freeze budget")
+        with self._log(names["STEP"]).open("wb") as output, _locked(self.folder, self.lock) as lock:
             process = self._start(hook, names, output.fileno(), lock)
             try:
                 code = process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                return f"did not end within {seconds:.1f} s and was killed"
+            except subprocess.TimeoutExpired as error:
+                message = f"did not end within {seconds:.1f} s and was killed"
+                raise HookFailedError(message) from error
             finally:
                 _kill_group(process.pid)
                 process.wait()
-        return f"ended with exit code {code}" if code else ""
+        if code:
+            raise HookFailedError(f"ended with exit code {code}", code)
 
     def _start(
         self, hook: Hook, names: Mapping[str, str], output: int, lock: int
@@ -120,9 +135,9 @@ def environment(hook: Hook, names: Mapping[str, str]) -> dict[str, str]:
     return kept | {f"PGCUTOVER_{name}": value for name, value in names.items() if value}
 
 
-def end_orphan(folder: Path) -> None:
+def end_orphan(folder: Path, lock: str = _LOCK) -> None:
     """Kill the hook of an earlier pgcutover that is still running, and wait for its end."""
-    path = make_local_folder(folder) / _LOCK
+    path = make_local_folder(folder) / lock
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + _ORPHAN_SECONDS
@@ -143,9 +158,9 @@ def _command(hook: Hook) -> Sequence[str]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[int]:
+def _locked(folder: Path, name: str) -> Iterator[int]:
     """Hold the lock of a new lock file, which the hook inherits."""
-    path = make_local_folder(folder) / _LOCK
+    path = make_local_folder(folder) / name
     path.unlink(missing_ok=True)  # a daemon that an earlier hook started may hold the old one's
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)

@@ -25,6 +25,8 @@ def _standby_is_open(world: World, state: State) -> bool:
 
 
 def _refuse_to_lock(world: World, state: State) -> None:
+    if world.smoke is not None:
+        world.smoke.prepare()
     lag_seconds = world.mover.lag_seconds(state.writer)
     proof_seconds = world.gate.prepare(state.writer)
     if problems := world.freezes[state.writer].problems(lag_seconds, proof_seconds):

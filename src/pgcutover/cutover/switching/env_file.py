@@ -31,15 +31,20 @@ class EnvFilePointer:
 
     def side(self) -> Side:
         """Return the side whose DSN the file holds."""
-        values = [value for line in self._lines() if (value := self._value(line)) is not None]
-        if len(values) != 1:
-            raise StepError(f"{self.name}: expected one line, found {len(values)}")
+        found = self.client_dsn()
         for side, url in self.urls.items():
-            if values[0] == url:
+            if found == url:
                 return side
         raise ChangedError(
             f"{self.name} holds the DSN of neither side: somebody changed it; nothing was written"
         )
+
+    def client_dsn(self) -> str:
+        """Return the DSN in the file."""
+        values = [value for line in self._lines() if (value := self._value(line)) is not None]
+        if len(values) != 1:
+            raise StepError(f"{self.name}: expected one line, found {len(values)}")
+        return values[0]
 
     def switch(self, to: Side) -> None:
         """Write the DSN of a side."""

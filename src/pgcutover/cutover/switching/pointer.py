@@ -32,6 +32,9 @@ class Pointer(Protocol):
     def side(self) -> Side:
         """Return the side that clients are sent to; StepError if it is neither."""
 
+    def client_dsn(self) -> str:
+        """Return the DSN that clients get now."""
+
     def switch(self, to: Side) -> None:
         """Send clients to a side; nothing if they are. StepError if somebody else changed it."""
 

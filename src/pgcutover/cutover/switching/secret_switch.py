@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from psycopg.conninfo import make_conninfo
+
 from pgcutover.cutover.errors import ChangedError, StepError
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.switching.pointer import FIVE_KEYS, conninfo_of
@@ -57,6 +59,13 @@ class SecretPointer:
     def side(self) -> Side:
         """Return the side whose version is current."""
         return self._side(self._stages())
+
+    def client_dsn(self) -> str:
+        """Return the DSN in the current version, made of the five keys where it has no URL."""
+        value = self._value(self._holder(self._stages(), _CURRENT))
+        if _URL in value:
+            return str(value[_URL])
+        return make_conninfo(**{libpq: str(value[key]) for key, libpq in FIVE_KEYS.items()})
 
     def switch(self, to: Side) -> None:
         """Move AWSCURRENT to a side's version, from the version that was read."""

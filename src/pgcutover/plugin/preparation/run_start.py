@@ -22,6 +22,8 @@ from pgcutover.plugin.preparation.endpoints import Endpoints
 from pgcutover.plugin.run_folder.run_log import RunJournal
 from pgcutover.plugin.run_options import Options
 from pgcutover.schema.collect import CollectedSchema, collect_schema, read_schemas
+from pgcutover.schema.evidence import SchemaEvidence
+from pgcutover.schema.objects import Snapshot
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
             options.rehearsal,
             schema.evidence,
             read_table_sizes(sides.source_dsn, manifest.tables),
-            in_freeze=options.freeze_channel is not None,
+            stage=options.stage,
             key_hashes=KeyHashes.of_run(secret, options.run_id) if secret else KeyHashes.unnamed(),
         )
 
@@ -70,7 +72,13 @@ def _open_sides(options: Options, journal: RunJournal, stack: ExitStack) -> Endp
 def _collect_schema(
     options: Options, sides: Endpoints, manifest: Manifest, journal: RunJournal
 ) -> CollectedSchema:
-    """Read both schemas, build the expected one, and save all three as evidence."""
+    """Read both schemas, build the expected one, and save all three as evidence.
+
+    A stage about one side needs none of them, and has no time for them.
+    """
+    if not options.compares_rows:
+        nothing = Snapshot("", 0, "", ())
+        return CollectedSchema(SchemaEvidence(nothing, nothing), None, {})
     settings, dsns = options.settings, (sides.source_dsn, sides.target_dsn)
     if options.freeze_channel is not None:  # the gate has compared them with the expected one
         collected = read_schemas(*dsns, manifest, settings.differences)

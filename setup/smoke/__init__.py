@@ -1,0 +1,1 @@
+"""Examples of a smoke suite, for KGC: representative queries, and a check of its own."""

@@ -1,0 +1,1 @@
+"""Own checks of the stage `smoke`."""
