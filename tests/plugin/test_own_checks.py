@@ -85,6 +85,7 @@ IN_FREEZE = {
     "FREEZE-WRITERS",
 }  # fmt: skip
 
+SMOKE_REASON = "only a cutover asks it, before it opens the side that clients are sent to"
 IN_SMOKE = {"SMOKE-INSERTS", "SMOKE-LOGIN", "SMOKE-LOGS", "SMOKE-NAMES", "SMOKE-PLANS"}
 
 
@@ -100,10 +101,12 @@ def test_checks_that_are_not_run_are_listed_with_their_reason(migration):
         "DATA-RECENT": "no table has a recent_column in migration.toml",
         "DMS-TASK": "mover.dms is not set in migration.toml",
         "DMS-TABLES": "mover.dms is not set in migration.toml",
+        "OUTBOX": "outbox.source_dsn_env is not set in migration.toml",
+        "READY-DMS-TABLES": "mover.dms is not set in migration.toml",
+        "READY-MOVER-ROLE": "mover.target_role is not set in migration.toml",
         **dict.fromkeys(IN_FREEZE, "only a cutover asks it, within its freeze"),
-        **dict.fromkeys(IN_SMOKE, "only a cutover asks it, before it opens the side that clients are "
-                                  "sent to"),
-    }  # fmt: skip
+        **dict.fromkeys(IN_SMOKE, SMOKE_REASON),
+    }
     assert "not asked DMS-TABLES, DMS-TASK: mover.dms is not set" in outcome.text
     assert f"running {len(outcome.document['checks']) - len(reasons)} checks, " in outcome.text
 
