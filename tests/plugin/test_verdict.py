@@ -12,13 +12,11 @@ PASS, FAIL, UNKNOWN = 0, 1, 3
 
 
 def test_equal_databases_pass(migration):
-    """With the defaults of [schema] and [budgets]: an embedded scratch server, a limited load."""
-    toml = migration.folder / "migration.toml"
-    toml.write_text(re.sub(r"(?s)\[schema\].*\n(?=\[tables)", "", toml.read_text()))
-    del migration.environment["PGCUTOVER_SCRATCH_DSN"]
+    migration.use_defaults()
     outcome = migration.gate()
     assert (outcome.code, outcome.verdict) == (PASS, "PASS"), outcome.text
     assert "on a scratch PostgreSQL 17 server" in outcome.text
+    assert (outcome.out / "allure.html").exists()
     coverage = outcome.document["coverage"]
     assert coverage["expected"] == coverage["reported"] > 15
     assert re.search(r"^verdict +PASS$", outcome.text, re.M)

@@ -103,6 +103,7 @@ def damaged(tmp_path_factory, pair) -> Iterator[tuple[Shop, Outcome]]:
     """A run that found a missing, an extra and a changed row, all with a composite key."""
     with fresh_databases(pair) as databases:
         shop = Shop(tmp_path_factory.mktemp("damaged"), databases)
+        shop.use_defaults()  # with all files of a run
         shop.on_target("delete from app.orders where number = 'n7'")
         shop.on_target("insert into app.orders values (9, 'x''1', 5, 'from the target')")
         shop.on_target(r"update app.orders set note = E'note\x1b[31m 8' where number = 'n8'")
