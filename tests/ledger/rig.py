@@ -27,6 +27,18 @@ create schema app;
 create table app.a (id int primary key, v text);
 create table app.b (x text, y int, v int, primary key (x, y));
 """
+TOML = """
+name = "ledger"
+table_mappings = "rules.json"
+[source]
+dsn_env = "PGCUTOVER_SOURCE_DSN"
+[target]
+dsn_env = "PGCUTOVER_TARGET_DSN"
+[ledger]
+source_dsn_env = "PGCUTOVER_SOURCE_DSN"
+target_dsn_env = "PGCUTOVER_TARGET_DSN"
+slot = "{slot}"
+"""
 MOVED = [
     rule(1, "selection", "include", "app", "%"),
 ]

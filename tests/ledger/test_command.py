@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledger.rig import MOVED, Rig
+from ledger.rig import MOVED, TOML, Rig
 
 from pgcutover.cli import main
 from pgcutover.config import load_settings
@@ -20,18 +20,6 @@ from pgcutover.exit_codes import ExitCode
 from pgcutover.ledger.opening import parts_from, require_no_reader, single_reader
 from pgcutover.ledger.store import Store
 
-TOML = """
-name = "ledger"
-table_mappings = "rules.json"
-[source]
-dsn_env = "PGCUTOVER_SOURCE_DSN"
-[target]
-dsn_env = "PGCUTOVER_TARGET_DSN"
-[ledger]
-source_dsn_env = "PGCUTOVER_SOURCE_DSN"
-target_dsn_env = "PGCUTOVER_TARGET_DSN"
-slot = "{slot}"
-"""
 COMMAND = [sys.executable, "-m", "pgcutover", "ledger"]
 
 

@@ -1,36 +1,17 @@
 """A verdict opens the cutover only with the ledgers that it was made with."""
 
-import json
 import shutil
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-from ledger.rig import MOVED, Rig, opened
-from ledger.test_command import TOML
-from support.servers import Databases
+from ledger.rig import Rig
 
-from pgcutover.config import Settings, load_settings
+from pgcutover.config import Settings
 from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers, find_ledger_reasons
 from pgcutover.ledger.identity import find_faults, read_identity
 from pgcutover.ledger.store import FILE, Store
 from pgcutover.plugin.ledger_entry import describe_ledgers
 from pgcutover.verdict_json.document import ChangeLedger
-
-
-@pytest.fixture
-def migration(
-    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Rig, Settings]]:
-    monkeypatch.setenv("PGCUTOVER_SOURCE_DSN", databases.source)
-    monkeypatch.setenv("PGCUTOVER_TARGET_DSN", databases.target)
-    folder = tmp_path / ".pgcutover"
-    folder.mkdir()
-    with opened(databases, folder) as rig:
-        (tmp_path / "rules.json").write_text(json.dumps({"rules": MOVED}))
-        (tmp_path / "migration.toml").write_text(TOML.format(slot=rig.slot))
-        yield rig, load_settings(tmp_path / "migration.toml")
 
 
 def test_other_ledgers_than_the_verdicts_are_refused(

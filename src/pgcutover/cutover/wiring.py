@@ -30,6 +30,7 @@ from pgcutover.cutover.gates.gate_verdict import Expected
 from pgcutover.cutover.gates.ledger_gate import LedgerGate
 from pgcutover.cutover.gates.stage_gate import StageGate
 from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers
+from pgcutover.cutover.gates.whole_tables import WholeTables
 from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.journal import Identity, open_journal
 from pgcutover.cutover.protocols import FinalGate, Mover
@@ -232,15 +233,14 @@ def _aws_access() -> AwsAccess:
 
 def make_gate(settings: Settings, databases: Databases) -> FinalGate:
     """Return the rows' proof: by the change ledger where it is on, else by a full comparison."""
-    if settings.ledger.is_on:
-        return LedgerGate(settings)
     options = CompareOptions(
         secrets.token_hex(16),
         config_sha256=settings.config_sha256,
         tables=table_options(settings.tables),
     )
     dsns = (databases.readers[Side.SOURCE], databases.readers[Side.TARGET])
-    return ComparisonGate(dsns, databases.manifest, options)
+    full = ComparisonGate(dsns, databases.manifest, options)
+    return LedgerGate(settings, WholeTables(full)) if settings.ledger.is_on else full
 
 
 def make_pointers(settings: Settings) -> tuple[Pointer, ...]:

@@ -1,7 +1,7 @@
 """The ledgers of both sides: what freeze, cutover and the command line call."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -195,18 +195,19 @@ class Ledgers:
         """Return the keys and tables that are not proven equal, with rates and forecast."""
         return read_open_set(self.store, self._tables, self.plan.unfollowed)
 
-    def proof(self) -> Proof:
+    def proof(self, compared: Collection[str] = ()) -> Proof:
         """Return the verdict; call it after freeze and drain, when nothing moves.
 
-        PASS if every row of every table is proven equal. FAIL if keys differ although every
-        change of them had ended when they were compared. Everything else is UNKNOWN.
+        `compared` are tables whose rows have all been compared since, and found equal. PASS if
+        every row of every table is proven equal. FAIL if keys differ although every change of them
+        had ended when they were compared. Everything else is UNKNOWN.
         """
         self.check_definitions()
         for label in _LABELS:
             self._check_identity(label)
-        return self.judge()
+        return self.judge(compared)
 
-    def judge(self) -> Proof:
+    def judge(self, compared: Collection[str] = ()) -> Proof:
         """Return the verdict from what is recorded; keys of `whole_tables` are not compared."""
         found = self.open_set()
         differing = dict(
@@ -216,14 +217,15 @@ class Ledgers:
             )
         )
         differing = {n: keys for n, keys in differing.items() if n not in found.whole_tables}
+        whole = {n: why for n, why in found.whole_tables.items() if n not in compared}
         reasons = [*self.faults(), *self._settler.unreadable.values()]
-        reasons += [f"{name}: {why}" for name, why in found.whole_tables.items()]
+        reasons += [f"{name}: {why}" for name, why in whole.items()]
         if found.keys:
             reasons.append(f"{found.keys} changed keys are not proven equal")
         if differing:
-            return Proof(Verdict.FAIL, tuple(reasons), differing, found.whole_tables)
+            return Proof(Verdict.FAIL, tuple(reasons), differing, whole)
         verdict = Verdict.UNKNOWN if reasons else Verdict.PASS
-        return Proof(verdict, tuple(reasons), {}, found.whole_tables)
+        return Proof(verdict, tuple(reasons), {}, whole)
 
     def faults(self) -> list[str]:
         """Return the reasons why changes may be missing from the ledgers."""

@@ -8,6 +8,7 @@ from pgcutover.ledger.model import OpenSet
 from pgcutover.ledger.store import Store
 from pgcutover.mapping import MappedTable
 
+NEVER_COMPARED = "no comparison has found it equal since the ledger began"
 _WINDOW_SECONDS = 60.0
 _COUNTERS = ("recorded", "closed", "compared", "compare_seconds")
 _MOST_SAMPLES = 1_000
@@ -61,7 +62,7 @@ def _whole_tables(
         if name in unfollowed:
             found[name] = unfollowed[name]
         elif name not in compared:
-            found[name] = "no comparison has found it equal since the ledger began"
+            found[name] = NEVER_COMPARED
         elif reason := marked.get(name) or compared[name]:
             found[name] = reason
     return found

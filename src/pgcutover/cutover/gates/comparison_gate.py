@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import psycopg
@@ -12,6 +12,7 @@ from pgcutover.compare import CompareOptions, Comparer
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
 from pgcutover.errors import PgCutoverError
+from pgcutover.mapping import MappedTable
 from pgcutover.text.words import count_noun
 
 
@@ -34,7 +35,7 @@ class ComparisonGate:
         """
         begun = time.monotonic()
         try:
-            self._compare(self.options)
+            self.compare(self.options)
         except (PgCutoverError, psycopg.Error):
             return None
         return time.monotonic() - begun
@@ -48,21 +49,29 @@ class ComparisonGate:
     def prove(self, writer: Side, seconds: float) -> Mapping[str, object]:
         """Compare every row; StepError where tables differ, or the time is up."""
         options = replace(self.options, statement_timeout_seconds=seconds)
-        if findings := self._compare(options, time.monotonic() + seconds):
+        if findings := self.compare(options, time.monotonic() + seconds):
             raise StepError(f"FAIL: source and target differ: {'; '.join(findings[:3])}")
         return {"verdict": "PASS", "tables": len(self.manifest.tables), "method": "full comparison"}
 
     def close(self) -> None:
         """Do nothing: each comparison closes its sessions."""
 
-    def _compare(self, options: CompareOptions, deadline: float = math.inf) -> list[str]:
-        """Return a sentence for each table that differs; StepError after the deadline."""
-        comparer, tables = Comparer(*self.dsns, self.manifest, options), self.manifest.tables
-        found = []
+    def compare(
+        self,
+        options: CompareOptions,
+        deadline: float = math.inf,
+        tables: Sequence[MappedTable] | None = None,
+    ) -> list[str]:
+        """Return a sentence for each table that differs; StepError after the deadline.
+
+        Without `tables`, all of the manifest are compared.
+        """
+        chosen = self.manifest.tables if tables is None else tables
+        comparer, found = Comparer(*self.dsns, self.manifest, options), []
         try:
-            for number, table in enumerate(tables):
+            for number, table in enumerate(chosen):
                 if time.monotonic() > deadline:
-                    left = count_noun(len(tables) - number, "table")
+                    left = count_noun(len(chosen) - number, "table")
                     raise StepError(f"UNKNOWN: no time is left in the budget to compare {left}")
                 if diff := comparer.rows(table):
                     found.append(diff.report())

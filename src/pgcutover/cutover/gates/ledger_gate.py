@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pgcutover.config import Settings
 from pgcutover.cutover.errors import StepError
+from pgcutover.cutover.gates.whole_tables import WholeTables
 from pgcutover.cutover.resolver import Side
 from pgcutover.errors import PgCutoverError, UnreadableError
 from pgcutover.ledger.ledgers import Ledgers, open_ledgers
@@ -28,6 +29,7 @@ class LedgerGate:
     """
 
     settings: Settings
+    whole: WholeTables
     _stack: ExitStack = field(default_factory=ExitStack)
     _ledgers: Ledgers | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -40,6 +42,7 @@ class LedgerGate:
             parts = parts_from(self.settings)
             self._stack.enter_context(single_reader(parts))
             self._ledgers = self._stack.enter_context(closing(open_ledgers(parts)))
+        self.whole.measure(self._ledgers)
         self._start()
         return self._catch_up(self._ledgers)
 
@@ -57,18 +60,20 @@ class LedgerGate:
             self.prepare(writer)  # after a crash behind the fence
             return self.prove(writer, seconds - (time.monotonic() - begun))
         self._stop()
-        ledgers.drain(begun + seconds)
-        opened = ledgers.open_set().keys
         try:
+            ledgers.drain(begun + seconds)
+            opened = ledgers.open_set().keys
             ledgers.settle_all(begun + seconds)
         except UnreadableError as error:
             raise StepError(f"UNKNOWN: {error}") from error
-        proof = ledgers.proof()
+        compared = self.whole.prove(ledgers, begun + seconds - time.monotonic())
+        proof = ledgers.proof(compared)
         if proof.verdict is not Verdict.PASS:
             differing = sum(proof.differing.values())
             words = [f"{count_noun(differing, 'key')} differ"] if differing else []
             raise StepError(f"{proof.verdict.name}: {'; '.join([*words, *proof.reasons][:3])}")
-        return {"verdict": "PASS", "open_keys": opened, "method": "change ledger"}
+        facts = {"verdict": "PASS", "open_keys": opened, "method": "change ledger"}
+        return {**facts, "compared_whole": sorted(compared)}
 
     def close(self) -> None:
         """End the reader, and close both ledgers; the slots keep their WAL."""
@@ -96,17 +101,15 @@ class LedgerGate:
             self._error.append(error)
 
     def _catch_up(self, ledgers: Ledgers) -> float | None:
-        """Wait until few keys are open; return the forecast of comparing them."""
+        """Wait until few keys are open; return the forecast of the comparisons in the freeze."""
         deadline = time.monotonic() + _CATCH_UP_SECONDS
         while True:
             if self._error:
                 raise StepError(f"the change ledger ended: {self._error.pop()}")
             found = ledgers.open_set()
-            if found.whole_tables:
-                name, reason = next(iter(found.whole_tables.items()))
-                raise StepError(f"{name} needs a full comparison: {reason}; run the gate again")
             if found.keys < _FEW_KEYS:
-                return found.forecast_seconds or 0.0
+                seconds = self.whole.forecast_seconds(found.whole_tables)
+                return seconds if seconds is None else seconds + (found.forecast_seconds or 0.0)
             if time.monotonic() > deadline:
                 return None
             time.sleep(_POLL_SECONDS)
