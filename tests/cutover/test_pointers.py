@@ -12,6 +12,7 @@ from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.switching.env_file import EnvFilePointer
 from pgcutover.cutover.switching.secret_switch import SecretPointer
+from pgcutover.errors import MoverError
 from pgcutover.movers.dms.client import Api
 
 OLD = "postgresql://app:old-secret@old.example/kgc"
@@ -104,6 +105,113 @@ def test_a_change_between_reading_and_switching_is_refused_by_the_service(secret
     with pytest.raises(StepError, match="update_secret_version_stage"):
         late.switch(Side.TARGET)
     assert "else.example" in current(pointer)["DATABASE_URL"]
+
+
+class Delayed:
+    """Calls AWS; calls of one operation time out, and are applied when `arrive` is called."""
+
+    def __init__(self, aws, operation):
+        self.aws, self.operation, self.waiting = aws, operation, []
+        self.delays = True
+
+    def call(self, service, operation, **parameters):
+        if self.delays and operation == self.operation:
+            self.waiting.append(parameters)
+            message = "it did not answer within 2 s"
+            raise MoverError(message)
+        return self.aws.call(service, operation, **parameters)
+
+    def arrive(self):
+        """Apply the late calls; return how many were refused."""
+        refused = 0
+        for parameters in self.waiting:
+            try:
+                self.aws.call(SERVICE, self.operation, **parameters)
+            except MoverError:
+                refused += 1
+        self.waiting.clear()
+        return refused
+
+
+@pytest.mark.parametrize("arrives", ["before the way back", "in the way back", "after it"])
+def test_a_late_switch_never_leads_clients_to_the_wrong_side(secret, arrives):
+    pointer = secret({"DATABASE_URL": OLD})
+    pointer.prepare(Side.SOURCE)
+    delayed = Delayed(pointer.aws, "update_secret_version_stage")
+    late = SecretPointer(delayed, pointer.secret_id, "X", NEW)
+    for _ in range(2):  # boto3 tries again, with the same parameters
+        with pytest.raises(StepError, match="did not answer"):
+            late.switch(Side.TARGET)
+    delayed.delays = False
+    back = pointer
+    if arrives == "before the way back":
+        assert delayed.arrive() == 1
+        assert pointer.side() is Side.TARGET
+    elif arrives == "in the way back":
+        back = SecretPointer(
+            ArrivesBeforeCurrent(pointer.aws, delayed), pointer.secret_id, "X", NEW
+        )
+    back.restore(Side.SOURCE)
+    assert delayed.arrive() == (2 if arrives == "after it" else 0)
+    assert (pointer.side(), current(pointer)) == (Side.SOURCE, {"DATABASE_URL": OLD})
+    pointer.prepare(Side.SOURCE)  # the next attempt
+    pointer.switch(Side.TARGET)
+    assert (pointer.side(), current(pointer)) == (Side.TARGET, {"DATABASE_URL": NEW})
+
+
+class ArrivesBeforeCurrent:
+    """Calls AWS; late calls are applied just before AWSCURRENT is moved."""
+
+    def __init__(self, aws, delayed):
+        self.aws, self.delayed = aws, delayed
+
+    def call(self, service, operation, **parameters):
+        if parameters.get("VersionStage") == "AWSCURRENT" and operation.startswith("update"):
+            self.delayed.arrive()
+        return self.aws.call(service, operation, **parameters)
+
+
+def test_a_late_way_back_does_not_take_clients_from_a_later_cutover(secret):
+    pointer = secret({"DATABASE_URL": OLD})
+    pointer.prepare(Side.SOURCE)
+    pointer.switch(Side.TARGET)
+    pointer.prepare(Side.TARGET)
+    delayed = Delayed(pointer.aws, "update_secret_version_stage")
+    with pytest.raises(StepError, match="did not answer"):
+        SecretPointer(delayed, pointer.secret_id, "X", NEW).switch(Side.SOURCE)
+    pointer.switch(Side.SOURCE)  # the second try succeeds
+    pointer.prepare(Side.SOURCE)
+    pointer.switch(Side.TARGET)
+    assert delayed.arrive() == 1
+    assert pointer.side() is Side.TARGET
+
+
+def test_an_interrupted_way_back_is_done_again(secret):
+    pointer = secret({"DATABASE_URL": OLD})
+    pointer.prepare(Side.SOURCE)
+    pointer.switch(Side.TARGET)
+    for calls in range(1, 7):
+        with pytest.raises(StepError, match="killed"):
+            SecretPointer(Ends(pointer.aws, calls), pointer.secret_id, "X", NEW).restore(
+                Side.SOURCE
+            )
+        assert pointer.side() in (Side.SOURCE, Side.TARGET)
+    pointer.restore(Side.SOURCE)
+    assert (pointer.side(), current(pointer)) == (Side.SOURCE, {"DATABASE_URL": OLD})
+
+
+class Ends:
+    """Calls AWS some times, and then no more."""
+
+    def __init__(self, aws, calls):
+        self.aws, self.calls = aws, calls
+
+    def call(self, service, operation, **parameters):
+        self.calls -= 1
+        if self.calls < 0:
+            message = "killed"
+            raise MoverError(message)
+        return self.aws.call(service, operation, **parameters)
 
 
 def test_a_new_dsn_of_the_target_replaces_the_prepared_one(secret):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
@@ -85,7 +86,7 @@ class SmokeSuite:
         except PgCutoverError as error:
             raise self._lost(error) from error
 
-    def _receive(self, kind: str, seconds: float) -> dict[str, object]:
+    def _receive(self, kind: str, seconds: float) -> dict[str, Any]:
         if self._channel is None:
             raise StepError("smoke suite: its process was not started")
         try:

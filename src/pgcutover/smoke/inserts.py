@@ -112,7 +112,7 @@ def _evaluated(defaults: Sequence[_Default], client: Connection, side: str) -> I
 
 def _select(defaults: Iterable[_Default]) -> sql.Composed:
     """Return a query of the expressions, as the server itself prints them."""
-    parts = [sql.SQL(each.expression) for each in defaults]  # type: ignore[arg-type]
+    parts = [sql.SQL(each.expression) for each in defaults]
     return sql.SQL("select {}").format(sql.SQL(", ").join(parts))
 
 

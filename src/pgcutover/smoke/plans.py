@@ -127,10 +127,8 @@ def _cost(connection: Connection, text: str) -> float | psycopg.Error:
     try:
         with connection.transaction():
             if not count:
-                return _total(connection, explain + sql.SQL(text))  # type: ignore[arg-type]
-            connection.execute(
-                sql.SQL("prepare {} as ").format(_NAME) + sql.SQL(text)  # type: ignore[arg-type]
-            )
+                return _total(connection, explain + sql.SQL(text))
+            connection.execute(sql.SQL("prepare {} as ").format(_NAME) + sql.SQL(text))
             try:
                 with connection.transaction():
                     nulls = sql.SQL(", ").join([sql.NULL] * count)

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from pgcutover.config import Settings
 from pgcutover.connect import open_watch
 from pgcutover.context import RunContext
 from pgcutover.cutover.hooks.run import HookRunner
@@ -10,7 +11,7 @@ from pgcutover.cutover.wiring import make_pointers
 from pgcutover.mapping import RelationName
 from pgcutover.smoke.checker import SmokeChecker
 from pgcutover.smoke.client import ClientPlace
-from pgcutover.smoke.plans import STATISTICS, read_queries
+from pgcutover.smoke.plans import STATISTICS, Query, read_queries
 
 CHECK_LOCK = "check-hook.lock"
 """Lock file of hooks that checks run: a cutover must not take one for a hook that outlived it."""
@@ -20,9 +21,6 @@ def make_checker(context: RunContext) -> SmokeChecker:
     """Return the checker of this run; nothing is opened yet."""
     settings, manifest = context.settings, context.manifest
     wanted = settings.cutover.smoke
-    queries = None if wanted.queries == STATISTICS else ()
-    if wanted.queries and wanted.queries != STATISTICS:
-        queries = read_queries(settings.path.parent / wanted.queries)
     hook = settings.cutover.hooks.errors
     runner = HookRunner(settings.name, settings.path.parent, lock=CHECK_LOCK)
     return SmokeChecker(
@@ -34,7 +32,15 @@ def make_checker(context: RunContext) -> SmokeChecker:
         manifest.tables,
         RelationName(*settings.schema.marker_table.split(".", 1)),
         [ClientPlace(p.name, p.client_dsn) for p in make_pointers(settings)],
-        queries,
+        _queries(settings),
         wanted.plan_factor,
         partial(runner.run, "errors", hook) if hook else None,
     )
+
+
+def _queries(settings: Settings) -> tuple[Query, ...] | None:
+    """Return the queries of the named file; None where pg_stat_statements has them."""
+    name = settings.cutover.smoke.queries
+    if name == STATISTICS:
+        return None
+    return read_queries(settings.path.parent / name) if name else ()

@@ -2,7 +2,7 @@
 
 from pgcutover.cutover.errors import ChangedError, StepError
 from pgcutover.cutover.resolver import Side, State, Step
-from pgcutover.cutover.steps.model import Facts, StepSpec
+from pgcutover.cutover.steps.model import Facts, StepSpec, not_shown
 from pgcutover.cutover.switching.pointer import common_side
 from pgcutover.cutover.world import World
 
@@ -24,7 +24,7 @@ def _switch_back(world: World, state: State) -> Facts:
     failed: dict[str, str] = {}
     for pointer in world.pointers:
         try:
-            pointer.switch(state.writer)
+            pointer.restore(state.writer)
         except ChangedError as error:
             failed[pointer.name] = str(error)
         except StepError as error:
@@ -42,14 +42,6 @@ def _names(world: World, side: Side) -> bool | None:
     return common_side(world.pointers, side) is side
 
 
-def _is_back(world: World, state: State) -> bool | None:
-    """Return True if all pointers name the writer; None if not, as one may have been changed."""
-    try:
-        return _names(world, state.writer) or None
-    except StepError:
-        return None
-
-
 STEPS = (
     StepSpec(Step.PREPARE_SECRET, _prepare, lambda world, state: None),
     StepSpec(
@@ -59,5 +51,6 @@ STEPS = (
         Step.SWITCH_BACK,
         in_freeze=True,
     ),
-    StepSpec(Step.SWITCH_BACK, _switch_back, _is_back, restores=True),
+    # a pointer that names the writer may still be switched by a late call, so it is done again
+    StepSpec(Step.SWITCH_BACK, _switch_back, not_shown, restores=True),
 )

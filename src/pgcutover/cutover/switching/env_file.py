@@ -59,6 +59,10 @@ class EnvFilePointer:
         except OSError as error:
             raise StepError(f"{self.path} cannot be written: {error.strerror}") from error
 
+    def restore(self, to: Side) -> None:
+        """Write the DSN of a side: nothing is written to a file later."""
+        self.switch(to)
+
     def _lines(self) -> list[str]:
         try:
             return self.path.read_text("utf-8").splitlines()

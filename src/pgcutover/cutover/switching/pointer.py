@@ -38,6 +38,9 @@ class Pointer(Protocol):
     def switch(self, to: Side) -> None:
         """Send clients to a side; nothing if they are. StepError if somebody else changed it."""
 
+    def restore(self, to: Side) -> None:
+        """Send clients to a side after a switch that may still be applied, and prevent that."""
+
 
 def common_side(pointers: Iterable[Pointer], otherwise: Side) -> Side | None:
     """Return the side of all pointers; None if they differ, `otherwise` if there is none."""

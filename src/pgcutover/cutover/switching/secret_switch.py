@@ -3,6 +3,11 @@
 Each side's version has a label of ours, which also keeps Secrets Manager from deleting it. The
 other side's version waits as AWSPENDING; a switch moves AWSCURRENT from exactly the version that
 was read (`RemoveFromVersionId`), so a change by somebody else is never overwritten.
+
+A call that was given up may be applied later. So no version is ever left and used again: each
+attempt stores a new version of the other side, and the way back stores a new one of the writer's,
+even where AWSCURRENT has not moved. A late call then names a version that is not current any more,
+and Secrets Manager refuses it.
 """
 
 import json
@@ -52,9 +57,12 @@ class SecretPointer:
             raise StepError(f"{self.name}: expected {_CURRENT} to be the {writer}'s version")
         self._move(_label(writer), current, labelled)
         if writer is Side.SOURCE:
-            self._store_target(current, stages)
-        elif self._holder(stages, _label(Side.SOURCE)) is None:
+            self._store(Side.TARGET, self._with_target(self._value(current)), stages)
+            return
+        stored = self._holder(stages, _label(Side.SOURCE))
+        if stored is None:
             raise StepError(f"{self.name}: the version of the source is gone; restore it")
+        self._store(Side.SOURCE, self._value(stored), stages)
 
     def side(self) -> Side:
         """Return the side whose version is current."""
@@ -77,10 +85,32 @@ class SecretPointer:
             raise StepError(f"{self.name}: no version of the {to} is stored; prepare it first")
         self._move(_CURRENT, wanted, self._holder(stages, _CURRENT))
 
+    def restore(self, to: Side) -> None:
+        """Make a new version of this side current, so that no switch can be applied later."""
+        stages = self._stages()
+        self._side(stages)  # what somebody else changed stays as it is
+        stored = self._holder(stages, _label(to))
+        renewed = self._put(self._value(stored))
+        self._move(_next(to), renewed, self._holder(stages, _next(to)))
+        self._make_current(renewed)
+        self._move(_label(to), renewed, stored)
+
+    def _make_current(self, version: str) -> None:
+        """Move AWSCURRENT, also where a late switch comes between reading and moving."""
+        held_by = self._holder(self._stages(), _CURRENT)
+        try:
+            self._move(_CURRENT, version, held_by)
+        except StepError:
+            stages = self._stages()
+            if (now := self._holder(stages, _CURRENT)) == held_by:
+                raise
+            self._side(stages)
+            self._move(_CURRENT, version, now)
+
     def _side(self, stages: Mapping[str, list[str]]) -> Side:
         current = self._holder(stages, _CURRENT)
         for side in Side:
-            if current == self._holder(stages, _label(side)):
+            if current in (self._holder(stages, _label(side)), self._holder(stages, _next(side))):
                 return side
         if not any(_label(side) in held for side in Side for held in stages.values()):
             return Side.SOURCE  # nothing was prepared yet
@@ -89,17 +119,18 @@ class SecretPointer:
             "nothing was overwritten. Look at the versions, then run the command again"
         )
 
-    def _store_target(self, current: str | None, stages: Mapping[str, list[str]]) -> None:
-        """Store the target's version, unless the stored one has the same value."""
-        wanted = self._with_target(self._value(current))
-        stored = self._holder(stages, _label(Side.TARGET))
-        if stored is not None and self._value(stored) == wanted:
-            return
-        # in two calls: put_secret_value refuses a label that another version holds on some hosts
-        version = self._call(
-            "put_secret_value", SecretString=json.dumps(wanted), VersionStages=[_PENDING]
-        )["VersionId"]
-        self._move(_label(Side.TARGET), version, stored)
+    def _store(self, side: Side, value: Mapping[str, Any], stages: Mapping[str, list[str]]) -> None:
+        """Store a new version of a side."""
+        self._move(_label(side), self._put(value), self._holder(stages, _label(side)))
+
+    def _put(self, value: Mapping[str, Any]) -> str:
+        """Store a version as AWSPENDING, and return it."""
+        # its own label comes later: put_secret_value refuses one that another version holds on
+        # some hosts
+        answer = self._call(
+            "put_secret_value", SecretString=json.dumps(value), VersionStages=[_PENDING]
+        )
+        return str(answer["VersionId"])
 
     def _with_target(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Return the secret with the target's connection; all other keys stay as they are."""
@@ -153,3 +184,8 @@ class SecretPointer:
 
 def _label(side: Side) -> str:
     return f"PGCUTOVER_{side.name}"
+
+
+def _next(side: Side) -> str:
+    """Return the label of a version that becomes the side's while clients are switched back."""
+    return f"{_label(side)}_NEXT"
