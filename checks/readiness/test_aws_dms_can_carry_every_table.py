@@ -1,12 +1,13 @@
 """AWS DMS can carry every mapped table.
 
-Fails when: a mapped table has an array and no primary key, a column of type oid that is compared,
-  a unique index that calls coalesce(), or a name that differs from another in case alone. Warns of
-  times that are infinity by the statistics, and of functions that run TRUNCATE.
+Fails when: a mapped table has no primary key, and an array, or a replica identity and rows that
+  were updated or deleted; or it has a column of type oid that is compared, a unique index that
+  calls coalesce(), or a name that differs from another in case alone. Warns of times that are
+  infinity by the statistics, and of functions that run TRUNCATE.
 Cannot see: values that the statistics do not show; SQL of the application; losses by settings of
   the task, which DMS-TASK judges.
 Needs: select on the tables of the source, to see their statistics.
-Costs: four catalog queries on the source.
+Costs: five catalog queries on the source.
 """
 
 import pytest

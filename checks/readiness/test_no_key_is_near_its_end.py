@@ -2,8 +2,8 @@
 
 Fails when: an integer column with a unique index, or a sequence, has used 80 % of its numbers; from
   50 % on it warns. `policy.numbers_near_end` accepts it for a reason.
-Cannot see: keys without an index; keys that the application makes of parts; sequences that the role
-  may not read; sequences that cycle.
+Cannot see: columns that are not the first of a unique index; keys that the application makes of
+  parts; sequences that the role may not read, which it warns of; sequences that cycle.
 Needs: select on the key columns and sequences of the source.
 Costs: the greatest value of each integer key, which its index gives at once.
 """

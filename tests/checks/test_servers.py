@@ -141,17 +141,22 @@ def test_what_dms_cannot_carry_is_told(own_lab: Lab) -> None:
     run(
         own_lab.source,
         "create function app.empty() returns void language sql as 'truncate table app.kv'",
+        "create function app.wipe(t text) returns void language plpgsql as"
+        " $$ begin execute 'truncate ' || t; end $$",
         "create function app.harmless() returns date language sql as"
         " $$ select date_trunc('day', now())::date -- never truncate: rows$$",
         "create domain app.reference as oid",
         "alter table app.kv add file app.reference",
         "analyze app.typed",
+        "alter table app.session_cache drop constraint session_cache_pkey",
+        "alter table app.session_cache replica identity full",
     )
     diff = checker(own_lab, excluded={"core.kv": ["file"]}).dms_tables()
     assert not diff, diff.report()
     text = warnings(diff)
-    assert "app.empty() of the source runs TRUNCATE" in text
+    assert "app.empty(), app.wipe(text) of the source run TRUNCATE" in text
     assert "harmless" not in text
+    assert "app.session_cache of the source has no primary key, so DMS ignores UPDATE" in text
     assert "column ts of app.typed on the source holds infinity" in text
     assert [f.object for f in checker(own_lab).dms_tables().findings()] == ["app.kv.file"]
 

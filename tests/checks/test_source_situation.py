@@ -14,6 +14,7 @@ from pgcutover.embedded.server import ServerSpec, servers
 from pgcutover.readiness.checker import ReadinessChecker
 from pgcutover.readiness.decoding import Capture, judge_decoding
 from pgcutover.readiness.situation import Situation
+from pgcutover.readiness.source.key_space import judge_key_space
 from pgcutover.readiness.source.old_transactions import judge_transactions
 from pgcutover.readiness.writers import MoverRole
 from pgcutover.sides import Sides
@@ -70,6 +71,9 @@ def test_changes_that_are_not_sent_fail_where_they_are_to_be_read(own_lab: Lab) 
         "select lo_from_bytea(0, 'x')",
         "create foreign data wrapper w; create server s foreign data wrapper w",
         "create foreign table app.far (id int) server s",
+        "alter table app.nothing_yet drop constraint nothing_yet_pkey,"
+        " add primary key (id) deferrable",
+        "alter table app.events_2025q1 replica identity nothing",
     )
     changed(own_lab.source, "app.kv", "update app.kv set v = v")
     diff = checker(own_lab, capture=READ).changes()
@@ -81,6 +85,8 @@ def test_changes_that_are_not_sent_fail_where_they_are_to_be_read(own_lab: Lab) 
     assert "app.session_cache is unlogged" in diff.report()
     assert "the source has 1 large object" in warnings(diff)
     assert "app.far is a foreign table" in warnings(diff)
+    assert "app.nothing_yet has a deferrable primary key" in warnings(diff)
+    assert "app.events_2025q1 has replica identity nothing" in warnings(diff)
     run(own_lab.source, "alter table app.customers drop constraint customers_email_key cascade")
     assert "app.customers has a replica identity whose index is gone" in warnings(
         checker(own_lab, capture=READ).changes()
@@ -108,10 +114,16 @@ def test_key_columns_near_their_end_fail_and_can_be_accepted(own_lab: Lab) -> No
         "alter table app.near alter draws set default nextval('app.draws')",
         "select setval('app.draws', 1200000000)",
         "insert into app.near values (2147483640, 20000, 1)",
+        # downwards, and in a narrower column than the sequence
+        "create sequence app.falls increment -1",
+        "create table app.falling (id int primary key default nextval('app.falls'))",
+        "select setval('app.falls', -2147483000)",
     )
     run(own_lab.source, *create)
     diff = checker(own_lab).key_space()
-    assert [f.object for f in diff.findings()] == ["app.near.id"]
+    assert [f.object for f in diff.findings()] == ["app.falls", "app.near.id"]
+    assert "sequence app.falls of app.falling.id of the source has used 99.9 %" in diff.report()
+    assert "; 648 numbers are left" in diff.report()
     assert "has used 99.9 % of its numbers; 7 numbers are left" in diff.report()
     assert "key app.near.code (int2)" in warnings(diff)
     assert "sequence app.draws of app.near.draws" in warnings(diff)
@@ -134,12 +146,15 @@ where datname = current_database()
 """
 
 
-def test_transactions_that_cannot_be_seen_are_told(lab: Lab, reading_role: str) -> None:
+def test_what_cannot_be_seen_is_told(lab: Lab, reading_role: str) -> None:
     dsn = psycopg.conninfo.make_conninfo(lab.source, user=reading_role, password="secret-7431")
     with psycopg.connect(lab.source), open_session(dsn) as source:
         text = warnings(judge_transactions(source).diff())
+        sequences = warnings(judge_key_space(source, ()).diff())
     assert "the transactions of 1 session of other roles on the source cannot be seen" in text
     assert f'grant pg_read_all_stats to "{reading_role}"' in text
+    assert "of the source cannot be read, so how many numbers are left" in sequences
+    assert "grant select on sequence app." in sequences
 
 
 @pytest.fixture

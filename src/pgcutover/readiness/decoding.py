@@ -19,10 +19,10 @@ select (select count(*) from pg_replication_slots),
        (select count(*) from pg_stat_replication), pg_is_in_recovery()
 """
 _UNREAD = """
-select slot_name, coalesce(wal_status, ''), pg_size_pretty(
+select slot_name, coalesce(to_jsonb(s) ->> 'wal_status', ''), pg_size_pretty(
            pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
                                 else pg_current_wal_lsn() end, restart_lsn))
-from pg_replication_slots where not active order by 1
+from pg_replication_slots s where not active order by 1
 """
 
 

@@ -5,7 +5,7 @@ of the task can change is judged with them, by DMS-TASK.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from pgcutover.connect import Connection
@@ -30,6 +30,15 @@ join pg_type y on y.oid = a.atttypid left join pg_type b on b.oid = nullif(y.typ
 where coalesce(b.typname, y.typname) = 'oid' or y.typcategory = 'A'
 order by 1, 2, a.attnum
 """  # noqa: S608 - a constant
+# READY-CHANGES reports those without a replica identity
+_IDENTIFIED = f"""
+with {_NAMED}
+select t.shown, coalesce(s.n_tup_upd + s.n_tup_del, 0)
+from named t join pg_class c on c.oid = t.oid and c.relkind = 'r' and c.relreplident in ('f', 'i')
+left join pg_stat_all_tables s on s.relid = c.oid
+where not exists (select from pg_index i where i.indrelid = t.oid and i.indisprimary)
+order by 1
+"""  # noqa: S608 - a constant
 _COALESCE = f"""
 with {_NAMED}
 select t.shown, quote_ident(x.relname)
@@ -49,7 +58,7 @@ group by 1, 2 order by 1, 2
 """  # noqa: S608 - a constant
 _TRUNCATES = """
 select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-where p.prosrc ~* '\\mtruncate\\s+(table\\s+|only\\s+)*["a-z_%]'
+where p.prosrc ~* '\\mtruncate\\s+(table\\s+|only\\s+)*["''a-z_%]'
   and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'pgcutover')
   and p.proname !~ '^awsdms_'
   and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass
@@ -72,21 +81,12 @@ def judge_dms_limits(
             _add_keyless(found, shown, column)
         elif is_oid and not _is_left_out(by_source[RelationName(schema, name)], column, excluded):
             _add_oid(found, shown, column)
+    for shown, changed in source.execute(_IDENTIFIED.encode(), parameters):
+        _add_identified(found, shown, changed)
     for shown, index in source.execute(_COALESCE.encode(), parameters):
-        found.add(
-            shown,
-            "not carried by DMS",
-            f"unique index {index} of {shown} calls coalesce(), and DMS does not support the "
-            "replication of such a table; replace the index by partial ones, on both sides, or "
-            "copy the table in another way",
-        )
+        _add_coalesce(found, shown, index)
     for names in _differ_in_case(t.target for t in tables):
-        found.add(
-            names[0],
-            "not carried by DMS",
-            f"the names of {' and '.join(names)} differ in upper and lower case only, and what DMS "
-            "writes into them is not predictable; rename all but one, or move them by another task",
-        )
+        _add_alike(found, names)
     _warn_of_infinity(found, source, parameters)
     _warn_of_truncate(found, source)
     return found
@@ -111,13 +111,42 @@ def _add_oid(found: Situation, table: str, column: str) -> None:
     )
 
 
+def _add_identified(found: Situation, table: str, changed: int) -> None:
+    found.add(
+        table,
+        "not carried by DMS",
+        f"{table} of the source has no primary key, so DMS ignores UPDATE and DELETE there, also "
+        "with a replica identity; add a primary key, or copy the table in the freeze",
+        fails=changed > 0,
+    )
+
+
+def _add_coalesce(found: Situation, table: str, index: str) -> None:
+    found.add(
+        table,
+        "not carried by DMS",
+        f"unique index {index} of {table} calls coalesce(), and DMS does not support the "
+        "replication of such a table; replace the index by partial ones, on both sides, or copy "
+        "the table in another way",
+    )
+
+
+def _add_alike(found: Situation, names: Sequence[str]) -> None:
+    found.add(
+        names[0],
+        "not carried by DMS",
+        f"the names of {' and '.join(names)} differ in upper and lower case only, and what DMS "
+        "writes into them is not predictable; rename all but one, or move them by another task",
+    )
+
+
 def _is_left_out(table: MappedTable, column: str, excluded: Mapping[str, Collection[str]]) -> bool:
     if column in table.removed_columns:
         return True
     return table.target_column(column) in excluded.get(str(table), ())
 
 
-def _differ_in_case(names: Sequence[RelationName] | Iterator[RelationName]) -> list[list[str]]:
+def _differ_in_case(names: Iterable[RelationName]) -> list[list[str]]:
     alike = defaultdict[str, list[str]](list)
     for name in names:
         alike[str(name).lower()].append(str(name))

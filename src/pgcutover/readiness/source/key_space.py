@@ -13,10 +13,12 @@ from psycopg import sql
 from pgcutover.connect import Connection
 from pgcutover.mapping import RelationName
 from pgcutover.readiness.situation import Situation
+from pgcutover.text.words import count_noun
 
 _WARN, _FAIL = 0.5, 0.8
 _LIMITS = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}
 _COLUMNS_AT_ONCE = 100
+_NAMED = 5
 
 # columns whose greatest value an index gives at once: the first of a valid, whole btree
 _INDEXED = """
@@ -50,7 +52,8 @@ with drawn as (
 select format('%I.%I', n.nspname, c.relname),
        case when s.seqincrement > 0 then s.seqmax else s.seqmin end,
        case when s.seqincrement > 0 then s.seqmin else s.seqmax end,
-       q.last_value, min(case y.typname when 'int2' then 32767 when 'int4' then 2147483647 end),
+       q.last_value, has_sequence_privilege(c.oid, 'select, usage'),
+       min(case y.typname when 'int2' then 32767 when 'int4' then 2147483647 end),
        min(case when a.attname is not null
                 then format('%I.%I.%I', tn.nspname, t.relname, a.attname) end)
 from pg_sequence s join pg_class c on c.oid = s.seqrelid
@@ -63,23 +66,14 @@ left join pg_attribute a on a.attrelid = d.relation and a.attnum = d.number
 left join pg_type w on w.oid = a.atttypid
 left join pg_type y on y.oid = coalesce(nullif(w.typbasetype, 0), w.oid)
 where not s.seqcycle and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-group by 1, 2, 3, 4 order by 1
+group by 1, 2, 3, 4, 5 order by 1
 """
 
 
 def judge_key_space(source: Connection, tables: Sequence[RelationName]) -> Situation:
     """Check that no integer key and no sequence has used most of its numbers."""
     found = Situation()
-    told = set[str]()
-    for name, end, begin, last, narrow, column in source.execute(_SEQUENCES.encode()):
-        if last is None:
-            continue
-        limit = min(end, narrow) if narrow and end > 0 else end
-        where = f"sequence {name}" + (f" of {column}" if column else "")
-        remedy = "change the column and the sequence to bigint" if column else "raise its MAXVALUE"
-        used = (last - begin) / (limit - begin) if limit != begin else 1.0
-        if _add(found, name, where, used, abs(limit - last) if last <= limit else 0, remedy):
-            told.add(str(column))
+    told = _judge_sequences(found, source)
     for name, kind, greatest in _greatest(source, tables):
         limit = _LIMITS[kind]
         if name not in told:
@@ -87,6 +81,39 @@ def judge_key_space(source: Connection, tables: Sequence[RelationName]) -> Situa
             remedy = "change the column to bigint"
             _add(found, name, where, greatest / limit, limit - greatest, remedy)
     return found
+
+
+def _judge_sequences(found: Situation, source: Connection) -> set[str]:
+    """Judge each sequence; return the columns that draw from those that were reported."""
+    told, hidden = set[str](), list[str]()
+    for name, end, begin, last, readable, narrow, column in source.execute(_SEQUENCES.encode()):
+        if not readable:
+            hidden.append(name)
+        if last is None:
+            continue
+        limit, left = _limit(begin, end, last, narrow)
+        where = f"sequence {name}" + (f" of {column}" if column else "")
+        remedy = "change the column and the sequence to bigint" if column else "raise its MAXVALUE"
+        used = (last - begin) / (limit - begin) if limit != begin else 1.0
+        if _add(found, name, where, used, left, remedy):
+            told.add(str(column))
+    if hidden:
+        role = sql.Identifier(source.info.user).as_string()
+        named = ", ".join(hidden[:_NAMED]) + (", ..." if hidden[_NAMED:] else "")
+        found.warnings.append(
+            f"{count_noun(len(hidden), 'sequence')} of the source cannot be read, so how many "
+            f"numbers are left is not known; run there: grant select on sequence {named} to {role}"
+        )
+    return told
+
+
+def _limit(begin: int, end: int, last: int, narrow: int | None) -> tuple[int, int]:
+    """Return the last number that fits, and how many numbers are left before it."""
+    if end < begin:
+        limit = end if narrow is None else max(end, -narrow - 1)
+        return limit, max(last - limit, 0)
+    limit = end if narrow is None else min(end, narrow)
+    return limit, max(limit - last, 0)
 
 
 def _add(found: Situation, name: str, where: str, used: float, left: int, remedy: str) -> bool:

@@ -10,19 +10,23 @@ from pgcutover.connect import Connection
 from pgcutover.mapping import RelationName
 from pgcutover.readiness.situation import Situation
 
-# leaves of partitioned tables are what is decoded; the statistics tell if rows were ever changed
+# leaves of partitioned tables are what is decoded; a deferrable key identifies no row; the
+# statistics tell if rows were ever changed
 _TABLES = """
-with named as (
-    select c.oid, format('%%I.%%I', n.nspname, c.relname) as name
+with recursive named as (
+    select c.oid, c.relkind, format('%%I.%%I', n.nspname, c.relname) as name
     from unnest(%s::text[], %s::text[]) as m (schema, name)
     join pg_namespace n on n.nspname = m.schema
     join pg_class c on c.relnamespace = n.oid and c.relname = m.name and c.relkind in ('r', 'p')
-), leaves as (
-    select t.name, coalesce(l.relid, t.oid) as oid
-    from named t left join lateral pg_partition_tree(t.oid) l on l.isleaf
+), leaves (name, oid, kind) as (
+    select name, oid, relkind from named
+    union all
+    select l.name, h.inhrelid, p.relkind
+    from leaves l join pg_inherits h on h.inhparent = l.oid join pg_class p on p.oid = h.inhrelid
+    where l.kind = 'p'
 )
 select l.name, format('%%I.%%I', n.nspname, c.relname), c.relpersistence, c.relreplident,
-       exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary),
+       (select i.indimmediate from pg_index i where i.indrelid = c.oid and i.indisprimary),
        exists (select from pg_index i
                where i.indrelid = c.oid and i.indisreplident and i.indisvalid),
        coalesce(s.n_tup_upd + s.n_tup_del, 0)
@@ -43,7 +47,7 @@ def judge_changes(source: Connection, tables: Sequence[RelationName], captures: 
     """Check that every change of these tables can be sent; warnings where nothing reads them."""
     found = Situation()
     parameters = [[t.schema for t in tables], [t.name for t in tables]]
-    for _, name, persistence, identity, has_key, has_index, changed in source.execute(
+    for _, name, persistence, identity, immediate, has_index, changed in source.execute(
         _TABLES.encode(), parameters
     ):
         if persistence == "u":
@@ -55,14 +59,14 @@ def judge_changes(source: Connection, tables: Sequence[RelationName], captures: 
                 f"alter table {name} set logged, or exclude it and copy it in the freeze",
                 fails=captures,
             )
-        elif reason := _reason(identity, has_key=has_key, has_index=has_index):
+        elif reason := _reason(identity, key_is_immediate=immediate, has_index=has_index):
             found.add(
                 name,
                 "no replica identity",
                 f"{name} has {reason} on the source, so an UPDATE or DELETE there is refused under "
                 "a publication, or reaches the target as nothing"
                 f"{_counted(changed)}; add a primary key, or run there: "
-                f"alter table {name} replica identity {_remedy(has_key=has_key)}",
+                f"alter table {name} replica identity {_remedy(key_is_immediate=immediate)}",
                 fails=captures and changed > 0,
             )
     _warn_of_other_data(found, source)
@@ -84,18 +88,20 @@ def _warn_of_other_data(found: Situation, source: Connection) -> None:
         )
 
 
-def _reason(identity: str, *, has_key: bool, has_index: bool) -> str:
+def _reason(identity: str, *, key_is_immediate: bool | None, has_index: bool) -> str:
     if identity == "n":
         return "replica identity nothing"
     if identity == "i" and not has_index:
         return "a replica identity whose index is gone or not valid"
-    if identity == "d" and not has_key:
+    if identity == "d" and key_is_immediate is False:
+        return "a deferrable primary key, which identifies no row, and no replica identity"
+    if identity == "d" and not key_is_immediate:
         return "neither a primary key nor a replica identity"
     return ""
 
 
-def _remedy(*, has_key: bool) -> str:
-    return "default" if has_key else "full"
+def _remedy(*, key_is_immediate: bool | None) -> str:
+    return "default" if key_is_immediate else "full"
 
 
 def _counted(changed: int) -> str:
