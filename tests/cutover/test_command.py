@@ -53,6 +53,8 @@ def test_a_night_by_commands(night, run):
     assert code == 0
     assert "24  " not in text
     assert "open               POINT OF NO RETURN; in the freeze of at most 20 s" in text
+    full = "full comparison; forecast not known before a gate; budget 20 s; no change ledger:"
+    assert f"final gate: {full} [ledger] is not set in migration.toml" in text
     code, text = run("cutover", "--dry-run")
     assert (code, journal_path(night.settings.path).exists()) == (3, False)
     assert "refused: the cutover needs a PASS" in text
@@ -68,6 +70,7 @@ def test_a_night_by_commands(night, run):
         assert "the gate is overridden by me: a test, T-1" in text
         night.wait_for_writes(5)
         status = json.loads(run("status", "--json")[1])
+        assert status["final_gate"]["method"] == "full comparison"
         assert (status["writer"], status["pointer"]) == ("target", "target")
         assert status["accepts_writes"] == {"source": False, "target": True}
         code, text = run("rollback", "--yes")

@@ -55,8 +55,8 @@ def test_measurements_that_are_bad_or_missing_are_refused(site: Site) -> None:
     ]
     assert refusals(site, facts=StartFacts(1.5, 7.25, "verifier")) == [
         "the mover lags by 1.5 s; expected less than 1 s (freeze.max_lag_seconds)",
-        "comparing the open keys takes 7.2 s; expected less than 5 s (freeze.budget_seconds); "
-        "let the settlement catch up",
+        "comparing rows in the freeze takes 7.2 s; expected less than 5 s (freeze.budget_seconds); "
+        "let the change ledger settle, or set one up",
     ]
     (said,) = refusals(site, facts=replace(GOOD, verifier_role="postgres"))
     assert "role postgres of freeze.dsn_env is also that of source.dsn_env" in said

@@ -13,7 +13,8 @@ from pgcutover.config import Settings, load_settings
 from pgcutover.cutover.driver import Driver
 from pgcutover.cutover.errors import RefusedError, StepError
 from pgcutover.cutover.gates.approval import Approval
-from pgcutover.cutover.gates.gate_verdict import Override, now, require_pass
+from pgcutover.cutover.gates.gate_verdict import Override, latest_verdict, now, require_pass
+from pgcutover.cutover.gates.proof_method import read_method
 from pgcutover.cutover.history import FINISHED, read_history
 from pgcutover.cutover.journal import journal_path, read_entries
 from pgcutover.cutover.plan import plan_lines, refusals
@@ -82,7 +83,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.migration)
     entries = read_entries(journal_path(settings.path))
     history = read_history(entries, dual_write=settings.cutover.dual_write)
-    for line in plan_lines(history.state, Side.TARGET, settings):
+    method = read_method(settings)
+    for line in plan_lines(history.state, Side.TARGET, settings, method):
         sys.stdout.write(f"{line}\n")
     return ExitCode.PASS
 
@@ -102,7 +104,7 @@ def _cutover(arguments: argparse.Namespace) -> int:
         return facts
 
     if arguments.dry_run:
-        return _dry_run(arguments, settings, databases, check_gate)
+        return _dry_run(arguments, settings, check_gate)
     return _drive(
         arguments,
         settings,
@@ -181,11 +183,11 @@ def _drive(
 def _dry_run(
     arguments: argparse.Namespace,
     settings: Settings,
-    databases: Databases,
     check_gate: Callable[[], Mapping[str, object]],
 ) -> int:
     _plan(arguments)
-    found = list(refusals(settings, databases, check_gate))
+    method = read_method(settings)
+    found = list(refusals(settings, method, check_gate))
     for reason in found:
         sys.stdout.write(f"refused: {reason}\n")
     return ExitCode.UNKNOWN if found else ExitCode.PASS
@@ -225,8 +227,7 @@ def _require_pass(
     arguments: argparse.Namespace, settings: Settings, databases: Databases
 ) -> tuple[Path, Mapping[str, object]]:
     """Return the verdict.json that opens the cutover, and facts for the journal."""
-    latest = Path.cwd() / settings.report.directory / "latest" / "verdict.json"
-    path = (arguments.verdict or latest).resolve()
+    path = arguments.verdict.resolve() if arguments.verdict else latest_verdict(settings)
     if not path.is_file():
         raise RefusedError(f"the cutover needs a PASS: {path} does not exist; run the gate")
     expected = expected_verdict(settings, databases)

@@ -11,6 +11,7 @@ import psycopg
 
 from pgcutover.config import Settings
 from pgcutover.connect import open_side
+from pgcutover.cutover.gates.proof_method import ProofMethod, read_method
 from pgcutover.cutover.history import History, read_history
 from pgcutover.cutover.journal import Entry, journal_path, read_entries
 from pgcutover.cutover.resolver import Side, Step, next_step
@@ -31,6 +32,7 @@ class Status:
     accepts_writes: Mapping[Side, bool | None]
     pointer: str
     contradictions: tuple[str, ...]
+    method: ProofMethod
 
 
 def read_status(settings: Settings) -> Status:
@@ -50,6 +52,7 @@ def read_status(settings: Settings) -> Status:
         {side: None if value is None else not value for side, value in fenced.items()},
         pointer,
         found,
+        read_method(settings),
     )
 
 
@@ -70,6 +73,7 @@ def status_lines(status: Status) -> Iterator[str]:
     for goal, command in ((Side.TARGET, "cutover"), (Side.SOURCE, "rollback")):
         step = next_step(state, goal)
         yield f"{command:15} {f'goes on with {step.value!r}' if step else 'has nothing to do'}"
+    yield f"final gate      {status.method.describe()}"
     for line in status.contradictions:
         yield f"contradiction   {line}"
 
@@ -90,6 +94,7 @@ def status_json(status: Status) -> str:
             "running": status.is_running,
             "finished": status.history.finished,
             "last_line_at": last.at if last else None,
+            "final_gate": status.method.plain(),
             "contradictions": list(status.contradictions),
         },
         indent=2,

@@ -28,6 +28,7 @@ from pgcutover.cutover.gates.approval import Approval
 from pgcutover.cutover.gates.comparison_gate import ComparisonGate
 from pgcutover.cutover.gates.gate_verdict import Expected
 from pgcutover.cutover.gates.ledger_gate import LedgerGate
+from pgcutover.cutover.gates.proof_method import choose_method
 from pgcutover.cutover.gates.stage_gate import StageGate
 from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers
 from pgcutover.cutover.gates.whole_tables import WholeTables
@@ -133,7 +134,7 @@ def expected_verdict(settings: Settings, databases: Databases) -> Expected:
         (facts.system_identifier, facts.database) for facts in map(databases.facts, Side)
     )
     ledgers = None
-    if settings.ledger.is_on:
+    if choose_method(settings)[0]:
         ledgers = ExpectedLedgers(read_identity(settings), tuple(find_faults(settings)))
     systems = Sides(source, target)
     return Expected(settings.name, settings.config_sha256, __version__, systems, ledgers)
@@ -232,7 +233,7 @@ def _aws_access() -> AwsAccess:
 
 
 def make_gate(settings: Settings, databases: Databases) -> FinalGate:
-    """Return the rows' proof: by the change ledger where it is on, else by a full comparison."""
+    """Return the rows' proof: by the change ledger where it can be, else by a full comparison."""
     options = CompareOptions(
         secrets.token_hex(16),
         config_sha256=settings.config_sha256,
@@ -240,7 +241,8 @@ def make_gate(settings: Settings, databases: Databases) -> FinalGate:
     )
     dsns = (databases.readers[Side.SOURCE], databases.readers[Side.TARGET])
     full = ComparisonGate(dsns, databases.manifest, options)
-    return LedgerGate(settings, WholeTables(full)) if settings.ledger.is_on else full
+    by_ledger, _ = choose_method(settings)
+    return LedgerGate(settings, WholeTables(full)) if by_ledger else full
 
 
 def make_pointers(settings: Settings) -> tuple[Pointer, ...]:

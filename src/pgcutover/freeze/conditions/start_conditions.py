@@ -100,8 +100,8 @@ def _measurements(settings: FreezeSettings, facts: StartFacts) -> Iterator[Findi
         yield finding(
             "*",
             "open set",
-            f"comparing the open keys takes {forecast:.1f} s; expected less than {budget:g} s "
-            "(freeze.budget_seconds); let the settlement catch up",
+            f"comparing rows in the freeze takes {forecast:.1f} s; expected less than {budget:g} s "
+            "(freeze.budget_seconds); let the change ledger settle, or set one up",
         )
 
 
