@@ -43,13 +43,8 @@ def test_short_form_prints_only_what_its_command_prints(ready: Any) -> None:
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
 
-def test_second_start_takes_less_than_five_seconds(ready: Any) -> None:
-    started = time.time()
-    assert called(ready.run("gate"))["at"] - started < 5
-
-
 def test_changed_project_is_installed_again_once(ready: Any) -> None:
-    (ready.folder / "pyproject.toml").write_text(f"# pulled at {time.time()}\n")
+    (ready.folder / "pyproject.toml").write_text(f"# pulled at {time.time_ns()}\n")
     first, second = ready.run("gate"), ready.run("gate")
     assert "installing the packages of gate" in first.stderr
     assert second.stderr == ""

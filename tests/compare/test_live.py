@@ -1,5 +1,6 @@
 """Test that only real differences are CONFIRMED while the application writes and the mover lags."""
 
+import os
 import re
 
 import pytest
@@ -10,7 +11,8 @@ from pgcutover.compare.live.fence import MarkerFence
 from pgcutover.errors import ServerError
 from pgcutover.mapping import RelationName
 
-RUNS = 20
+# each kind of difference twice; `tox -e live` runs it longer
+RUNS = int(os.environ.get("PGCUTOVER_LIVE_RUNS", "6"))
 KEYS = 1_000
 
 
@@ -24,17 +26,18 @@ def marker(lab: Lab, timeout_seconds: float = 20.0) -> MarkerFence:
     )
 
 
-def test_twenty_runs_confirm_only_the_real_difference(own_lab: Lab) -> None:
+def test_every_run_confirms_only_the_real_difference(own_lab: Lab) -> None:
     faults = (
         "update core.live set v = 'wrong' where id = {}",
         "delete from core.live where id = {}",
         "insert into core.live values (-1000 {}, 1, 'extra')",
     )
     kinds = ("rows changed", "rows missing", "rows extra")
-    with live(own_lab.source, own_lab.target, KEYS, lag_seconds=1.0) as application:
+    with live(own_lab.source, own_lab.target, KEYS, lag_seconds=0.5) as application:
         table, manifest = own_lab.table("core.live"), own_lab.manifest()
         in_flight = 0
         for n in range(RUNS):
+            written = application.writes
             run(own_lab.target, "create table kept as select * from core.live where id < 0")
             run(own_lab.target, faults[n % 3].format(-1 - n))
             with own_lab.comparer(manifest, fence=marker(own_lab)) as comparer:
@@ -43,6 +46,7 @@ def test_twenty_runs_confirm_only_the_real_difference(own_lab: Lab) -> None:
             assert (found.kind, found.evidence["count"]) == (kinds[n % 3], 1), found
             assert found.evidence["state"].startswith("CONFIRMED for 1 key behind marker"), found
             in_flight += diff.facts["in_flight"]
+            assert application.writes > written
             run(
                 own_lab.target,
                 "delete from core.live where id < 0",
@@ -50,7 +54,6 @@ def test_twenty_runs_confirm_only_the_real_difference(own_lab: Lab) -> None:
                 "drop table kept",
             )
         assert in_flight > RUNS  # the lag made rows differ
-        assert application.writes > 100 * RUNS / 2
 
 
 def test_a_stalled_mover_confirms_nothing(own_lab: Lab) -> None:

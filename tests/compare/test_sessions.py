@@ -1,7 +1,5 @@
 """Test that a lost or failing session makes one result UNKNOWN, with its reason."""
 
-import time
-
 import psycopg
 import pytest
 from compare.lab import Lab, run
@@ -79,15 +77,15 @@ def test_the_first_error_cancels_the_other_side(pair) -> None:
         with unreadable_on_error("side", "table"):
             return connection.execute(query).fetchone()
 
-    started = time.monotonic()
+    finished = []
     with open_session(pair.source.dsn()) as one, open_session(pair.target.dsn()) as other:
         with pytest.raises(UnreadableError, match="division by zero"):
             fetch_both(
                 lambda: ask(one, "select 1 / 0"),
-                lambda: ask(other, "select pg_sleep(60)"),
+                lambda: finished.append(ask(other, "select pg_sleep(60)")),
                 (one, other),
             )
-        assert time.monotonic() - started < 20
+        assert finished == []
         other.rollback()
         assert ask(other, "select 1") == (1,)
 

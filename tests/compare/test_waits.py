@@ -14,16 +14,50 @@ from compare.test_live import KEYS, marker
 
 from pgcutover.catalog import Manifest
 from pgcutover.compare.differences import counts
-from pgcutover.compare.live import fence
-from pgcutover.compare.live.write_history import Observation, checkpoint_observation
+from pgcutover.compare.live import fence, witness
+from pgcutover.compare.live.write_history import (
+    Observation,
+    WriteHistory,
+    checkpoint_observation,
+)
+from pgcutover.compare.plan.model import TableSide
 from pgcutover.errors import UnreadableError
 
 TABLES = [f"core.t{n}" for n in range(12)]
 
 
 @pytest.fixture
-def waits(monkeypatch) -> list[float]:
-    """Collect the waits for the mover, and sleep as usual."""
+def clock(monkeypatch) -> list[float]:
+    """Collect times that pass at once: the clocks of the servers and of the run are ahead by them.
+
+    So the results do not depend on the time that the tests themselves take.
+    """
+    passed: list[float] = []
+    observe = WriteHistory.observe
+
+    def observe_ahead(history: WriteHistory, side: TableSide) -> None:
+        observe(history, side)
+        last = history._observations.pop()
+        history._observations.append(replace(last, read_at=last.read_at + sum(passed)))
+
+    monkeypatch.setattr(WriteHistory, "observe", observe_ahead)
+    monkeypatch.setattr(witness, "monotonic", lambda: time.monotonic() + sum(passed))
+    return passed
+
+
+@pytest.fixture
+def waits(monkeypatch, clock) -> list[float]:
+    """Collect the waits for the mover, which pass at once."""
+    found: list[float] = []
+    monkeypatch.setattr(
+        fence, "sleep", lambda seconds: (found.append(seconds), clock.append(seconds))
+    )
+    return found
+
+
+@pytest.fixture
+def polls(monkeypatch) -> list[float]:
+    """Collect the waits for a marker, and sleep as usual."""
     found: list[float] = []
     sleep = fence.sleep
     monkeypatch.setattr(fence, "sleep", lambda seconds: (found.append(seconds), sleep(seconds)))
@@ -68,15 +102,13 @@ def test_without_writes_no_table_waits(twelve, waits) -> None:
     assert set(found) == {"2 keys different, and not modified for longer than rechecks would wait"}
 
 
-def test_a_checkpoint_before_the_run_shows_that_nothing_was_written_since(twelve, waits) -> None:
-    for _ in range(5):  # autovacuum may have written meanwhile
-        waits.clear()
-        for dsn in (twelve.source, twelve.target):
-            run(dsn, "checkpoint", autocommit=True)
-        time.sleep(3)  # longer than the checkpoint's time is inexact and the wait below
-        found = states(twelve, twelve.manifest(), 0.5)
-        if not waits:
-            break
+def test_a_checkpoint_before_the_run_shows_that_nothing_was_written_since(
+    twelve, waits, clock
+) -> None:
+    for dsn in (twelve.source, twelve.target):
+        run(dsn, "checkpoint", autocommit=True)
+    clock.append(200.0)
+    found = states(twelve, with_earlier_time(twelve.manifest(), -200.0), 30.0)
     assert waits == []
     assert set(found) == {"2 keys different, and not modified for longer than rechecks would wait"}
 
@@ -90,14 +122,14 @@ def test_a_checkpoint_shows_nothing_where_a_transaction_was_running() -> None:
 
 
 def test_all_tables_share_one_wait(twelve, waits) -> None:
-    states(twelve, twelve.manifest(), 0.5)
+    states(twelve, twelve.manifest(), 30.0)
     assert 1 <= len(waits) <= 3
 
 
 def test_tables_that_differ_after_writing_wait_once_more(twelve, waits) -> None:
     manifest = with_earlier_time(twelve.manifest(), 100.0)
     run(twelve.source, "update app.t0 set v = v where id = 1")
-    states(twelve, manifest, 0.5)
+    states(twelve, manifest, 30.0)
     assert 1 <= len(waits) <= 3
 
 
@@ -115,14 +147,14 @@ def test_an_extra_row_is_waited_for_while_any_transaction_of_the_source_may_dele
     """The deletion may precede the scan and be unapplied; only a silent source excludes it."""
     manifest = with_earlier_time(twelve.manifest(), 100.0)
     with open_writer(twelve.source, "create table app.other (id int)"):
-        states(twelve, manifest, 0.1, TABLES[:1])
+        states(twelve, manifest, 30.0, TABLES[:1])
     assert len(waits) == 3
 
 
 def test_extra_rows_of_all_tables_wait_once_while_the_source_is_written(twelve, waits) -> None:
     """A snapshot taken at the first wait shows that the other keys were already missing."""
     with open_writer(twelve.source, "create table app.other (id int)"):
-        found = states(twelve, twelve.manifest(), 0.2)
+        found = states(twelve, twelve.manifest(), 30.0)
     assert len(waits) == 3
     assert len(found) == 24
 
@@ -205,14 +237,14 @@ def test_a_transaction_that_was_running_when_the_manifest_was_read_is_waited_for
     assert (bool(diff), diff.facts["in_flight"]) == (False, 1)
 
 
-def test_a_stalled_mover_is_waited_for_once(twelve, waits) -> None:
+def test_a_stalled_mover_is_waited_for_once(twelve, polls) -> None:
     for dsn, schema in ((twelve.source, "app"), (twelve.target, "core")):
         run(dsn, f"create table {schema}.marker (id uuid primary key)")
     manifest = twelve.manifest()
     with twelve.comparer(manifest, fence=marker(twelve, 0.35)) as comparer:
         for table in TABLES:
             assert "CONFIRMED" not in comparer.rows(manifest.target_table(table)).report()
-    assert len(waits) <= 5
+    assert len(polls) <= 5
 
 
 @pytest.fixture
