@@ -13,6 +13,7 @@ from pgcutover.connect import open_session
 from pgcutover.embedded.server import ServerSpec, servers
 from pgcutover.readiness.checker import ReadinessChecker
 from pgcutover.readiness.decoding import Capture, judge_decoding
+from pgcutover.readiness.offered import judge_offered
 from pgcutover.readiness.situation import Situation
 from pgcutover.readiness.source.key_space import judge_key_space
 from pgcutover.readiness.source.old_transactions import judge_transactions
@@ -53,6 +54,9 @@ def test_a_server_that_cannot_decode_fails_where_changes_are_to_be_read() -> Non
         text = "\n".join(decoding(dsn, Capture(1)).warnings)
         assert "up to 64 MB" in text
         assert "loses its slot and must load again" in text
+        run(dsn, "select pg_drop_replication_slot('spare')")
+        run(dsn, "select pg_create_physical_replication_slot('spare')")
+        assert "it takes up one of max_replication_slots" in str(decoding(dsn, Capture()).warnings)
 
 
 def decoding(dsn: str, capture: Capture) -> Situation:
@@ -224,6 +228,15 @@ def test_the_role_of_the_mover_needs_its_rights(lab: Lab, writer: str) -> None:
     assert f"statement_timeout of role {writer} on the target is 30s" in text
     run(lab.target, f"alter role {writer} nologin")
     assert "may not log in" in judge(writer).mover_role().report()
+
+
+def test_an_extension_that_is_offered_in_an_older_version_is_told_once(lab: Lab) -> None:
+    run(lab.target, "create extension pageinspect")
+    with open_session(lab.target) as newer, open_session(lab.source) as older:
+        text = warnings(judge_offered(newer, older).diff())
+        assert "pageinspect is 1.12 on the source, and the target offers only 1.11" in text
+        # SCHEMA-EXTENSIONS compares the versions of those that are installed on both sides
+        assert "pageinspect" not in warnings(judge_offered(newer, newer).diff())
 
 
 def test_what_needs_a_decision_is_told(own_lab: Lab) -> None:

@@ -102,10 +102,11 @@ def _judge_unread(
             message = f"slot {name} of the {side} is lost and can be read no more; drop it"
         else:
             limit = "until the disk is full" if kept_mb < 0 else f"up to {kept_mb} MB"
+            kept = f"keeps {retained} of WAL, {limit}, and dead rows of the catalogs"
             message = (
-                f"slot {name} of the {side} is read by nobody; it keeps {retained} of WAL, "
-                f"{limit}, and dead rows of the catalogs; start its reader, or run there: "
-                f"select pg_drop_replication_slot('{name}')"
+                f"slot {name} of the {side} is read by nobody; it "
+                f"{kept if retained else 'takes up one of max_replication_slots'}; start its "
+                f"reader, or run there: select pg_drop_replication_slot('{name}')"
             )
         found.add(name, "unread slot", message, fails=False)
     if capture.is_on and kept_mb >= 0:

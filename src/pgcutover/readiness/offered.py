@@ -8,11 +8,13 @@ from pgcutover.readiness.situation import Situation
 _USED = """
 select extname, extversion from pg_extension where extname <> 'plpgsql' order by 1
 """
-# of versions only the default one is known to be the newest; they have no order of their own
+# of versions only the default one is known to be the newest; they have no order of their own. The
+# version is NULL where the extension is installed, since SCHEMA-EXTENSIONS compares that one
 _OFFERED = """
-select name, coalesce(installed_version, default_version) from pg_available_extensions
+select name, case when installed_version is null then default_version end
+from pg_available_extensions
 union
-select extname, extversion from pg_extension
+select extname, null from pg_extension
 """
 _EVENT_TRIGGERS = """
 select e.evtname from pg_event_trigger e
@@ -37,7 +39,7 @@ select quote_ident(rolname) from pg_authid where rolcanlogin and rolpassword ~ '
 def judge_offered(source: Connection, target: Connection) -> Situation:
     """Check that the target offers the source's extensions; warn of what needs a decision."""
     found = Situation()
-    offered: dict[str, str] = dict(target.execute(_OFFERED.encode()).fetchall())
+    offered: dict[str, str | None] = dict(target.execute(_OFFERED.encode()).fetchall())
     for name, version in source.execute(_USED):
         if name not in offered:
             found.add(
@@ -47,10 +49,10 @@ def judge_offered(source: Connection, target: Connection) -> Situation:
                 "offers (pg_available_extensions); install it on the target's server, or remove "
                 "what uses it from the source",
             )
-        elif _numbers(offered[name]) < _numbers(version):
+        elif (newest := offered[name]) and _numbers(newest) < _numbers(version):
             found.warnings.append(
                 f"extension {name} is {version} on the source, and the target offers only "
-                f"{offered[name]}; check that the application needs nothing newer"
+                f"{newest}; check that the application needs nothing newer"
             )
     for (name,) in source.execute(_EVENT_TRIGGERS.encode()):
         found.warnings.append(
