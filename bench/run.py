@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import compare
+import dualwrite
 import gate
 import schema
 
@@ -33,6 +34,13 @@ def main() -> int:
     own.add_argument("--runs", type=int, default=1, help="default: 1")
     own.add_argument("--json", type=Path, help="where every figure is written")
     own.set_defaults(run=gate.run)
+    own = benches.add_parser("dualwrite", help="capture, relay and an application beside them")
+    own.add_argument("--pairs", type=int, default=10, help="of each ratio; default: 10")
+    own.add_argument("--rows", type=int, default=100_000, help="default: 100,000")
+    own.add_argument("--dead", type=int, default=1_000_000, help="entries; default: 1,000,000")
+    own.add_argument("--seconds", type=int, default=10, help="of a run of pgbench; default: 10")
+    own.add_argument("--json", type=Path, help="where every figure is written")
+    own.set_defaults(run=dualwrite.run)
     arguments = parser.parse_args()
     try:
         return int(arguments.run(arguments))

@@ -47,6 +47,18 @@ def pairs(
         yield without, with_us
 
 
+def fill(dsn: str) -> None:
+    """Create pgbench's tables and their rows."""
+    _run(find_pg_dumps()[0], dsn, ["-i", "-q", "-s", str(SCALE)])
+
+
+def measure(dsn: str, seconds: int) -> float:
+    """Return transactions a second, after a vacuum and a checkpoint."""
+    _tidy(dsn)
+    load = ["-T", str(seconds), "-c", str(CLIENTS), "-j", "2", "-n", "-M", "prepared"]
+    return _tps(find_pg_dumps()[0], dsn, load)
+
+
 def _tidy(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("vacuum analyze")

@@ -15,6 +15,13 @@ from pgcutover.outbox.model import BARRIER, KeyColumn, SourceTable
 
 Key = tuple[str, ...]
 Row = tuple[str | None, ...]
+# a batch of keys is found through indexes, however wrong the statistics of a busy outbox are
+_BY_INDEX = {
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "jit": "off",
+}
 _FLUSH_LOOKS, _FLUSH_SECONDS = 20, 0.002
 _PENDING = """
 select b from generate_series(0, %s) b cross join lateral (
@@ -84,7 +91,7 @@ class SourceSide:
         columns: Mapping[int, Sequence[str]],
     ) -> None:
         """Connect; `columns` are those that move, by the number of their table."""
-        self.connection = open_relay(dsn)
+        self.connection = open_relay(dsn, _BY_INDEX)
         self.tables, self._columns = tables, columns
         self.floor = Floor()
         self.parked: dict[tuple[int, Key], Any] = {}
@@ -183,9 +190,9 @@ class SourceSide:
         return self.connection.execute(text, parameters or None)
 
 
-def open_relay(dsn: str) -> Connection:
+def open_relay(dsn: str, settings: Mapping[str, str] | None = None) -> Connection:
     """Open a connection that writes with the settings on which the text of a value depends."""
-    connection = open_writer(dsn, PINNED)
+    connection = open_writer(dsn, {**PINNED, **(settings or {})})
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     return connection
 
