@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cutover.test_gate_verdict import PASSED, document
 from ledger.rig import MOVED, TOML, Rig
 
 from pgcutover.cli import main
@@ -65,12 +66,18 @@ def test_the_service_is_ended_and_resumed_and_tells_its_state(
     for name in ("PGCUTOVER_SOURCE_DSN", "PGCUTOVER_TARGET_DSN"):
         monkeypatch.setenv(name, variables[name])
     capsys.readouterr()
+    monkeypatch.chdir(rig.folder)
+    latest = rig.folder / "out" / "latest"
+    latest.mkdir(parents=True)
+    result = {**PASSED, "object": "app.keyless", "duration_seconds": 2.5}
+    (latest / "verdict.json").write_text(json.dumps(document(results=[result])))
     migration = str(rig.folder / "migration.toml")
     assert main(["ledger", "--migration", migration, "status", "--json"]) == ExitCode.PASS
     printed = capsys.readouterr().out
     state = json.loads(printed)
     assert state["open_keys_by_table"] == {"app.a": 50}
     assert state["whole_tables"]["app.keyless"] == "it has no key"
+    assert state["whole_table_seconds"]["app.keyless"] == 2.5
     assert state["faults"] == []
     assert rig.databases.source not in printed + lines
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from time import monotonic
 
 import pytest
 from ledger.rig import Rig
@@ -54,7 +55,9 @@ def test_rows_in_flight_are_compared_again_by_the_settlement(rig: Rig) -> None:
     assert rig.prove().verdict is Verdict.PASS
 
 
-def test_a_comparison_of_before_the_slot_or_of_before_another_one_proves_nothing(rig: Rig) -> None:
+def test_a_comparison_of_before_the_slot_or_of_before_another_one_proves_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def taken() -> list[object]:
         with open_session(rig.dsns.source) as source, open_session(rig.dsns.target) as target:
             return [read_snapshot(source), read_snapshot(target)]
@@ -75,6 +78,15 @@ def test_a_comparison_of_before_the_slot_or_of_before_another_one_proves_nothing
     assert "expected the primary, found a standby" in ledgers.store.note()
     ledgers.record_comparison("app.a", *taken())  # type: ignore[arg-type]
     assert rig.prove().verdict is Verdict.PASS
+    rig.both("update app.a set v = 'w' where id = 1")
+    ledgers.drain(monotonic() + 30)
+    comparer = ledgers._parts.comparer
+    in_recovery = comparer.begin_keys().map(lambda each: replace(each, in_recovery=True))
+    comparer.end_keys()
+    monkeypatch.setattr(comparer, "begin_keys", lambda: in_recovery)
+    with pytest.raises(UnreadableError, match="found a standby"):
+        ledgers.settle_once(wait=False)
+    assert ledgers.open_set().keys == 1
 
 
 def test_a_run_goes_on_after_its_connections_were_lost(rig: Rig) -> None:

@@ -13,7 +13,7 @@ from pgcutover.config import Settings, load_settings
 from pgcutover.cutover.driver import Driver
 from pgcutover.cutover.errors import RefusedError, StepError
 from pgcutover.cutover.gates.approval import Approval
-from pgcutover.cutover.gates.gate_verdict import Override, latest_verdict, now, require_pass
+from pgcutover.cutover.gates.gate_verdict import Override, now, require_pass
 from pgcutover.cutover.gates.proof_method import read_method
 from pgcutover.cutover.history import FINISHED, read_history
 from pgcutover.cutover.journal import journal_path, read_entries
@@ -24,6 +24,7 @@ from pgcutover.cutover.wiring import Databases, expected_verdict, open_databases
 from pgcutover.exit_codes import ExitCode
 from pgcutover.key_hash.secret import find_secret
 from pgcutover.ledger.opening import require_no_reader
+from pgcutover.verdict_json.latest import latest_verdict
 
 _RED, _RESET = "\033[1;31m", "\033[0m"
 

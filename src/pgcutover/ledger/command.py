@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pgcutover.ledger.model import OpenSet
 from pgcutover.ledger.opening import parts_from, single_reader
 from pgcutover.ledger.store import Store
 from pgcutover.sides import LABELS
+from pgcutover.verdict_json.latest import comparison_seconds
 
 _MB = 1 << 20
 
@@ -65,17 +66,19 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     """Print the state; UNKNOWN where changes may be missing."""
-    parts = parts_from(load_settings(arguments.migration))
+    settings = load_settings(arguments.migration)
+    parts = parts_from(settings)
     if not parts.path.exists():
         raise ConfigError(f'{parts.path} does not exist; expected "pgcutover ledger run" before')
     with closing(Ledgers(parts, Store(parts.path))) as ledgers:
-        state = _state(ledgers)
+        state = _state(ledgers, comparison_seconds(settings))
     text = json.dumps(state, indent=1) if arguments.json else "\n".join(_lines(state))
     sys.stdout.write(f"{text}\n")
     return ExitCode.UNKNOWN if state["faults"] else ExitCode.PASS
 
 
-def _state(ledgers: Ledgers) -> dict[str, Any]:
+def _state(ledgers: Ledgers, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the state; `seconds` are the times in which the latest gate compared the tables."""
     found, slots = ledgers.open_set(), ledgers.read_slots()
     return {
         "open_keys": found.keys,
@@ -85,6 +88,7 @@ def _state(ledgers: Ledgers) -> dict[str, Any]:
         "drains_per_second": found.drains_per_second,
         "forecast_seconds": found.forecast_seconds,
         "whole_tables": dict(found.whole_tables),
+        "whole_table_seconds": {name: seconds.get(name) for name in found.whole_tables},
         "retained_wal_mb": {
             label: round(facts.retained_bytes / _MB, 1) if facts else None
             for label, facts in zip(LABELS, slots, strict=True)
@@ -102,7 +106,8 @@ def _lines(state: dict[str, Any]) -> Iterator[str]:
     yield f"keys compared a second of work: {_rate(state['drains_per_second'])}"
     yield f"forecast of the comparison at the freeze: {_seconds(state['forecast_seconds'])}"
     for name, reason in state["whole_tables"].items():
-        yield f"full comparison needed: {name}: {reason}"
+        cost = _seconds(state["whole_table_seconds"][name])
+        yield f"full comparison needed: {name}: {reason}; time in the latest gate: {cost}"
     for label, size in state["retained_wal_mb"].items():
         yield f"WAL retained on the {label}: {'no slot' if size is None else f'{size:g} MB'}"
     for kind in ("faults", "warnings"):

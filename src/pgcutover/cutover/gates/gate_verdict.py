@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pgcutover.config import Settings
 from pgcutover.cutover.errors import RefusedError
 from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers, find_ledger_reasons
 from pgcutover.errors import PgCutoverError
@@ -32,11 +31,6 @@ class Expected:
     suite_version: str
     systems: Sides[tuple[str, str]]
     ledgers: ExpectedLedgers | None = None
-
-
-def latest_verdict(settings: Settings) -> Path:
-    """Return the verdict.json of the latest gate that was run from this folder."""
-    return (Path.cwd() / settings.report.directory / "latest" / "verdict.json").resolve()
 
 
 def require_pass(path: Path, expected: Expected, secret: KeySecret, now: datetime) -> Document:

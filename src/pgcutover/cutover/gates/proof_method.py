@@ -3,18 +3,15 @@
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pgcutover.config import Settings
-from pgcutover.cutover.gates.gate_verdict import latest_verdict
 from pgcutover.errors import PgCutoverError
 from pgcutover.ledger.identity import open_store, read_identity
 from pgcutover.ledger.obstacles import find_obstacles
 from pgcutover.ledger.open_set import read_open_set
-from pgcutover.verdict_json.file import read_verdict
+from pgcutover.verdict_json.latest import comparison_seconds
 
 LEDGER, FULL = "change ledger", "full comparison"
-_SCANS = ("DATA-ROWS", "DATA-COUNTS")  # whichever of them is first reads the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +70,8 @@ def choose_method(settings: Settings) -> tuple[bool, tuple[str, ...]]:
 def read_method(settings: Settings) -> ProofMethod:
     """Return the method, with the forecast from the open set, or from the latest gate."""
     by_ledger, reasons = choose_method(settings)
-    forecast = (
-        _open_set_seconds(settings) if by_ledger else _comparison_seconds(latest_verdict(settings))
-    )
+    seconds = comparison_seconds(settings).values()
+    forecast = _open_set_seconds(settings) if by_ledger else sum(seconds) or None
     method = LEDGER if by_ledger else FULL
     return ProofMethod(method, reasons, forecast, settings.freeze.budget_seconds)
 
@@ -86,13 +82,3 @@ def _open_set_seconds(settings: Settings) -> float | None:
         return None
     with closing(store):
         return read_open_set(store, {}, {}).forecast_seconds
-
-
-def _comparison_seconds(verdict: Path) -> float | None:
-    """Return the time in which the gate compared all rows; None without a verdict."""
-    try:
-        results = read_verdict(verdict).results
-    except PgCutoverError:
-        return None
-    scans = [result.duration_seconds for result in results if result.check_id in _SCANS]
-    return sum(scans) if scans else None
