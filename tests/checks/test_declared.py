@@ -1,5 +1,8 @@
 """Test that a declared difference must exist exactly as declared, for one object."""
 
+import re
+from collections.abc import Sequence
+
 import pytest
 from compare.lab import Lab, run
 
@@ -13,6 +16,8 @@ def declare(
 ) -> DeclaredDifference:
     return DeclaredDifference(kind, name, change, "on purpose", definition, **more)
 
+
+_NAME = re.compile(r"\b(?:core|outside)\.\w+")
 
 BRIN = "core.customers_created_brin"
 BTREE = "create index customers_created_brin on core.customers using btree (created_at)"
@@ -56,14 +61,44 @@ GREEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("_name", "statement", "declared"), GREEN, ids=[g[0] for g in GREEN])
-def test_a_declared_difference_is_reported_as_such(lab: Lab, _name, statement, declared) -> None:
-    run(lab.target, statement)
-    assert lab.judge("schema").red
-    lab.declared = (declared,)
-    judged = lab.judge()
-    assert (judged.red, judged.unknown) == ({}, {})
-    assert any("(declared: on purpose)" in words for words in judged.declared)
+Row = tuple[str, str, DeclaredDifference, *tuple[str, ...]]
+
+
+def in_batches(rows: Sequence[Row]) -> list[list[Row]]:
+    """Group the rows: no two rows of a batch concern the same table or index."""
+    made: list[tuple[list[Row], set[str]]] = []
+    for row in rows:
+        names = set(_NAME.findall(f"{row[1]} {row[2].object}"))
+        batch, taken = next((m for m in made if m[1].isdisjoint(names)), ([], set()))
+        if not batch:
+            made.append((batch, taken))
+        batch.append(row)
+        taken |= names
+    return [batch for batch, _ in made]
+
+
+def lines_about(declared: DeclaredDifference, text: str) -> list[str]:
+    """Return the lines that name the object, and its table if it belongs to one."""
+    parts = declared.object.removesuffix("*").split(".")
+    words = (".".join(parts[:2]), parts[-1])
+    return [line for line in text.splitlines() if all(word in line for word in words)]
+
+
+def ids(batch: Sequence[Row]) -> str:
+    return " + ".join(row[0] for row in batch)
+
+
+@pytest.mark.parametrize("batch", in_batches(GREEN), ids=ids)
+def test_declared_differences_are_reported_as_such(lab: Lab, batch: list[Row]) -> None:
+    run(lab.target, *(statement for _, statement, _ in batch))
+    undeclared = lab.judge("schema")
+    lab.declared = tuple(declared for _, _, declared in batch)
+    results = lab.judge()
+    assert (results.red, results.unknown) == ({}, {})
+    for name, _, declared in batch:
+        assert lines_about(declared, undeclared.text), name
+        reports = lines_about(declared, "\n".join(results.declared))
+        assert any("(declared: on purpose)" in line for line in reports), name
 
 
 RED = [
@@ -122,16 +157,16 @@ RED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("_name", "statement", "declared", "red", "says"), RED, ids=[r[0] for r in RED]
-)
-def test_a_wrong_declaration_fails(lab: Lab, _name, statement, declared, red, says) -> None:
-    run(lab.target, statement)
-    lab.declared = (declared,)
-    judged = lab.judge("schema")
-    assert red in judged.red
-    assert judged.unknown == {}
-    assert says in judged.text
+@pytest.mark.parametrize("batch", in_batches(RED), ids=ids)
+def test_wrong_declarations_fail(lab: Lab, batch: list[Row]) -> None:
+    run(lab.target, *(row[1] for row in batch))
+    lab.declared = tuple(row[2] for row in batch)
+    results = lab.judge("schema")
+    assert results.unknown == {}
+    for name, _, declared, red, says in batch:
+        assert red in results.red, name
+        reports = lines_about(declared, results.text)
+        assert any(says in line for line in reports), (name, results.text)
 
 
 def test_a_repeated_declaration_fails(lab: Lab) -> None:
