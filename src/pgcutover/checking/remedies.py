@@ -102,6 +102,11 @@ _BY_CHECK = {
         "correct the data on the source, or the suite of this table in the expectations folder"
     ),
     "DATA-": Remedy("reload the table, or correct these rows on the target, then run again"),
+    "DUAL-TRIGGERS": Remedy("keep the target's triggers from firing for the second write"),
+    "DUAL-SEQUENCES": Remedy("pass the source's values to the second write"),
+    "DUAL-RECENT": Remedy(
+        "correct the rows, and let pgcutover outbox carry the writes instead of the application"
+    ),
     "OUTBOX": Remedy(
         "keep the relay running and the triggers enabled, and replay what was refused"
     ),

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from pgcutover.config.budgets import Budgets
 from pgcutover.config.cutover import Cutover
 from pgcutover.config.differences import DeclaredDifference
+from pgcutover.config.dual_write import DualWriteSettings
 from pgcutover.config.freeze import FreezeSettings
 from pgcutover.config.ledger import Ledger
 from pgcutover.config.mover import Mover
@@ -123,6 +124,7 @@ class MigrationFile:
     mover: Mover = Mover()
     ledger: Ledger = Ledger()
     outbox: Outbox = Outbox()
+    dual_write: DualWriteSettings = DualWriteSettings()
     expectations: Path | None = None
     """Folder of Great Expectations suites, `schema.table.json` for each table."""
     recent_window_hours: Positive = 24.0

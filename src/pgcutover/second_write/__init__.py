@@ -1,0 +1,1 @@
+"""Checks of an application that writes to both sides itself: what its second write repeats."""
