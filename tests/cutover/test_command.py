@@ -53,7 +53,7 @@ def test_a_night_by_commands(night, run):
     assert code == 0
     assert "24  " not in text
     assert "open               POINT OF NO RETURN; in the freeze of at most 20 s" in text
-    full = "full comparison; forecast not known before a gate; budget 20 s; no change ledger:"
+    full = "full comparison; forecast not known yet; budget 20 s; no change ledger:"
     assert f"final gate: {full} [ledger] is not set in migration.toml" in text
     code, text = run("cutover", "--dry-run")
     assert (code, journal_path(night.settings.path).exists()) == (3, False)

@@ -21,13 +21,14 @@ from pgcutover.exit_codes import ExitCode
 from pgcutover.ledger.opening import parts_from, require_no_reader, single_reader
 from pgcutover.ledger.store import Store
 
+LITTLE_WAL = "max_retained_wal_mb = 0.000001\n"
 COMMAND = [sys.executable, "-m", "pgcutover", "ledger"]
 
 
 @pytest.fixture
 def variables(rig: Rig) -> Mapping[str, str]:
     (rig.folder / "rules.json").write_text(json.dumps({"rules": MOVED}))
-    (rig.folder / "migration.toml").write_text(TOML.format(slot=rig.slot))
+    (rig.folder / "migration.toml").write_text(TOML.format(slot=rig.slot) + LITTLE_WAL)
     return {
         **os.environ,
         "PGCUTOVER_SOURCE_DSN": rig.databases.source,
@@ -79,6 +80,8 @@ def test_the_service_is_ended_and_resumed_and_tells_its_state(
     assert state["whole_tables"]["app.keyless"] == "it has no key"
     assert state["whole_table_seconds"]["app.keyless"] == 2.5
     assert state["faults"] == []
+    assert [text.split(":")[0] for text in state["warnings"]] == ["source", "target"]
+    assert "ledger.max_retained_wal_mb" in state["warnings"][0]
     assert rig.databases.source not in printed + lines
 
 

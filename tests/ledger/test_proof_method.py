@@ -21,9 +21,7 @@ def test_no_slot_on_a_side_is_a_full_comparison_with_its_forecast(
     rig, settings = migration
     folder = settings.path.parent
     monkeypatch.chdir(folder)
-    assert read_method(settings).describe() == (
-        "change ledger; forecast not known before a gate; budget 5 s"
-    )
+    assert read_method(settings).describe() == ("change ledger; forecast not known yet; budget 5 s")
     role = rig.databases.name
     rig.run("target", f"create role {role} login password 'reader'")
     monkeypatch.setenv(
@@ -50,6 +48,14 @@ def test_no_slot_on_a_side_is_a_full_comparison_with_its_forecast(
     assert "REFUSED above the budget" in method.describe()
     monkeypatch.setenv("PGCUTOVER_TARGET_DSN", rig.databases.target)
     assert isinstance(make_gate(settings, databases), LedgerGate)
+    rig.both("create table app.k (n int)")
+    rig.known = None
+    rig.open()
+    result = {**PASSED, "check_id": "DATA-ROWS", "object": "app.k", "duration_seconds": 7.0}
+    (latest / "verdict.json").write_text(json.dumps(document(results=[result])))
+    for name in ("app.a", "app.b"):
+        rig.compare(name)
+    assert read_method(settings).forecast_seconds == 7.0
     assert expected_verdict(settings, databases).ledgers is not None
 
 

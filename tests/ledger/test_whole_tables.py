@@ -10,6 +10,7 @@ from pgcutover.config import Settings
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.gates.comparison_gate import ComparisonGate
 from pgcutover.cutover.gates.ledger_gate import LedgerGate
+from pgcutover.cutover.gates.proof_method import read_method
 from pgcutover.cutover.gates.whole_tables import WholeTables
 from pgcutover.cutover.resolver import Side
 from pgcutover.ledger.open_set import NEVER_COMPARED
@@ -29,6 +30,7 @@ def test_a_table_without_a_key_is_compared_in_the_freeze(migration: tuple[Rig, S
         gate.prepare(Side.SOURCE)
     rig.open()
     assert rig.compare() == {}
+    assert "compared in the freeze: app.k (it has no key)" in read_method(settings).describe()
     rig.both("truncate app.b")
     rig.close()
     with closing(made_gate(rig, settings)) as gate:

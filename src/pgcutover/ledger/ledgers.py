@@ -93,6 +93,7 @@ class Ledgers:
             self.drop()
         for label in _LABELS:
             self._open_side(label)
+        self.store.set_plan(dict.fromkeys(self._tables, "") | dict(self.plan.unfollowed))
 
     def close(self) -> None:
         """Close all connections and the store; the slots keep their WAL for the next start."""

@@ -2,11 +2,10 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pgcutover.ledger.model import OpenSet
 from pgcutover.ledger.store import Store
-from pgcutover.mapping import MappedTable
 
 NEVER_COMPARED = "no comparison has found it equal since the ledger began"
 _WINDOW_SECONDS = 60.0
@@ -14,9 +13,7 @@ _COUNTERS = ("recorded", "closed", "compared", "compare_seconds")
 _MOST_SAMPLES = 1_000
 
 
-def read_open_set(
-    store: Store, tables: Mapping[str, MappedTable], unfollowed: Mapping[str, str]
-) -> OpenSet:
+def read_open_set(store: Store, tables: Iterable[str], unfollowed: Mapping[str, str]) -> OpenSet:
     """Return the keys and tables that are not proven equal, with rates and forecast."""
     by_table = dict(
         store.fetch("select name, count(distinct key) from change group by name order by name")
@@ -47,7 +44,7 @@ def add_sample(store: Store) -> None:
 
 
 def _whole_tables(
-    store: Store, tables: Mapping[str, MappedTable], unfollowed: Mapping[str, str]
+    store: Store, tables: Iterable[str], unfollowed: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the tables that need a comparison of all rows, with the reason."""
     compared = {

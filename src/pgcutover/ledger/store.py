@@ -5,6 +5,7 @@ be confirmed. `synchronous = full`: a commit survives a power cut, because the s
 has confirmed.
 """
 
+import json
 import os
 import secrets
 import sqlite3
@@ -203,6 +204,18 @@ class Store:
                 "update compared set altered = ? where name = ?",
                 [(reason, name) for name, reason in tables.items()],
             )
+
+    def set_plan(self, tables: Mapping[str, str]) -> None:
+        """Record the mapped tables, each with the reason why it is not followed, or ''."""
+        with self.transaction() as database:
+            database.execute(
+                "insert or replace into meta values ('plan', ?)", (json.dumps(dict(tables)),)
+            )
+
+    def plan(self) -> dict[str, str]:
+        """Return the tables as `set_plan` recorded them."""
+        rows = self.fetch("select value from meta where name = 'plan'")
+        return dict(json.loads(rows[0][0])) if rows else {}
 
     def set_note(self, note: str) -> None:
         """Record the last trouble and its time, for `status`."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from pgcutover.config import Settings
 from pgcutover.errors import PgCutoverError
 from pgcutover.ledger.identity import open_store, read_identity
+from pgcutover.ledger.model import OpenSet
 from pgcutover.ledger.obstacles import find_obstacles
 from pgcutover.ledger.open_set import read_open_set
 from pgcutover.verdict_json.latest import comparison_seconds
@@ -16,12 +17,16 @@ LEDGER, FULL = "change ledger", "full comparison"
 
 @dataclass(frozen=True, slots=True)
 class ProofMethod:
-    """The method, the reasons why it is not the ledger, and the forecast; None if not known."""
+    """The method, the reasons why it is not the ledger, and the forecast; None if not known.
+
+    `whole_tables` are those that the ledger cannot follow, each with the reason.
+    """
 
     method: str
     reasons: tuple[str, ...]
     forecast_seconds: float | None
     budget_seconds: float
+    whole_tables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def refusal(self) -> str:
@@ -37,12 +42,15 @@ class ProofMethod:
     def describe(self) -> str:
         """Return one line for `plan` and `status`."""
         known = self.forecast_seconds is not None
-        forecast = f"{self.forecast_seconds:.1f} s" if known else "not known before a gate"
+        forecast = f"{self.forecast_seconds:.1f} s" if known else "not known yet"
         words = [self.method, f"forecast {forecast}", f"budget {self.budget_seconds:g} s"]
         if self.refusal:
             words.append("REFUSED above the budget")
         if self.reasons:
             words.append(f"no change ledger: {'; '.join(self.reasons)}")
+        if self.whole_tables:
+            names = ", ".join(f"{name} ({why})" for name, why in self.whole_tables.items())
+            words.append(f"all rows compared in the freeze: {names}")
         return "; ".join(words)
 
     def plain(self) -> Mapping[str, object]:
@@ -68,17 +76,23 @@ def choose_method(settings: Settings) -> tuple[bool, tuple[str, ...]]:
 
 
 def read_method(settings: Settings) -> ProofMethod:
-    """Return the method, with the forecast from the open set, or from the latest gate."""
+    """Return the method, with the forecast from the open set and the latest gate."""
     by_ledger, reasons = choose_method(settings)
-    seconds = comparison_seconds(settings).values()
-    forecast = _open_set_seconds(settings) if by_ledger else sum(seconds) or None
-    method = LEDGER if by_ledger else FULL
-    return ProofMethod(method, reasons, forecast, settings.freeze.budget_seconds)
+    seconds, budget = comparison_seconds(settings), settings.freeze.budget_seconds
+    if not by_ledger:
+        return ProofMethod(FULL, reasons, sum(seconds.values()) or None, budget)
+    found = _read_open_set(settings)
+    whole = found.whole_tables if found else {}
+    costs = [found.forecast_seconds if found else None, *map(seconds.get, whole)]
+    known = [cost for cost in costs if cost is not None]
+    forecast = sum(known) if len(known) == len(costs) else None
+    return ProofMethod(LEDGER, (), forecast, budget, whole)
 
 
-def _open_set_seconds(settings: Settings) -> float | None:
+def _read_open_set(settings: Settings) -> OpenSet | None:
     store = open_store(settings)
     if store is None:
         return None
     with closing(store):
-        return read_open_set(store, {}, {}).forecast_seconds
+        tables = store.plan()
+        return read_open_set(store, tables, {name: why for name, why in tables.items() if why})
