@@ -53,6 +53,7 @@ def _run_checks(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from pgcutover.after import watch as watch_command
     from pgcutover.checking import docs_pages
     from pgcutover.cutover import command as cutover_command
     from pgcutover.embedded import command
@@ -80,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     outbox = commands.add_parser("outbox", help="capture changes by triggers, and relay them")
     outbox_command.add_arguments(outbox)
     cutover_command.add_commands(commands)
+    watch = commands.add_parser("watch", help="judge the side that a cutover has opened, for hours")
+    watch_command.add_arguments(watch)
     pages = commands.add_parser("pages", help="print a generated page of docs/, or write all")
     chosen = pages.add_mutually_exclusive_group(required=True)
     chosen.add_argument("page", nargs="?", choices=sorted(docs_pages.FILES))

@@ -3,6 +3,8 @@
 import pytest
 from support import contributing
 
+from pgcutover.checking.docs_pages import packaged_checks
+
 PASS, FAIL, UNKNOWN = 0, 1, 3
 
 
@@ -88,6 +90,8 @@ IN_FREEZE = {
 SMOKE_REASON = "only a cutover asks it, before it opens the side that clients are sent to"
 IN_SMOKE = {"SMOKE-INSERTS", "SMOKE-LOGIN", "SMOKE-LOGS", "SMOKE-NAMES", "SMOKE-PLANS"}
 
+AFTER = {c.id for c in packaged_checks() if c.stage == "after"}
+
 
 def test_checks_that_are_not_run_are_listed_with_their_reason(migration):
     toml = migration.folder / "migration.toml"
@@ -106,8 +110,9 @@ def test_checks_that_are_not_run_are_listed_with_their_reason(migration):
         "READY-MOVER-ROLE": "mover.target_role is not set in migration.toml",
         **dict.fromkeys(IN_FREEZE, "only a cutover asks it, within its freeze"),
         **dict.fromkeys(IN_SMOKE, SMOKE_REASON),
+        **dict.fromkeys(AFTER, "only pgcutover watch asks it, once a cutover has opened a side"),
     }
-    assert "not asked DMS-TABLES, DMS-TASK: mover.dms is not set" in outcome.text
+    assert "DMS-TABLES, DMS-TASK: mover.dms is not set" in outcome.text
     assert f"running {len(outcome.document['checks']) - len(reasons)} checks, " in outcome.text
 
 

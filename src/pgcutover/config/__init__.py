@@ -1,5 +1,6 @@
 """migration.toml: its keys, its defaults, and the errors of a wrong file."""
 
+from pgcutover.config.after import After
 from pgcutover.config.budgets import Budgets
 from pgcutover.config.cutover import Cutover, EnvFile, Hook, Hooks, Secret
 from pgcutover.config.differences import DeclaredDifference
@@ -12,6 +13,7 @@ from pgcutover.config.settings import Report, Schema, Settings, Source, Target
 from pgcutover.config.tables import Exclusion, TableSettings, Tolerance
 
 __all__ = [
+    "After",
     "Budgets",
     "Cutover",
     "DeclaredDifference",

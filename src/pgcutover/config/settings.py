@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from pgcutover.config.after import After
 from pgcutover.config.budgets import Budgets
 from pgcutover.config.cutover import Cutover
 from pgcutover.config.differences import DeclaredDifference
@@ -133,6 +134,7 @@ class MigrationFile:
     differences: tuple[DeclaredDifference, ...] = ()
     budgets: Budgets = Budgets()
     cutover: Cutover = Cutover()
+    after: After = After()
     freeze: FreezeSettings = FreezeSettings()
     policy: Policy = Policy()
     checks: Checks = Checks()

@@ -92,7 +92,7 @@ def enabled_subscriptions(connection: Connection, side: str) -> Iterator[Finding
 
 def jobs_findings(sides: Sides[Connection]) -> Iterator[Finding]:
     """Yield the scheduled jobs that are enabled on both sides, or on neither."""
-    found = sides.map(_jobs)
+    found = sides.map(read_jobs)
     for job in sorted(found.source.keys() | found.target.keys()):
         enabled = [label for label, jobs in zip(("source", "target"), found, strict=True)
                    if jobs.get(job)]  # fmt: skip
@@ -112,7 +112,8 @@ def jobs_findings(sides: Sides[Connection]) -> Iterator[Finding]:
             )
 
 
-def _jobs(connection: Connection) -> dict[str, bool]:
+def read_jobs(connection: Connection) -> dict[str, bool]:
+    """Return the scheduled jobs of a database, and whether each one is enabled."""
     found: dict[str, bool] = {}
     for table, query in _SCHEDULERS:
         ((exists,),) = _fetch(

@@ -37,7 +37,7 @@ from pgcutover.verdict import Verdict
 
 FIXTURE_MODULES = (
     "settings", "databases", "schema", "dms", "expectations", "progress", "freeze",
-    "outbox", "smoke",
+    "outbox", "smoke", "after",
 )  # fmt: skip
 
 

@@ -30,13 +30,13 @@ class ClientPlace:
     name: str
     read_dsn: Callable[[], str] = field(repr=False)
 
-    def open(self) -> Connection:
-        """Connect as a client, for reading only; psycopg.Error where that fails."""
+    def open(self, *, read_only: bool = True) -> Connection:
+        """Connect as a client; psycopg.Error where that fails."""
         try:
             dsn = self.read_dsn()
         except StepError as error:
             raise UnreadableError(str(error)) from error
-        return connect(dsn)
+        return connect(dsn, read_only=read_only)
 
 
 def login_finding(
@@ -64,7 +64,7 @@ def login_finding(
 
 @contextmanager
 def limited(connection: Connection) -> Iterator[None]:
-    """A read-only transaction in which no statement waits long."""
-    with connection.transaction():
+    """A transaction in which no statement waits long; it commits nothing."""
+    with connection.transaction(force_rollback=True):
         connection.execute(_LIMITS.encode())
         yield

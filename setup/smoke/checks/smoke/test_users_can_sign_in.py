@@ -6,6 +6,9 @@ Needs: a cutover; checks.folder = "setup/smoke/checks" in migration.toml.
 Costs: one query over an index, within the freeze.
 """
 
+from typing import Any
+
+import psycopg
 import pytest
 
 SIGN_IN = """
@@ -16,6 +19,6 @@ select exists (
 
 
 @pytest.mark.check("KGC-SIGN-IN")
-def test_users_can_sign_in(client):
+def test_users_can_sign_in(client: psycopg.Connection[Any]) -> None:
     ((is_found,),) = client.execute(SIGN_IN).fetchall()
     assert is_found, "the newest active user has no role; compare auth.user_roles with the source"

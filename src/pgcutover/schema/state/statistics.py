@@ -30,9 +30,7 @@ order by 1
 def statistics_warnings(target: Connection) -> Iterator[str]:
     """Return one sentence about tables that hold rows and have no statistics, if there are any."""
     try:
-        with target.transaction():
-            found = target.execute(_UNANALYZED.encode()).fetchall()
-            names = [name for name, *relation in found if _holds_rows(target, relation)]
+        names = find_unanalyzed(target)
     except psycopg.Error as error:
         yield f"could not determine which tables lack statistics: {explain_error(error)}"
         return
@@ -43,6 +41,13 @@ def statistics_warnings(target: Connection) -> Iterator[str]:
         yield (
             f"{subject} no statistics, so the planner guesses: {first_names(names)}; run analyze"
         )
+
+
+def find_unanalyzed(target: Connection) -> list[str]:
+    """Return the tables and materialized views that hold rows and have no statistics."""
+    with target.transaction():
+        found = target.execute(_UNANALYZED.encode()).fetchall()
+        return [name for name, *relation in found if _holds_rows(target, relation)]
 
 
 def _holds_rows(target: Connection, relation: Sequence[str]) -> bool:
