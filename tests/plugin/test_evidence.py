@@ -2,7 +2,13 @@
 
 import re
 
+from pgcutover.config import load_settings
+from pgcutover.cutover.gates.verdict_ledger import ExpectedLedgers, find_ledger_reasons
 from pgcutover.key_hash.secret import find_secret
+from pgcutover.ledger.identity import find_faults, read_identity
+from pgcutover.ledger.ledgers import open_ledgers
+from pgcutover.ledger.opening import parts_from
+from pgcutover.verdict_json.document import ChangeLedger
 from pgcutover.verdict_json.seal import is_sealed
 
 
@@ -21,9 +27,35 @@ def test_names_no_mover_if_none_is_configured(migration):
     assert "Mover: " not in page
 
 
-def test_only_a_pass_has_a_date_of_expiry_and_every_verdict_a_seal(migration):
+LEDGER = """
+[ledger]
+source_dsn_env = "PGCUTOVER_SOURCE_DSN"
+target_dsn_env = "PGCUTOVER_TARGET_DSN"
+slot = "{}"
+"""
+
+
+def begin_ledgers(migration, monkeypatch):
+    """Begin the change ledgers of the migration; return its settings."""
+    for name, value in migration.environment.items():
+        monkeypatch.setenv(name, value)
+    toml = migration.folder / "migration.toml"
+    toml.write_text(toml.read_text() + LEDGER.format(migration.databases.name))
+    settings = load_settings(toml)
+    open_ledgers(parts_from(settings)).close()
+    return settings
+
+
+def test_only_a_pass_has_a_date_of_expiry_and_every_verdict_a_seal_and_its_ledgers(
+    migration, monkeypatch
+):
+    settings = begin_ledgers(migration, monkeypatch)
     outcome = migration.gate("-n", "0")
     assert outcome.document["run"]["expires_at"]
+    ledger = ChangeLedger.model_validate(outcome.document["ledger"])
+    assert [each.table for each in ledger.comparisons] == ["public.people", "public.visits"]
+    now = ExpectedLedgers(read_identity(settings), tuple(find_faults(settings)))
+    assert list(find_ledger_reasons(ledger, now)) == []
     verdict = outcome.out / "verdict.json"
     secret = find_secret(migration.folder / "migration.toml", create=False)
     assert is_sealed(verdict, verdict.read_bytes(), secret)
