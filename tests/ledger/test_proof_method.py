@@ -12,7 +12,9 @@ from pgcutover.cutover.gates.ledger_gate import LedgerGate
 from pgcutover.cutover.gates.proof_method import read_method
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.wiring import Databases, expected_verdict, make_gate
+from pgcutover.errors import PgCutoverError
 from pgcutover.ledger import obstacles
+from pgcutover.ledger.store import FILE
 
 
 def test_no_slot_on_a_side_is_a_full_comparison_with_its_forecast(
@@ -57,6 +59,12 @@ def test_no_slot_on_a_side_is_a_full_comparison_with_its_forecast(
         rig.compare(name)
     assert read_method(settings).forecast_seconds == 7.0
     assert expected_verdict(settings, databases).ledgers is not None
+    rig.close()
+    (rig.folder / FILE).write_bytes(b"not a database at all" * 100)
+    assert "ledger cannot be opened: file is not a database" in read_method(settings).describe()
+    assert isinstance(make_gate(settings, databases), LedgerGate)  # unfreeze needs no ledger
+    with pytest.raises(PgCutoverError, match="cannot be opened"):
+        expected_verdict(settings, databases)
 
 
 @pytest.mark.parametrize(

@@ -53,14 +53,16 @@ class Store:
     """The connection to the file; its methods may be called from any thread."""
 
     def __init__(self, path: Path) -> None:
-        """Create the file for its owner alone; PgCutoverError if it has another format."""
+        """Create the file for its owner alone; PgCutoverError if it is no ledger of this format."""
         self.path = path
         self._mutex = threading.RLock()
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
-        self._database = sqlite3.connect(
-            path, timeout=30, isolation_level=None, check_same_thread=False
-        )
-        self._database.executescript(_SCHEMA)
+        try:
+            self._database = _open_file(path)
+        except (OSError, sqlite3.Error) as error:
+            raise PgCutoverError(
+                f"{path}: the change ledger cannot be opened: {error}; if the file is damaged, "
+                'move it away and run "pgcutover ledger run --anew"'
+            ) from error
         found = self.counter("format")
         if found not in (0, FORMAT):
             raise PgCutoverError(
@@ -233,6 +235,17 @@ class Store:
         with self.transaction() as database:
             for name, number in numbers.items():
                 add_to_counter(database, name, number)
+
+
+def _open_file(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+    database = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        database.executescript(_SCHEMA)
+    except BaseException:
+        database.close()
+        raise
+    return database
 
 
 def add_to_counter(database: sqlite3.Connection, name: str, number: float) -> None:

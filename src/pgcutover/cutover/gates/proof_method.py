@@ -1,5 +1,6 @@
 """The final gate's method, by the change ledger or by comparing all rows, and its forecast."""
 
+import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -33,11 +34,16 @@ class ProofMethod:
         """The reason why the cutover is refused; '' where the forecast is within the budget."""
         if self.forecast_seconds is None or self.forecast_seconds < self.budget_seconds:
             return ""
-        because = f"; no change ledger: {'; '.join(self.reasons)}" if self.reasons else ""
-        return (
+        sentence = (
             f"final gate by {self.method}: forecast {self.forecast_seconds:.1f} s, expected less "
-            f"than freeze.budget_seconds ({self.budget_seconds:g} s){because}"
+            f"than freeze.budget_seconds ({self.budget_seconds:g} s)"
         )
+        return "; ".join(filter(None, [sentence, self._why]))
+
+    @property
+    def _why(self) -> str:
+        words = "; ".join(self.reasons)
+        return f"no change ledger: {words}" if words and self.method == FULL else words
 
     def describe(self) -> str:
         """Return one line for `plan` and `status`."""
@@ -47,7 +53,7 @@ class ProofMethod:
         if self.refusal:
             words.append("REFUSED above the budget")
         if self.reasons:
-            words.append(f"no change ledger: {'; '.join(self.reasons)}")
+            words.append(self._why)
         if self.whole_tables:
             names = ", ".join(f"{name} ({why})" for name, why in self.whole_tables.items())
             words.append(f"all rows compared in the freeze: {names}")
@@ -62,16 +68,14 @@ def choose_method(settings: Settings) -> tuple[bool, tuple[str, ...]]:
     """Return whether the ledger is used, and why not.
 
     It is where its slots exist, or can be made. Where that is not known, they are taken as
-    possible, so that nothing falls back unseen.
+    possible, so that nothing falls back unseen; no error keeps writers waiting.
     """
     if not settings.ledger.is_on:
         return False, ("[ledger] is not set in migration.toml",)
-    if read_identity(settings) is not None:
-        return True, ()
     try:
-        obstacles = find_obstacles(settings)
-    except PgCutoverError:
-        return True, ()
+        obstacles = () if read_identity(settings) else find_obstacles(settings)
+    except (PgCutoverError, sqlite3.Error) as error:
+        return True, (f"its state cannot be read: {error}",)
     return not obstacles, obstacles
 
 
@@ -81,12 +85,12 @@ def read_method(settings: Settings) -> ProofMethod:
     seconds, budget = comparison_seconds(settings), settings.freeze.budget_seconds
     if not by_ledger:
         return ProofMethod(FULL, reasons, sum(seconds.values()) or None, budget)
-    found = _read_open_set(settings)
+    found = None if reasons else _read_open_set(settings)
     whole = found.whole_tables if found else {}
     costs = [found.forecast_seconds if found else None, *map(seconds.get, whole)]
     known = [cost for cost in costs if cost is not None]
     forecast = sum(known) if len(known) == len(costs) else None
-    return ProofMethod(LEDGER, (), forecast, budget, whole)
+    return ProofMethod(LEDGER, reasons, forecast, budget, whole)
 
 
 def _read_open_set(settings: Settings) -> OpenSet | None:
