@@ -38,6 +38,8 @@ TABLES = {
     "app.visits": ("app.visits", "*", "app.visits", "*"),
     "app.metrics": ("app.metrics", "*", "app.metrics", "*"),
     "app.stamps": ("app.stamps", "*", "app.stamps", "*"),
+    "app.numbered": ("app.numbered", "*", "app.numbered", "*"),
+    "app.rates": ("app.rates", "*", "app.rates", "*"),
     "app.readings": ("app.readings", "id, day, v", "app.readings", "id, day, v"),
 }  # fmt: skip
 OUTBOX = Outbox(lock_timeout_seconds=0.2, lock_tries=1)
@@ -125,7 +127,7 @@ class Rig:
         )
 
     def reset(self) -> None:
-        names = "app.visits, app.metrics, app.stamps, app.readings"
+        names = "app.visits, app.metrics, app.stamps, app.readings, app.rates, app.numbered"
         self.source(f"truncate app.people, {names}")
         self.source("truncate pgcutover.outbox, pgcutover.outbox_parked")
         self.target(f"truncate core.persons, {names}")

@@ -16,6 +16,8 @@ create table app.metrics_2 partition of app.metrics
     for values from ('2026-02-01') to ('2026-03-01');
 create table app.stamps (at timestamptz, f float8, v int, primary key (at, f));
 create table app.readings (id int primary key, day date not null, v int);
+create table app.rates (rate numeric primary key, v int);
+create table app.numbered (id int primary key, v int, n int generated always as identity);
 create table app.keyless (v int);
 create function app.stamp() returns trigger language plpgsql as $$
 begin

@@ -43,7 +43,11 @@ def test_each_fault_of_the_outbox_is_red(rig: Rig, checker: OutboxChecker) -> No
     rig.source("alter table app.metrics_1 enable always trigger pgcutover_outbox")
     rig.source("create table app.metrics_3 partition of app.metrics default")
     assert "app.metrics_3 lacks trigger pgcutover_outbox_truncate" in failure()
+    rig.install()
+    check(checker)
     rig.source("drop table app.metrics_3")
+    assert "app.metrics: partition app.metrics_3 was dropped, detached or" in failure()
+    rig.install()
     check(checker)
     checker._migration = "another"
     with pytest.raises(ServerError, match="of migration 'test'"):

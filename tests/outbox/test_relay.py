@@ -57,6 +57,26 @@ def test_unique_values_that_swap_or_go_round_a_cycle_arrive(rig: Rig) -> None:
     rig.settled()
 
 
+def test_keys_of_two_texts_and_fixed_identities_arrive(rig: Rig) -> None:
+    rig.source("insert into app.rates values (1.0, 1), (2.50, 2)")
+    rig.source("insert into app.numbered values (1, 1), (2, 1)")
+    rig.settled()
+    rig.source("update app.rates set rate = round(rate, 3)", "update app.numbered set v = 2")
+    rig.source("delete from app.rates where v = 2")
+    rig.settled()
+
+
+def test_big_rows_are_written_in_small_batches(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pgcutover.outbox.relay.MAX_BYTES", 2_000)
+    monkeypatch.setattr("pgcutover.outbox.source._CHUNK", 5)
+    rig.source(
+        "insert into app.people (id, note) select n, repeat('x', 900) from generate_series(1, 40) n"
+    )
+    with rig.relay() as relay:
+        assert 0 < relay._settle_buckets(range(64)) < 20
+    rig.settled()
+
+
 def test_truncate_is_settled_with_the_rows_inserted_after_it(rig: Rig) -> None:
     rig.source(
         "insert into app.metrics"

@@ -20,7 +20,7 @@ _TABLES = (
     "create table pgcutover.outbox_migration (name text primary key, format int not null,"
     " installed_at timestamptz not null default now())",
     "create table pgcutover.outbox_relation (number int primary key, schema text not null,"
-    " name text not null, unique (schema, name))",
+    " name text not null, members text[] not null, unique (schema, name))",
     # read by bucket, so the bucket leads; dead entries are many, and cheap to vacuum when few
     """create table pgcutover.outbox (
     bucket smallint not null,
@@ -143,8 +143,9 @@ def capture_table(table: SourceTable, present: Collection[Trigger]) -> Step:
     function = _function_name(table.number)
     statements = [
         sql.SQL(
-            "insert into pgcutover.outbox_relation values ({}, {}, {}) on conflict do nothing"
-        ).format(table.number, table.name.schema, table.name.name),
+            "insert into pgcutover.outbox_relation values ({}, {}, {}, {})"
+            " on conflict (number) do update set members = excluded.members"
+        ).format(table.number, table.name.schema, table.name.name, [*map(str, table.members)]),
         _function(table, function),
         sql.SQL("revoke all on function {}() from public").format(function),
     ]

@@ -154,7 +154,8 @@ def _lines(status: OutboxStatus, faults: Sequence[str]) -> Iterator[str]:
 def _replay(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.migration)
     rules = load_rules(settings)
-    with closing(open_relay(require_dsn(settings.outbox.source_dsn_env))) as connection:
+    dsn, unlimited = require_dsn(settings.outbox.source_dsn_env), {"statement_timeout": "0"}
+    with closing(open_relay(dsn, unlimited)) as connection:
         with connection.transaction():
             _, plan = read_captured(connection, settings.name, rules)
         wanted = arguments.table

@@ -21,7 +21,12 @@ from pgcutover.outbox.capture_sql import (
     release_table,
 )
 from pgcutover.outbox.model import SCHEMA
-from pgcutover.outbox.tables import CapturePlan, plan_capture, read_numbers
+from pgcutover.outbox.tables import (
+    CapturePlan,
+    find_moved_members,
+    plan_capture,
+    read_numbers,
+)
 from pgcutover.schema.explained.own_triggers import CAPTURE as ROW_TRIGGER
 from pgcutover.schema.explained.own_triggers import CAPTURE_TRUNCATE as TRUNCATE_TRIGGER
 
@@ -117,7 +122,8 @@ def plan_install(
     steps = [] if found.migration else [create_outbox(migration, outbox)]
     for table in plan.tables:
         wanted = {(m, TRUNCATE_TRIGGER) for m in table.members} | {(table.name, ROW_TRIGGER)}
-        if table.name not in numbers or not wanted <= {*found.triggers}:
+        has_all = table.name in numbers and wanted <= {*found.triggers}
+        if not has_all or find_moved_members(connection, table):
             steps.append(capture_table(table, found.triggers))
     return plan, steps
 

@@ -13,7 +13,9 @@ so it cannot be lost while that transaction goes on. A relay that is killed afte
 whose rows are then written again.
 """
 
+import math
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 
@@ -27,11 +29,13 @@ from pgcutover.outbox.target import TargetSide
 
 GROUP = 16
 """Buckets of one transaction: the others are left to other relays."""
-_PAGE = 5_000
-_LONGEST_CHAIN = 20
+MAX_BYTES = 64 << 20
+"""Size of rows after which a batch takes no more: it is held in memory."""
+_PAGE = 1_000
+_LONGEST_CHAIN = 50
 _PARKABLE = ("22", "23", "44", "54", "P0")
 _MISSING_PARENT = "23503"
-_PATIENCE = 5
+_PATIENCE_SECONDS = 10.0
 Rows = Mapping[int, Mapping[Key, Row | None]]
 Failed = dict[tuple[int, Key], str]
 
@@ -49,7 +53,7 @@ class Relay:
         self.source, self.target, self._batch_keys = source, target, batch_keys
         self._routes = routes
         self._by_number = {route.table.number: route for route in routes}
-        self._tries: dict[tuple[int, Key], int] = {}
+        self._waiting_since: dict[tuple[int, Key], float] = {}
         self.hook: Callable[[str], None] = lambda _: None
 
     def close(self) -> None:
@@ -80,6 +84,7 @@ class Relay:
                 if not entries:
                     return 0
                 batch = self.read(entries)
+                entries = batch.entries
                 failed = self._write(batch.rows, self.target.upsert)
                 self._park(failed, entries)
                 self.target.mark()
@@ -94,14 +99,13 @@ class Relay:
         return self.target.try_locks(buckets) if self.target.begin() else []
 
     def read(self, entries: Sequence[Entry]) -> Batch:
-        """Return the rows of entries as they are on the source's disk."""
-        batch = Batch([*entries])
-        batch = self._read_keys(batch.keys())
-        batch.entries = [*entries]
+        """Return the rows of entries as they are on the source's disk; of some if rows are big."""
+        batch = self._read_keys(Batch([*entries]).keys())
+        batch.entries = [e for e in entries if e.key in batch.rows.get(e.relation, ())]
         return batch
 
-    def _read_keys(self, keys: Mapping[int, Sequence[Key]]) -> Batch:
-        batch = self.source.read_rows(keys)
+    def _read_keys(self, keys: Mapping[int, Sequence[Key]], *, all_rows: bool = False) -> Batch:
+        batch = self.source.read_rows(keys, math.inf if all_rows else MAX_BYTES)
         self.hook("rows")
         self.source.wait_flushed(batch.lsn)
         return batch
@@ -113,8 +117,8 @@ class Relay:
         whole; rows that swap a value need that.
         """
         keys = {n: dict.fromkeys(own) for n, own in Batch([*entries]).keys().items()}
-        for _ in range(_LONGEST_CHAIN):
-            more, failed = self._write_set(keys, entries)
+        for n in range(_LONGEST_CHAIN + 1):
+            more, failed = self._write_set(keys, entries, is_last=n == _LONGEST_CHAIN)
             if failed is not None:
                 self.hook("committed")
                 return self._delete(entries, failed)
@@ -123,7 +127,7 @@ class Relay:
         return 0
 
     def _write_set(
-        self, keys: Mapping[int, Mapping[Key, None]], entries: Sequence[Entry]
+        self, keys: Mapping[int, Mapping[Key, None]], entries: Sequence[Entry], *, is_last: bool
     ) -> tuple[dict[int, set[Key]], Failed | None]:
         """Return the keys that are in the way; or write, and return the refused keys."""
         buckets = self.source.buckets_of(keys)
@@ -131,8 +135,9 @@ class Relay:
             if not self.target.begin():
                 return {}, None
             self.target.wait_locks(buckets)
-            batch = self._read_keys({relation: [*own] for relation, own in keys.items()})
-            if more := self.target.conflicts(self._routes, batch.rows):
+            batch = self._read_keys({r: [*own] for r, own in keys.items()}, all_rows=True)
+            more = {} if is_last else self.target.conflicts(self._routes, batch.rows)
+            if more:
                 return more, None
             failed = self._write(batch.rows, self.target.replace, is_last=True)
             self._park(failed, entries)
@@ -178,21 +183,23 @@ class Relay:
 
     def _reason(self, key: tuple[int, Key], error: psycopg.Error) -> str:
         """Return why a key is parked; '' to try it again, where a referenced row may still come."""
-        self._tries[key] = self._tries.get(key, 0) + 1
-        waits = error.sqlstate == _MISSING_PARENT and self._tries[key] < _PATIENCE
-        return "" if waits else describe_error(error)
+        since = self._waiting_since.setdefault(key, time.monotonic())
+        is_early = time.monotonic() < since + _PATIENCE_SECONDS
+        return "" if error.sqlstate == _MISSING_PARENT and is_early else describe_error(error)
 
     def _park(self, failed: Failed, entries: Sequence[Entry]) -> None:
         """Park refused keys while their buckets are locked, so that no later success is undone."""
         for (relation, key), reason in failed.items():
             if reason:
-                self._tries.pop((relation, key), None)
+                self._waiting_since.pop((relation, key), None)
                 self.source.park(relation, key, entries, reason)
 
     def _delete(self, entries: Sequence[Entry], failed: Failed) -> int:
         waiting = {key for key, reason in failed.items() if not reason}
         done = [e for e in entries if e.key is None or (e.relation, e.key) not in waiting]
         written = {(e.relation, e.key) for e in done if e.key is not None} - failed.keys()
+        for key in written & self._waiting_since.keys():
+            del self._waiting_since[key]
         self.source.delete(done, written)
         self.hook("deleted")
         return len(done)
@@ -220,5 +227,6 @@ class Relay:
         return self._delete(entries, {})
 
     def _delete_absent(self, route: Route, page: Sequence[Key]) -> None:
-        rows = self._read_keys({route.table.number: page}).rows[route.table.number]
+        read = self._read_keys({route.table.number: page}, all_rows=True)
+        rows = read.rows[route.table.number]
         self.target.delete_keys(route, [key for key, row in rows.items() if row is None])

@@ -15,7 +15,7 @@ from pgcutover.outbox.tables import read_unique_indexes
 
 _COLUMNS = """
 select n.nspname, c.relname, c.relkind::text, a.attname, format_type(a.atttypid, -1),
-       to_jsonb(a) ->> 'attgenerated' in ('s', 'v')
+       to_jsonb(a) ->> 'attgenerated' in ('s', 'v'), a.attidentity = 'a'
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   join unnest(%s::text[], %s::text[]) w (schema, name)
     on w.schema = n.nspname and w.name = c.relname
@@ -50,11 +50,15 @@ select n.nspname, c.relname, rn.nspname, r.relname
 
 @dataclass(frozen=True, slots=True)
 class TargetColumn:
-    """A column that moves: its name on both sides, and its type on the target without a length."""
+    """A column that moves: its name on both sides, and its type on the target without a length.
+
+    `is_fixed`: always an identity, which an INSERT can give a value, and an UPDATE cannot.
+    """
 
     source: str
     name: str
     type: str
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ class Route:
     """A captured table and its table on the target.
 
     `key` is the source's key in the target's columns. `arbiter` are the columns of an index by
-    which rows are upserted; without one they are deleted and inserted.
+    which rows are upserted, `rewritten` those of them in which equal values can have two texts;
+    without an arbiter rows are deleted and inserted.
     """
 
     table: SourceTable
@@ -79,6 +84,7 @@ class Route:
     columns: tuple[TargetColumn, ...]
     key: tuple[KeyColumn, ...]
     arbiter: tuple[str, ...]
+    rewritten: tuple[str, ...]
     unique: tuple[UniqueRule, ...]
 
     @property
@@ -114,18 +120,23 @@ def plan_routes(
         known = {c.name: c for index in indexes.get(own.target, []) for c in index.columns}
         key = tuple(_key_column(own, c, moved, known) for c in table.key)
         wanted = {column.name for column in key}
+        wanted |= {c.name for c in moved if c.is_fixed}
         arbiters = (i for i in indexes.get(own.target, []) if i.immediate and {*i.names} >= wanted)
-        arbiter = next((index.names for index in arbiters), ())
+        arbiter = next((index.columns for index in arbiters), ())
         routes.append(
             Route(
-                table, own.target, kinds[own.target], moved, key, arbiter,
+                table, own.target, kinds[own.target], moved, key,
+                tuple(column.name for column in arbiter),
+                tuple(column.name for column in arbiter if not column.is_bitwise),
                 tuple(rules.get(own.target, ())),
             )
         )  # fmt: skip
     return tuple(_parents_first(target, routes))
 
 
-def _moved(table: MappedTable, columns: Mapping[str, tuple[str, bool]]) -> tuple[TargetColumn, ...]:
+def _moved(
+    table: MappedTable, columns: Mapping[str, tuple[str, bool, bool]]
+) -> tuple[TargetColumn, ...]:
     found = []
     for source, name in table.columns:
         if name not in columns:
@@ -133,9 +144,9 @@ def _moved(table: MappedTable, columns: Mapping[str, tuple[str, bool]]) -> tuple
                 f"target: table {table.target} has no column {name!r}; expected it, because the "
                 f"mapping rules move it; add it, or remove it from the migration (remove-column)"
             )
-        data_type, is_generated = columns[name]
+        data_type, is_generated, is_fixed = columns[name]
         if not is_generated:
-            found.append(TargetColumn(source, name, data_type))
+            found.append(TargetColumn(source, name, data_type, is_fixed))
     return tuple(found)
 
 
@@ -159,13 +170,13 @@ def _key_column(
 
 def _read_columns(
     target: Connection, names: Sequence[RelationName]
-) -> tuple[dict[RelationName, str], dict[RelationName, dict[str, tuple[str, bool]]]]:
+) -> tuple[dict[RelationName, str], dict[RelationName, dict[str, tuple[str, bool, bool]]]]:
     kinds: dict[RelationName, str] = {}
-    columns: dict[RelationName, dict[str, tuple[str, bool]]] = {}
-    for schema, name, kind, column, data_type, generated in _rows(target, _COLUMNS, names):
+    columns: dict[RelationName, dict[str, tuple[str, bool, bool]]] = {}
+    for schema, name, kind, column, data_type, generated, fixed in _rows(target, _COLUMNS, names):
         table = RelationName(schema, name)
         kinds[table] = kind
-        columns.setdefault(table, {})[column] = (data_type, bool(generated))
+        columns.setdefault(table, {})[column] = (data_type, bool(generated), bool(fixed))
     return kinds, columns
 
 

@@ -1,5 +1,6 @@
 """The relay's side of the source: entries, rows in a later snapshot, and what is done with them."""
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ _BY_INDEX = {
     "enable_seqscan": "off",
     "jit": "off",
 }
+_CHUNK = 500
 _FLUSH_LOOKS, _FLUSH_SECONDS = 20, 0.002
 _PENDING = """
 select b from generate_series(0, %s) b cross join lateral (
@@ -112,20 +114,24 @@ class SourceSide:
         self.parked = {(relation, tuple(key)): at for relation, key, at in parked}
         return [Entry(b, i, r, None if k is None else tuple(k), x) for b, i, r, k, x in rows]
 
-    def read_rows(self, keys: Mapping[int, Sequence[Key]]) -> Batch:
-        """Return the rows of keys in snapshots later than this call."""
+    def read_rows(self, keys: Mapping[int, Sequence[Key]], max_bytes: float = math.inf) -> Batch:
+        """Return the rows of keys in snapshots later than this call.
+
+        After `max_bytes` of rows, keys are left out.
+        """
         batch = Batch()
         with self.connection.transaction():
             for relation, wanted in keys.items():
-                batch.rows[relation] = self._rows_of(relation, wanted)
-            found = self._execute("select pg_current_wal_insert_lsn()::text").fetchone()
-        batch.lsn = found[0] if found else "0/0"
+                own = batch.rows.setdefault(relation, {})
+                for n in range(0, len(wanted), _CHUNK):
+                    if max_bytes <= 0:
+                        break
+                    found = self._rows_of(relation, wanted[n : n + _CHUNK])
+                    max_bytes -= sum(len(v or "") for row in found.values() for v in row or ())
+                    own.update(found)
+            found_lsn = self._execute("select pg_current_wal_insert_lsn()::text").fetchone()
+        batch.lsn = found_lsn[0] if found_lsn else "0/0"
         return batch
-
-    def missing(self, relation: int, keys: Sequence[Key]) -> list[Key]:
-        """Return the keys that have no row."""
-        found = self.read_rows({relation: keys}).rows[relation]
-        return [key for key, row in found.items() if row is None]
 
     def wait_flushed(self, lsn: str) -> None:
         """Wait until all WAL before a position is on disk: a crash cannot take back what was read.

@@ -8,7 +8,7 @@ from pgcutover.config import Outbox
 from pgcutover.connect import Connection
 from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.outbox.install import read_installed
-from pgcutover.outbox.tables import plan_capture, read_numbers
+from pgcutover.outbox.tables import find_moved_members, plan_capture, read_numbers
 from pgcutover.schema.explained.own_triggers import CAPTURE, CAPTURE_TRUNCATE
 from pgcutover.text.words import count_noun
 
@@ -112,6 +112,13 @@ def _incomplete(
             yield (
                 str(table.name),
                 f'{on} lacks trigger {trigger}; run "pgcutover outbox install --yes", then '
+                f'"pgcutover outbox replay --table {table.name}"',
+            )
+        elif moved := find_moved_members(connection, table):
+            yield (
+                str(table.name),
+                f"{table.name}: partition {min(moved)} was dropped, detached or attached since the "
+                'outbox was installed; run "pgcutover outbox install --yes", then '
                 f'"pgcutover outbox replay --table {table.name}"',
             )
     for on, trigger in sorted(disabled):

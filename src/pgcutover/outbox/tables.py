@@ -57,6 +57,7 @@ select rn.nspname, r.relname, r.relkind::text, n.nspname, c.relname, c.relkind::
  order by 1, 2, c.oid <> r.oid, 4, 5
 """
 _NUMBERS = "select schema, name, number from pgcutover.outbox_relation"
+_RECORDED = "select number, members from pgcutover.outbox_relation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,13 @@ def plan_capture(
 def read_numbers(connection: Connection) -> dict[RelationName, int]:
     """Return the number of each captured table; the outbox must be installed."""
     return {RelationName(s, n): number for s, n, number in connection.execute(_NUMBERS.encode())}
+
+
+def find_moved_members(connection: Connection, table: SourceTable) -> set[str]:
+    """Return the partitions that came or went since the triggers of a table were created."""
+    rows = connection.execute(_RECORDED.encode()).fetchall()
+    recorded = {number: {*members} for number, members in rows}.get(table.number)
+    return set() if recorded is None else recorded ^ {*map(str, table.members)}
 
 
 def _key(table: MappedTable, indexes: Sequence[UniqueIndex]) -> tuple[KeyColumn, ...]:

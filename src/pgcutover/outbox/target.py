@@ -183,7 +183,8 @@ class TargetSide:
         )
         if is_upsert:
             query += _on_conflict(route)
-        self.connection.execute(query, _arrays(route, [*rows]))
+        # a row comes twice where two texts are one key, as of a numeric
+        self.connection.execute(query, _arrays(route, [*dict.fromkeys(rows)]))
 
     def _delete_moved(self, route: Route, rows: Mapping[Key, Row]) -> None:
         """Delete rows that have a key of the source, and another key on the target."""
@@ -214,7 +215,8 @@ class TargetSide:
 
 
 def _on_conflict(route: Route) -> sql.Composed:
-    others = [c.name for c in route.columns if c.name not in route.arbiter]
+    names = [c.name for c in route.columns]
+    others = [name for name in names if name not in route.arbiter or name in route.rewritten]
     if not others:
         return sql.SQL(" on conflict ({}) do nothing").format(_names(route.arbiter))
     changes = sql.SQL(", ").join(
