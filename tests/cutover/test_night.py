@@ -2,6 +2,7 @@
 
 import pytest
 from cutover.rig import LEDGER, Night
+from cutover.subscriptions import execute
 
 from pgcutover.cli import main
 from pgcutover.cutover.resolver import Side, Step
@@ -31,4 +32,11 @@ def test_cut_over_roll_back_and_cut_over_again_loses_no_write(night, capsys):
     left = capsys.readouterr().out
     for line in ("the mover: stop", f"the slot pgcutover_{night.settings.name}_from_target"):
         assert f"left to do: {line}" in left
+    assert "drop those that nobody needs" in left
+    assert "the source costs money until it is deleted" in left
+    for dsn in night.dsns.values():  # the slots of the ledger, and its publication
+        name = night.settings.ledger.slot
+        found = f"select 1 from pg_replication_slots where slot_name = '{name}'"
+        assert execute(dsn, found) == []
+        assert execute(dsn, f"select 1 from pg_publication where pubname = '{name}'") == []
     assert read_status(night.settings).history.finished

@@ -186,6 +186,20 @@ def test_a_late_way_back_does_not_take_clients_from_a_later_cutover(secret):
     assert pointer.side() is Side.TARGET
 
 
+def test_a_finished_cutover_leaves_the_label_of_the_writer_alone(secret):
+    pointer = secret({"DATABASE_URL": OLD})
+    pointer.prepare(Side.SOURCE)
+    pointer.switch(Side.TARGET)
+    pointer.restore(Side.SOURCE)
+    pointer.prepare(Side.SOURCE)
+    pointer.switch(Side.TARGET)
+    for _ in range(2):
+        pointer.tidy(Side.TARGET)
+        held = sorted(stage for stages in pointer._stages().values() for stage in stages)
+        assert held == ["AWSCURRENT", "AWSPREVIOUS", "PGCUTOVER_TARGET"]
+    assert (pointer.side(), current(pointer)) == (Side.TARGET, {"DATABASE_URL": NEW})
+
+
 def test_an_interrupted_way_back_is_done_again(secret):
     pointer = secret({"DATABASE_URL": OLD})
     pointer.prepare(Side.SOURCE)

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 from pgcutover.config import Settings, load_settings
 from pgcutover.cutover.driver import Driver
-from pgcutover.cutover.errors import RefusedError, StepError
+from pgcutover.cutover.errors import RefusedError
+from pgcutover.cutover.finishing import finish_cutover
 from pgcutover.cutover.gates.approval import Approval
 from pgcutover.cutover.gates.gate_verdict import Override, now, require_pass
 from pgcutover.cutover.gates.proof_method import read_method
@@ -141,21 +142,11 @@ def _finish(arguments: argparse.Namespace) -> int:
                 f"the cutover is not complete: clients write to the {state.writer}; finish it "
                 "with `pgcutover cutover`"
             )
-        left = [*driver.world.mover.finish(state.writer), *_drop_slots(driver)]
+        left = finish_cutover(driver.world, settings, state.writer)
         driver.journal.append(FINISHED, left=left)
-    for line in (*left, "the source: its tables stay fenced; back it up, then delete it"):
+    for line in left:
         sys.stdout.write(f"left to do: {line}\n")
     return ExitCode.PASS
-
-
-def _drop_slots(driver: Driver) -> Iterator[str]:
-    """Drop the slots of both sides; yield those that are still in use."""
-    for side in Side:
-        name = driver.world.slot(side)
-        try:
-            driver.world.slots.drop(side, name)
-        except StepError:
-            yield f"the slot {name} on the {side}, which a mover uses and which retains WAL"
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -59,6 +59,9 @@ class EnvFilePointer:
         except OSError as error:
             raise StepError(f"{self.path} cannot be written: {error.strerror}") from error
 
+    def tidy(self, writer: Side) -> None:
+        """Do nothing: the file holds nothing else."""
+
     def restore(self, to: Side) -> None:
         """Write the DSN of a side: nothing is written to a file later."""
         self.switch(to)

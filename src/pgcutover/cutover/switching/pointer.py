@@ -38,6 +38,9 @@ class Pointer(Protocol):
     def switch(self, to: Side) -> None:
         """Send clients to a side; nothing if they are. StepError if somebody else changed it."""
 
+    def tidy(self, writer: Side) -> None:
+        """Remove what the cutover added to the place, but the connection to the writer."""
+
     def restore(self, to: Side) -> None:
         """Send clients to a side after a switch that may still be applied, and prevent that."""
 

@@ -85,6 +85,25 @@ class SecretPointer:
             raise StepError(f"{self.name}: no version of the {to} is stored; prepare it first")
         self._move(_CURRENT, wanted, self._holder(stages, _CURRENT))
 
+    def tidy(self, writer: Side) -> None:
+        """Remove our labels but the writer's; Secrets Manager then deletes the other versions.
+
+        The writer's label stays, so that `status` still knows the version.
+        """
+        stages = self._stages()
+        ours = {_label(writer.other), *map(_next, Side)}
+        current = self._holder(stages, _CURRENT)
+        if _label(writer) in stages.get(current or "", ()):
+            ours.add(_PENDING)  # the current version was stored under it
+        for version, held in stages.items():
+            for stage in ours.intersection(held):
+                if stage != _PENDING or version == current:
+                    self._call(
+                        "update_secret_version_stage",
+                        VersionStage=stage,
+                        RemoveFromVersionId=version,
+                    )
+
     def restore(self, to: Side) -> None:
         """Make a new version of this side current, so that no switch can be applied later."""
         stages = self._stages()
