@@ -1,9 +1,9 @@
-"""Every role has the expected rights on every object.
+"""Every role has the expected privileges on every object.
 
 Fails when: a privilege on a table, column, sequence, schema, function or type is missing or
-  unexpected, also on objects of extensions and of the server; default privileges differ. Rights to
-  objects of the server that only the target grants are warnings.
-Cannot see: rights that come from being superuser or from membership; SCHEMA-ROLES compares these.
+  unexpected, also on objects of extensions and of the server; default privileges differ.
+  Privileges on objects of the server that only the target grants are warnings.
+Cannot see: privileges from being superuser or from membership; SCHEMA-ROLES compares these.
 Needs: what is public of the catalogs; a scratch server of the target's major.
 Costs: nothing; both schemas are read once a run.
 """

@@ -1,8 +1,8 @@
 """The database has the same encoding, locale, settings and large objects.
 
 Fails when: encoding, LC_COLLATE, LC_CTYPE or locale provider differ; a setting of the database is
-  missing or unexpected; large objects differ in number, owner or rights; a role may connect,
-  create or make temporary tables on one side only; a right to a parameter is missing or
+  missing or unexpected; large objects differ in number, owner or privileges; a role may connect,
+  create or make temporary tables on one side only; a privilege on a parameter is missing or
   unexpected; a cast, text search configuration or dictionary that the server itself brings was
   altered on one side only, or a routine that was put into pg_catalog is missing. Collation
   versions, tablespaces, the owner and subscriptions are warnings.

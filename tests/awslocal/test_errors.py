@@ -140,8 +140,8 @@ def test_tables_that_cannot_be_loaded_are_in_error_and_retried_on_resume(
     task.stop()
     log = workshop.task_log(task)
     for name, (target, reason) in UNLOADABLE.items():
-        (said,) = (line for line in log if f"'public'.'{name}' was errored" in line)
-        assert reason in said
+        (line,) = (line for line in log if f"'public'.'{name}' was errored" in line)
+        assert reason in line
         task.target(f"drop {target.split()[1]} public.{name};" + create.format(name))
     task.start("resume-processing")
     for name in UNLOADABLE:

@@ -50,7 +50,7 @@ def test_an_ordinary_role_moves_rows_and_warns_of_live_triggers(
 
 
 @pytest.mark.parametrize(
-    ("side", "taken", "said"),
+    ("side", "taken", "message"),
     [
         ("source", "alter role {role} noreplication", "replication"),
         ("source", "alter table public.t owner to postgres", "must be owner of table t"),
@@ -58,13 +58,13 @@ def test_an_ordinary_role_moves_rows_and_warns_of_live_triggers(
     ],
 )
 def test_a_missing_permission_is_one_sentence(
-    workshop: Workshop, role: str, side: str, taken: str, said: str
+    workshop: Workshop, role: str, side: str, taken: str, message: str
 ) -> None:
     password = workshop.databases.servers.source.password
     workshop.databases_run(**{side: taken.format(role=role)})
     task = workshop.task(who={"username": role, "password": password})
     task.start()
-    assert said in task.ended("failed")["LastFailureMessage"]
+    assert message in task.ended("failed")["LastFailureMessage"]
 
 
 @pytest.mark.parametrize("subtasks", [1, 8])

@@ -135,8 +135,8 @@ def test_limited_lob_mode_cuts_at_the_limit_and_warns(workshop: Workshop) -> Non
     task.stop()
     warned = [line for line in workshop.task_log(task) if "truncated" in line]
     for name in CUTS:
-        said = [line for line in warned if f"public.{name}:" in line and "]W:" in line]
-        assert len(said) == (2 if name in changed else 0), name
+        lines = [line for line in warned if f"public.{name}:" in line and "]W:" in line]
+        assert len(lines) == (2 if name in changed else 0), name
 
 
 def test_a_lob_that_is_cut_fails_the_task_where_that_is_asked_for(workshop: Workshop) -> None:

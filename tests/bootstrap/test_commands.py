@@ -27,15 +27,15 @@ def test_arguments_reach_the_command_unchanged(ready: Any, form: list[str]) -> N
 
 
 def test_rehearse_runs_the_command_of_the_gate_with_its_option(ready: Any) -> None:
-    told = called(ready.run("rehearse", "--scale", "5"))
-    assert told["words"] == ["--rehearse", "--scale", "5"]
-    assert told["prefix"] == str(ready.folder / ".tox" / "gate")
+    call = called(ready.run("rehearse", "--scale", "5"))
+    assert call["words"] == ["--rehearse", "--scale", "5"]
+    assert call["prefix"] == str(ready.folder / ".tox" / "gate")
 
 
 def test_command_runs_in_the_checkout_called_from_anywhere(ready: Any) -> None:
-    told = called(ready.run("gate"))
-    assert told["cwd"] == str(ready.folder)
-    assert told["prefix"] == str(ready.folder / ".tox" / "gate")
+    call = called(ready.run("gate"))
+    assert call["cwd"] == str(ready.folder)
+    assert call["prefix"] == str(ready.folder / ".tox" / "gate")
 
 
 def test_short_form_prints_only_what_its_command_prints(ready: Any) -> None:
@@ -54,16 +54,16 @@ def test_moved_checkout_works(ready: Any) -> None:
     elsewhere = ready.folder.with_name("moved elsewhere")
     ready.folder.rename(elsewhere)
     try:
-        told = called(type(ready)(elsewhere).run("gate"))
+        call = called(type(ready)(elsewhere).run("gate"))
     finally:
         elsewhere.rename(ready.folder)
-    assert told["prefix"] == str(elsewhere / ".tox" / "gate")
+    assert call["prefix"] == str(elsewhere / ".tox" / "gate")
 
 
 def test_outer_tox_does_not_lead_the_inner_one_astray(ready: Any, tmp_path: Path) -> None:
     outer = {"TOX_WORK_DIR": str(tmp_path), "TOX_ENV_NAME": "outer", "TOX_ENV_DIR": str(tmp_path)}
-    told = called(ready.run("gate", env={**outer, "PYTHONPATH": str(tmp_path)}))
-    assert told["prefix"] == str(ready.folder / ".tox" / "gate")
+    call = called(ready.run("gate", env={**outer, "PYTHONPATH": str(tmp_path)}))
+    assert call["prefix"] == str(ready.folder / ".tox" / "gate")
 
 
 @pytest.mark.parametrize("words", [[], ["gat"], ["-e"], ["-e", "lint", "--fix"]])

@@ -56,9 +56,9 @@ def lacking(tmp_path: Path) -> Any:
 def test_missing_modules_are_named_with_the_remedy(
     checkout: Any, lacking: Any, modules: tuple[str, ...]
 ) -> None:
-    said = sentence(checkout.run("gate", env=lacking(*modules)))
-    assert f"the module {modules[0]} of this Python is missing" in said
-    assert "apt install python3." in said
+    output = sentence(checkout.run("gate", env=lacking(*modules)))
+    assert f"the module {modules[0]} of this Python is missing" in output
+    assert "apt install python3." in output
 
 
 def test_missing_ensurepip_is_made_up_for_by_the_pip_of_the_machine(
@@ -70,8 +70,8 @@ def test_missing_ensurepip_is_made_up_for_by_the_pip_of_the_machine(
 
 
 def test_no_network_for_tox_is_one_sentence(checkout: Any, offline: dict[str, str]) -> None:
-    said = sentence(checkout.run("gate", env=offline))
-    assert "the package index cannot be reached" in said
+    output = sentence(checkout.run("gate", env=offline))
+    assert "the package index cannot be reached" in output
 
 
 def test_no_network_for_dependencies_is_one_sentence(ready: Any, offline: dict[str, str]) -> None:
@@ -79,10 +79,10 @@ def test_no_network_for_dependencies_is_one_sentence(ready: Any, offline: dict[s
     before = settings.read_text()
     settings.write_text(before.replace("[testenv]", "[testenv]\ndeps = pgcutover-no-such-thing"))
     try:
-        said = sentence(ready.run("gate", env=offline))
+        output = sentence(ready.run("gate", env=offline))
     finally:
         settings.write_text(before)
-    assert "the package index cannot be reached" in said
+    assert "the package index cannot be reached" in output
     assert ready.run("gate").returncode == 0
 
 
@@ -110,8 +110,8 @@ def test_venv_of_another_account_is_not_changed(checkout: Any) -> None:
     venv = checkout.folder / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     before = sorted(venv.rglob("*"))
-    said = sentence(checkout.run("gate"))
-    assert "was not made by bootstrap.py; move or remove it" in said
+    output = sentence(checkout.run("gate"))
+    assert "was not made by bootstrap.py; move or remove it" in output
     assert sorted(venv.rglob("*")) == before
 
 
@@ -121,8 +121,8 @@ def test_rubbish_named_venv_is_replaced(checkout: Any) -> None:
 
 
 def test_checkout_of_another_account_is_not_touched(foreign: Any, nobody: dict[str, Any]) -> None:
-    said = sentence(foreign.run("gate", **nobody))
-    assert f"{foreign.folder} belongs to root and cannot be written by this account" in said
+    output = sentence(foreign.run("gate", **nobody))
+    assert f"{foreign.folder} belongs to root and cannot be written by this account" in output
     assert not (foreign.folder / ".venv").exists()
 
 
@@ -132,8 +132,8 @@ def test_what_another_account_left_in_the_checkout_is_named(
     (foreign.folder / ".tox" / "gate").mkdir(parents=True)
     for path in (foreign.folder, foreign.folder / ".tox"):
         shutil.chown(path, nobody["user"])
-    said = sentence(foreign.run("gate", **nobody))
-    assert f"{foreign.folder / '.tox' / 'gate'} was left by root" in said
+    output = sentence(foreign.run("gate", **nobody))
+    assert f"{foreign.folder / '.tox' / 'gate'} was left by root" in output
 
 
 def test_ordinary_account_runs_the_gate(foreign: Any, nobody: dict[str, Any]) -> None:

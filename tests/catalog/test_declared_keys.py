@@ -47,16 +47,16 @@ def declare(name: str, change: str, definition: str | None = None) -> DeclaredDi
 def test_what_is_declared_wrongly_is_red(lab: Lab, declared, statement: str, red, says) -> None:
     lab.declared = (declared,)
     run(lab.target, statement)
-    judged = lab.judge()
-    assert (judged.red.keys(), judged.unknown) == (red, {})
-    assert says in judged.text
+    results = lab.judge()
+    assert (results.red.keys(), results.unknown) == (red, {})
+    assert says in results.text
 
 
 def test_orphans_of_a_declared_foreign_key_are_looked_for(lab: Lab) -> None:
     lab.declared = (declare(MORE, "added"),)
     run(lab.target, ADD)
-    judged = lab.judge()
-    assert judged.red == {}
-    assert f"SCHEMA-FKS[{MORE}]" in judged.green
+    results = lab.judge()
+    assert results.red == {}
+    assert f"SCHEMA-FKS[{MORE}]" in results.green
     run(lab.target, ORPHAN)
     assert f"DATA-ORPHANS[{MORE}]" in lab.judge().red

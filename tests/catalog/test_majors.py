@@ -81,9 +81,9 @@ def test_copies_are_equal(running: Servers, source: int, target: int) -> None:
     more = [SINCE_15] if min(source, target) >= 15 else []
     more += [SINCE_18] if min(source, target) >= 18 else []
     with copies(running, source, target, *more) as lab:
-        judged = lab.judge()
-    assert (judged.red, judged.unknown) == ({}, {})
-    assert len(judged.green) > 150
+        results = lab.judge()
+    assert (results.red, results.unknown) == ({}, {})
+    assert len(results.green) > 150
 
 
 def test_faults_are_seen_across_five_majors(running: Servers) -> None:
@@ -94,13 +94,13 @@ def test_faults_are_seen_across_five_majors(running: Servers) -> None:
             "drop index app.orders_meta_gin",
             "alter table app.aliases disable trigger all",
         )
-        judged = lab.judge()
-    assert judged.red.keys() == {
+        results = lab.judge()
+    assert results.red.keys() == {
         "DATA-ROWS[app.typed]",
         "SCHEMA-INDEXES[app.orders_meta_gin]",
         "SCHEMA-FKS[app.aliases.aliases_code_fkey]",
     }
-    assert judged.unknown == {}
+    assert results.unknown == {}
 
 
 def test_a_stored_column_that_became_virtual_is_seen(running: Servers) -> None:
@@ -108,9 +108,9 @@ def test_a_stored_column_that_became_virtual_is_seen(running: Servers) -> None:
     with copies(running, 17, 18) as lab:
         run(lab.source, made.format("stored"), "insert into app.v values (1), (2)")
         run(lab.target, made.format("virtual"), "insert into app.v values (1), (2)")
-        judged = lab.judge()
-    assert judged.red.keys() == {"SCHEMA-COLUMNS[app.v]"}
-    assert "expected stored (id * 2), found virtual (id * 2)" in judged.text
+        results = lab.judge()
+    assert results.red.keys() == {"SCHEMA-COLUMNS[app.v]"}
+    assert "expected stored (id * 2), found virtual (id * 2)" in results.text
 
 
 def test_a_virtual_column_of_another_expression_gives_other_rows(running: Servers) -> None:
@@ -118,8 +118,8 @@ def test_a_virtual_column_of_another_expression_gives_other_rows(running: Server
     with copies(running, 18, 18) as lab:
         for dsn, factor in ((lab.source, "2"), (lab.target, "3")):
             run(dsn, made.format(factor), "insert into app.v values (1), (2)")
-        judged = lab.judge()
-    assert judged.red.keys() == {"SCHEMA-COLUMNS[app.v]", "DATA-ROWS[app.v]"}
+        results = lab.judge()
+    assert results.red.keys() == {"SCHEMA-COLUMNS[app.v]", "DATA-ROWS[app.v]"}
 
 
 def test_a_foreign_key_that_is_not_enforced_is_seen(running: Servers) -> None:
@@ -128,6 +128,6 @@ def test_a_foreign_key_that_is_not_enforced_is_seen(running: Servers) -> None:
             lab.target,
             "alter table app.ledger alter constraint ledger_account_id_fkey not enforced",
         )
-        judged = lab.judge()
-    assert judged.red.keys() == {"SCHEMA-FKS[app.ledger.ledger_account_id_fkey]"}
-    assert "is not enforced on the target" in judged.text
+        results = lab.judge()
+    assert results.red.keys() == {"SCHEMA-FKS[app.ledger.ledger_account_id_fkey]"}
+    assert "is not enforced on the target" in results.text

@@ -110,6 +110,6 @@ def test_indexes_of_one_name_from_two_schemas_cannot_both_be_expected(databases)
         *(f"create table one.{t} (id int primary key, v int)" for t in "ab"),
         "create index i on one.a (v)",
     )
-    judged = lab.judge()
-    assert judged.red == {}
-    assert "moves table two.b to schema one" in judged.unknown["SCHEMA-INDEXES[one.i]"]
+    results = lab.judge()
+    assert results.red == {}
+    assert "moves table two.b to schema one" in results.unknown["SCHEMA-INDEXES[one.i]"]

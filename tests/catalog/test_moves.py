@@ -45,8 +45,8 @@ def made(lab: Lab, source: str, target: Sequence[str]) -> Lab:
 
 def test_types_and_functions_that_moved_with_their_schema_are_the_same(databases) -> None:
     lab = made(lab_of(databases, APP, MOVE), TYPES, ["alter schema app rename to core"])
-    judged = lab.judge()
-    assert (judged.red, judged.unknown) == ({}, {})
+    results = lab.judge()
+    assert (results.red, results.unknown) == ({}, {})
 
 
 def test_a_type_that_went_where_no_rule_says_is_red(databases) -> None:
@@ -55,17 +55,17 @@ def test_a_type_that_went_where_no_rule_says_is_red(databases) -> None:
         TYPES,
         ["alter schema app rename to core", "create schema z", "alter type core.mood set schema z"],
     )
-    judged = lab.judge()
-    assert judged.red.keys() == {"SCHEMA-COLUMNS[core.t]", "SCHEMA-INDEXES[core.t_twice]"}
-    assert "type: expected core.mood, found z.mood" in judged.text
+    results = lab.judge()
+    assert results.red.keys() == {"SCHEMA-COLUMNS[core.t]", "SCHEMA-INDEXES[core.t_twice]"}
+    assert "type: expected core.mood, found z.mood" in results.text
 
 
 def test_another_type_of_the_same_schema_is_red(databases) -> None:
     other = "alter table core.t alter short type varchar(5)"
     lab = made(lab_of(databases, APP, MOVE), TYPES, ["alter schema app rename to core", other])
-    judged = lab.judge()
-    assert judged.red.keys() == {"SCHEMA-COLUMNS[core.t]"}
-    assert "expected core.short, found character varying(5)" in judged.text
+    results = lab.judge()
+    assert results.red.keys() == {"SCHEMA-COLUMNS[core.t]"}
+    assert "expected core.short, found character varying(5)" in results.text
 
 
 def test_a_parent_out_of_scope_is_the_same_parent(databases) -> None:
@@ -103,9 +103,9 @@ def test_an_excluded_column_that_the_target_lacks_leaves_the_rows_decidable(data
     table = "create schema app; create table app.t (id int primary key, v text, cache text);"
     lab = made(lab_of(databases, APP), table, ["alter table app.t drop cache"])
     lab.options = {"tables": {"app.t": TableOptions(excluded_columns=("cache",))}}
-    judged = lab.judge()
-    assert judged.red.keys() == {"SCHEMA-COLUMNS[app.t]"}
-    assert judged.unknown == {}
+    results = lab.judge()
+    assert results.red.keys() == {"SCHEMA-COLUMNS[app.t]"}
+    assert results.unknown == {}
 
 
 def test_an_index_that_is_broken_on_the_source_need_not_be_broken_on_the_target(databases) -> None:
@@ -132,9 +132,9 @@ def test_a_key_whose_columns_stand_in_another_order_still_finds_its_rows(databas
     )
     assert lab.judge().red == {}
     run(lab.target, "update app.t set v = 'y' where a = 3")
-    judged = lab.judge()
-    assert judged.red.keys() == {"DATA-ROWS[app.t]"}
-    assert "1 row changed on the target in v" in judged.text
+    results = lab.judge()
+    assert results.red.keys() == {"DATA-ROWS[app.t]"}
+    assert "1 row changed on the target in v" in results.text
 
 
 def test_a_column_that_a_new_primary_key_makes_not_null_is_named(databases) -> None:
@@ -145,9 +145,9 @@ def test_a_column_that_a_new_primary_key_makes_not_null_is_named(databases) -> N
         table,
         ["alter table app.t drop constraint pk, add constraint pk primary key (id, at)"],
     )
-    judged = lab.judge()
-    assert judged.red.keys() == {"SCHEMA-COLUMNS[app.t]", "SCHEMA-INDEXES[app.pk]"}
-    assert "column app.t.at differs: not null: found, not expected" in judged.text
+    results = lab.judge()
+    assert results.red.keys() == {"SCHEMA-COLUMNS[app.t]", "SCHEMA-INDEXES[app.pk]"}
+    assert "column app.t.at differs: not null: found, not expected" in results.text
 
 
 def test_rows_without_a_key_are_known_by_their_whole_selves(databases) -> None:

@@ -65,8 +65,8 @@ def exotic(databases) -> Lab:
 
 
 def test_exotic_names_are_green_when_equal_and_red_when_not(exotic: Lab) -> None:
-    judged = exotic.judge()
-    assert (judged.red, judged.unknown) == ({}, {})
+    results = exotic.judge()
+    assert (results.red, results.unknown) == ({}, {})
     manifest = exotic.manifest()
     assert TypeAdapter(Manifest).validate_json(manifest.to_json()) == manifest
     for name in EXOTIC:
@@ -76,9 +76,9 @@ def test_exotic_names_are_green_when_equal_and_red_when_not(exotic: Lab) -> None
             "alter table {child} drop constraint {c}"
         ).format(t=table, child=child, c=sql.Identifier(name))
         run(exotic.target, change.as_string())
-    judged = exotic.judge()
-    assert judged.unknown == {}
-    assert judged.red.keys() == {
+    results = exotic.judge()
+    assert results.unknown == {}
+    assert results.red.keys() == {
         *(f"{check}[{n}.{n}]" for n in EXOTIC for check in ("DATA-ROWS", "DATA-RECENT")),
         *(f"{check}[{n}.child.{n}]" for n in EXOTIC for check in ("SCHEMA-FKS", "DATA-ORPHANS")),
     }

@@ -4,7 +4,7 @@ from compare.lab import CHECKS, Lab
 
 
 def test_every_check_passes_on_equal_databases(lab: Lab) -> None:
-    judged = lab.judge()
-    assert (judged.red, judged.unknown) == ({}, {})
-    assert {identity.split("[")[0] for identity in judged.green} == {c.id for c in CHECKS}
-    assert len(judged.green) > 100
+    results = lab.judge()
+    assert (results.red, results.unknown) == ({}, {})
+    assert {identity.split("[")[0] for identity in results.green} == {c.id for c in CHECKS}
+    assert len(results.green) > 100

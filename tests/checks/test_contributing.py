@@ -20,6 +20,6 @@ def test_the_fault_makes_the_check_fail(own_lab: Lab, tmp_path, monkeypatch) -> 
     assert own_lab.judge().red == {}
     fault = eval(contributing.FAULT, {"Fault": Fault, "of": of})  # noqa: S307 - our own page
     run(own_lab.target, fault.target)
-    judged = own_lab.judge()
-    assert judged.red.keys() == fault.red
-    assert all(words in judged.text for words in fault.says)
+    results = own_lab.judge()
+    assert results.red.keys() == fault.red
+    assert all(words in results.text for words in fault.says)

@@ -39,20 +39,20 @@ def damaged(pair: Pair, faults: Sequence[Fault]) -> Iterator[Lab]:
 def test_each_fault_fails_exactly_its_checks(pair: Pair, batch: tuple[Fault, ...]) -> None:
     """Apply faults of different tables together; each must fail its own checks and no others."""
     with damaged(pair, batch) as lab:
-        judged = lab.judge()
-    assert judged.red.keys() == frozenset().union(*(f.red for f in batch)), judged.text
-    assert judged.unknown.keys() == frozenset().union(*(f.unknown for f in batch)), judged.text
+        results = lab.judge()
+    assert results.red.keys() == frozenset().union(*(f.red for f in batch)), results.text
+    assert results.unknown.keys() == frozenset().union(*(f.unknown for f in batch)), results.text
     for fault in batch:
-        text = judged.text if len(batch) == 1 else about(judged, fault)
+        text = results.text if len(batch) == 1 else about(results, fault)
         assert [words for words in fault.says if words not in text] == [], (fault.id, text)
 
 
-def about(judged: Judged, fault: Fault) -> str:
+def about(results: Judged, fault: Fault) -> str:
     """Return the results that concern the fault's own objects."""
-    found = {**judged.red, **judged.unknown}
+    found = {**results.red, **results.unknown}
     own = [text for identity, text in found.items() if identity in fault.red | fault.unknown]
     names = {identity.split("[", 1)[1].rstrip("]") for identity in fault.red | fault.unknown}
-    findings = [repr(f) for f in judged.findings if names & {f.object, f.object.rsplit(".", 1)[0]}]
+    findings = [repr(f) for f in results.findings if names & {f.object, f.object.rsplit(".", 1)[0]}]
     return "\n".join([*own, *findings])
 
 

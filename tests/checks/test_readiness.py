@@ -77,31 +77,31 @@ def test_an_unreadable_table_is_unknown_and_others_are_checked(
     with reader(pair, own_lab, side) as role:
         run(admin, denial.format(role=role))
         # pg_dump of the expected schema needs select on the source's tables too
-        judged = own_lab.judge("readiness", "load")
+        results = own_lab.judge("readiness", "load")
     orphans = {"DATA-ORPHANS[core.ledger.ledger_account_id_fkey]"} if side == "target" else set()
     if "(id, account_id" in denial:  # the key's own columns can be read
         orphans = set()
-    assert set(judged.unknown) == LEDGER | orphans
-    assert judged.red == {}
-    (said,) = set(judged.unknown.values())
-    assert says.format(role=role) in said
+    assert set(results.unknown) == LEDGER | orphans
+    assert results.red == {}
+    (message,) = set(results.unknown.values())
+    assert says.format(role=role) in message
 
 
 def test_select_on_all_tables_is_enough(pair: Pair, own_lab: Lab) -> None:
     with reader(pair, own_lab, "source"), reader(pair, own_lab, "target"):
-        judged = own_lab.judge()
-    assert (judged.red, judged.unknown) == ({}, {})
+        results = own_lab.judge()
+    assert (results.red, results.unknown) == ({}, {})
 
 
 def test_a_schema_without_usage_is_unknown(pair: Pair, own_lab: Lab) -> None:
     admin = own_lab.target
     with reader(pair, own_lab, "target") as role:
         run(admin, f"revoke usage on schema sales from {role}")
-        judged = own_lab.judge()
-    assert judged.red == {}
-    assert unknown_results("sales.purchases") <= set(judged.unknown)
-    assert not {i for i in judged.unknown if "READABLE" in i} - unknown_results("sales.purchases")
-    assert 'grant usage on schema "sales"' in judged.text
+        results = own_lab.judge()
+    assert results.red == {}
+    assert unknown_results("sales.purchases") <= set(results.unknown)
+    assert not {i for i in results.unknown if "READABLE" in i} - unknown_results("sales.purchases")
+    assert 'grant usage on schema "sales"' in results.text
 
 
 def test_a_table_unreadable_on_both_sides_is_not_equal(pair: Pair, own_lab: Lab) -> None:
@@ -109,8 +109,8 @@ def test_a_table_unreadable_on_both_sides_is_not_equal(pair: Pair, own_lab: Lab)
     with reader(pair, own_lab, "source") as one, reader(pair, own_lab, "target") as other:
         run(source, f"revoke select on app.nothing_yet from {one}")
         run(target, f"revoke select on core.nothing_yet from {other}")
-        judged = own_lab.judge("readiness", "load")
-    assert set(judged.unknown) == unknown_results("core.nothing_yet")
+        results = own_lab.judge("readiness", "load")
+    assert set(results.unknown) == unknown_results("core.nothing_yet")
 
 
 def test_the_same_database_on_both_sides_fails(lab: Lab) -> None:

@@ -52,10 +52,10 @@ def test_no_output_contains_a_value_or_a_key(lab_results) -> None:
         "DATA-ORPHANS[core.aliases.aliases_code_fkey]",
         "DATA-ORPHANS[core.ledger.ledger_account_id_fkey]",
     }
-    said = lab_results.text
-    assert "canary" not in said.lower()
+    output = lab_results.text
+    assert "canary" not in output.lower()
     for hidden in ("4711", "secret", "900,", b"canary".hex(), "there was NULL"):
-        assert hidden not in said, hidden
+        assert hidden not in output, hidden
 
 
 def test_findings_name_table_column_cause_and_hashed_keys(lab_results) -> None:

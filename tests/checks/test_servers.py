@@ -41,9 +41,9 @@ def test_clocks_that_certainly_differ_are_told(ahead_seconds, error_seconds, fai
     source, target = ClockSample(5.0, 0.0), ClockSample(5.0 + ahead_seconds, error_seconds)
     diff = judge_clocks(Sides(source, target)).diff()
     assert bool(diff) is fails
-    told = diff.report() if fails else warnings(diff)
-    assert says in told
-    assert bool(told) is bool(says)
+    messages = diff.report() if fails else warnings(diff)
+    assert says in messages
+    assert bool(messages) is bool(says)
 
 
 def test_one_clock_agrees_with_itself(lab: Lab) -> None:

@@ -41,9 +41,9 @@ def test_a_read_only_target_database_fails(lab: Lab) -> None:
         connection.execute(
             sql.SQL("alter database {} set default_transaction_read_only to true").format(database)
         )
-    judged = lab.judge("readiness")
-    assert judged.red.keys() == {"READY-WRITABLE[*]"}
-    assert "reset default_transaction_read_only" in judged.text
+    results = lab.judge("readiness")
+    assert results.red.keys() == {"READY-WRITABLE[*]"}
+    assert "reset default_transaction_read_only" in results.text
 
 
 def test_a_read_only_target_server_fails(pair: Pair, lab: Lab) -> None:
@@ -121,27 +121,27 @@ def test_control_tables_of_dms_on_the_source_alone_are_a_warning(fresh_database)
 def test_an_undeclared_subscription_fails(lab: Lab) -> None:
     try:
         run(lab.target, *SUBSCRIPTION, autocommit=True)
-        judged = lab.judge("readiness")
+        results = lab.judge("readiness")
         mover = DeclaredDifference("subscription", "writer", "added", "it is our mover")
         declared = checker(lab, declared=(mover,)).subscriptions()
     finally:
         run(lab.target, "alter subscription writer disable", "drop subscription writer")
-    assert judged.red.keys() == {"READY-SUBSCRIPTIONS[*]"}
-    assert "alter subscription writer disable" in judged.text
+    assert results.red.keys() == {"READY-SUBSCRIPTIONS[*]"}
+    assert "alter subscription writer disable" in results.text
     assert not declared
 
 
 def test_a_disabled_subscription_passes(lab: Lab) -> None:
     run(lab.target, SUBSCRIPTION[0], autocommit=True)
-    judged = lab.judge("readiness")
+    results = lab.judge("readiness")
     run(lab.target, "drop subscription writer")
-    assert judged.red == {}
+    assert results.red == {}
 
 
 def test_swapped_sides_fail(own_lab: Lab) -> None:
     run(own_lab.source, *JOURNAL)
-    judged = own_lab.judge("readiness")
-    assert judged.red.keys() == {"READY-DIRECTION[*]"}
+    results = own_lab.judge("readiness")
+    assert results.red.keys() == {"READY-DIRECTION[*]"}
     run(own_lab.target, *JOURNAL)
     assert own_lab.judge("readiness").red == {}
 
@@ -164,11 +164,11 @@ def prepend_hba_rules(dsn: str, *rules: str) -> Iterator[None]:
 
 def test_a_target_that_accepts_unencrypted_connections_fails(pair: Pair, lab: Lab) -> None:
     with prepend_hba_rules(pair.target.dsn(), "host all all 127.0.0.1/32 scram-sha-256"):
-        judged = lab.judge("readiness")
+        results = lab.judge("readiness")
         accepted = checker(lab, policy=Policy(unencrypted_connections="a private network"))
         diff = accepted.encrypted()
-    assert judged.red.keys() == {"READY-ENCRYPTED[*]"}
-    assert {f.kind for f in judged.findings} == {"policy not met"}
+    assert results.red.keys() == {"READY-ENCRYPTED[*]"}
+    assert {f.kind for f in results.findings} == {"policy not met"}
     assert not diff
     assert "accepted: a private network" in str(diff.facts)
 
@@ -190,14 +190,14 @@ def test_pg_hba_rules_for_other_addresses_are_read(pair: Pair, rules, found) -> 
     with prepend_hba_rules(dsn, *rules), open_session(dsn) as target:
         accepting = rules_without_encryption(target)
     assert len(accepting) == len(found)
-    assert all(said.startswith(expected) for said, expected in zip(accepting, found, strict=True))
+    assert all(line.startswith(expected) for line, expected in zip(accepting, found, strict=True))
 
 
 def test_a_weak_sslmode_can_be_accepted(lab: Lab) -> None:
     lab.target = lab.target.replace("sslmode=verify-full", "sslmode=require")
-    judged = lab.judge("readiness")
-    assert judged.red.keys() == {"READY-TLS[*]"}
-    assert "[policy] unverified_tls" in judged.text
+    results = lab.judge("readiness")
+    assert results.red.keys() == {"READY-TLS[*]"}
+    assert "[policy] unverified_tls" in results.text
     accepted = checker(lab, policy=Policy(unverified_tls="a tunnel")).tls()
     assert not accepted
     assert "accepted: a tunnel" in str(accepted.facts)

@@ -142,7 +142,7 @@ class Lab:
 
     def judge(self, *stages: str) -> "Judged":
         """Run every check that needs no mover on every object, or those of some stages."""
-        judged, manifest = Judged(), self.manifest()
+        results, manifest = Judged(), self.manifest()
         taken = self.schema(manifest)
         manifest, stage = replace(manifest, expected=taken.names), SchemaStage(taken.evidence)
         questions = [
@@ -166,12 +166,12 @@ class Lab:
             )
             engines = {"comparer": comparer, "readiness": readiness, "schema_stage": stage}
             fixtures: dict[str, object] = {
-                **{name: _RecordingProxy(engine, judged) for name, engine in engines.items()},
+                **{name: _RecordingProxy(engine, results) for name, engine in engines.items()},
                 "run_query": QueryRunner(self.source, self.target),
             }
             for check, kind, value in sorted(questions, key=_plugin_order):
-                judged.ask(check, {**fixtures, kind: value}, str(value))
-        return judged
+                results.ask(check, {**fixtures, kind: value}, str(value))
+        return results
 
 
 _KNOWN: dict[tuple[object, ...], Expected] = {}
@@ -236,8 +236,8 @@ class Judged:
 class _RecordingProxy:
     """Proxy of an engine that records its findings, as the plugin's recorder does."""
 
-    def __init__(self, engine: object, judged: Judged) -> None:
-        self._engine, self._judged = engine, judged
+    def __init__(self, engine: object, results: Judged) -> None:
+        self._engine, self._judged = engine, results
 
     def __getattr__(self, name: str) -> Callable[..., Diff]:
         def call(*arguments: object) -> Diff:

@@ -195,12 +195,12 @@ def test_a_killed_run_loses_no_recorded_chunk(tmp_path):
     for _ in range(50):
         process.stdout.readline()
     process.send_signal(signal.SIGKILL)
-    told = 49 + len(process.stdout.read().splitlines())
+    reported = 49 + len(process.stdout.read().splitlines())
     process.wait()
     with resumed(tmp_path) as kept:
         # the last one may be unconfirmed
-        assert len(kept.finished) in (told + 1, told + 2)
-        assert kept.finished[f"chunk {told}"].payload["rows"] == told
+        assert len(kept.finished) in (reported + 1, reported + 2)
+        assert kept.finished[f"chunk {reported}"].payload["rows"] == reported
 
 
 def test_a_second_process_waits_for_the_first(tmp_path):

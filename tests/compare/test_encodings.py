@@ -49,9 +49,9 @@ def test_equal_text_matches_and_a_changed_row_is_named(pair: Pair, kept: str) ->
         write(lab.target, ROWS, "utf-8", "UTF8")
         assert (lab.judge().red, lab.judge().unknown) == ({}, {})
         write(lab.target, "update app.t set n = 7", "utf-8", "UTF8")
-        judged = lab.judge()
-    assert judged.red.keys() == {"DATA-ROWS[app.t]"}
-    assert "2 rows changed on the target in n (values differ)," in judged.text
+        results = lab.judge()
+    assert results.red.keys() == {"DATA-ROWS[app.t]"}
+    assert "2 rows changed on the target in n (values differ)," in results.text
 
 
 def test_invalid_text_is_compared_as_bytes(pair: Pair) -> None:
@@ -60,16 +60,16 @@ def test_invalid_text_is_compared_as_bytes(pair: Pair) -> None:
             write(dsn, "insert into app.t values ('a', 'café', 1)", "latin-1", "SQL_ASCII")
         assert (lab.judge().red, lab.judge().unknown) == ({}, {})
         write(lab.target, "update app.t set n = 7", "latin-1", "SQL_ASCII")
-        judged = lab.judge()
-    assert judged.red.keys() == {"DATA-ROWS[app.t]"}
-    assert "1 row changed on the target" in judged.text
+        results = lab.judge()
+    assert results.red.keys() == {"DATA-ROWS[app.t]"}
+    assert "1 row changed on the target" in results.text
 
 
 def test_invalid_text_is_unknown_if_encodings_differ(pair: Pair) -> None:
     with encode_column(pair, "SQL_ASCII", "UTF8") as lab:
         write(lab.source, "insert into app.t values ('a', 'café', 1)", "latin-1", "SQL_ASCII")
         write(lab.target, "insert into app.t values ('a', 'café', 1)", "utf-8", "UTF8")
-        judged = lab.judge()
-    assert judged.red == {}
-    assert judged.unknown.keys() == {"DATA-ROWS[app.t]", "DATA-COUNTS[app.t]"}
-    assert "holds text that is not valid UTF-8; repair it" in judged.text
+        results = lab.judge()
+    assert results.red == {}
+    assert results.unknown.keys() == {"DATA-ROWS[app.t]", "DATA-COUNTS[app.t]"}
+    assert "holds text that is not valid UTF-8; repair it" in results.text

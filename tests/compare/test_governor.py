@@ -249,13 +249,13 @@ def test_short_transactions_are_noticed_by_commit_counts(databases, monkeypatch)
 
 
 def test_reading_resumes_when_the_load_drops(databases) -> None:
-    said: list[str] = []
+    reasons: list[str] = []
     hog = psycopg.connect(databases.source)
     hog.execute("select pg_current_xact_id()")
     run(databases.source, "create table t ()")
 
     def relieve(reason: str) -> None:
-        said.append(reason)
+        reasons.append(reason)
         hog.close()
 
     governed = governor(databases.source, LoadLimits(xmin_age_transactions=1), 60.0, relieve)
@@ -267,7 +267,7 @@ def test_reading_resumes_when_the_load_drops(databases) -> None:
             others.execute(f"create table x{n} ()".encode())
     governed.sleep_off()
     assert governed.pauses == 1
-    assert "limit 1" in said[0]
+    assert "limit 1" in reasons[0]
     governed.close()
 
 

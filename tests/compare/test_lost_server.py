@@ -45,11 +45,11 @@ def test_a_killed_server_makes_all_remaining_tables_unknown(own_servers) -> None
                 answers[str(table)] = "differs" if comparer.rows(table) else "equal"
             except (UnreadableError, ServerError) as error:
                 answers[str(table)] = str(error)
-    told = list(answers.values())
-    assert told[:5] == ["equal"] * 5
-    assert len(told) == len(manifest.tables) > 10
-    assert all("target" in text for text in told[5:])
-    assert not {"equal", "differs"} & set(told[5:])
+    results = list(answers.values())
+    assert results[:5] == ["equal"] * 5
+    assert len(results) == len(manifest.tables) > 10
+    assert all("target" in text for text in results[5:])
+    assert not {"equal", "differs"} & set(results[5:])
 
 
 def test_a_table_dropped_after_the_manifest_is_unknown(lab: Lab) -> None:

@@ -108,13 +108,13 @@ news = st.builds(
 @given(st.lists(st.tuples(st.floats(0, 30), news), max_size=30), st.integers(3, 4))
 def test_percent_is_100_exactly_at_the_end(steps, tables):
     overall, meters, now, ended = Overall(tables), {}, 0.0, set()
-    for pause, told in steps:
+    for pause, report in steps:
         now += pause
-        overall.update(now, told)
-        meter = meters.setdefault(told.table, Meter(now, told))
-        meter.update(now, told)
-        ended |= {told.table} if told.state == "done" else set()
-        assert (meter.percent == 100) == (told.state == "done")
+        overall.update(now, report)
+        meter = meters.setdefault(report.table, Meter(now, report))
+        meter.update(now, report)
+        ended |= {report.table} if report.state == "done" else set()
+        assert (meter.percent == 100) == (report.state == "done")
         assert meter.percent is None or 0 <= meter.percent <= 100
         assert (overall.percent == 100) == (len(ended) == tables)
         assert overall.percent is None or 0 <= overall.percent <= 100

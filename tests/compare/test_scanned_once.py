@@ -88,7 +88,7 @@ def test_a_second_worker_waits_for_the_first_ones_scan(
     visits: Lab, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(scanner, "SMALL_ROWS", 50)
-    first_reads, second_waits, told = Event(), Event(), []
+    first_reads, second_waits, reports = Event(), Event(), []
 
     def progress_of_first(*news: object) -> None:
         first_reads.set()
@@ -97,7 +97,7 @@ def test_a_second_worker_waits_for_the_first_ones_scan(
     def progress_of_second(
         table: str, done: int, expected: int | None, state: str, note: str = ""
     ) -> None:
-        told.append((table, state, note))
+        reports.append((table, state, note))
         second_waits.set()
 
     def compare(progress: object, found: list[object]) -> None:
@@ -113,5 +113,5 @@ def test_a_second_worker_waits_for_the_first_ones_scan(
     threads[1].start()
     for thread in threads:
         thread.join()
-    assert told[0] == (TABLE, "waiting", "another worker scans it")
+    assert reports[0] == (TABLE, "waiting", "another worker scans it")
     assert [(bool(d), d.facts["rows_source"]) for d in first + second] == [(False, 500)] * 2

@@ -41,9 +41,9 @@ class PooledLab(Lab):
 
 
 def every_check(lab: Lab) -> None:
-    judged = lab.judge()
-    assert judged.unknown == {}
-    assert len(judged.green) > 100
+    results = lab.judge()
+    assert results.unknown == {}
+    assert len(results.green) > 100
 
 
 def a_throttled_comparison(lab: Lab) -> None:

@@ -45,8 +45,8 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def works(programs: Path) -> bool:
-    said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True)
-    return said.stdout.startswith("postgres (PostgreSQL) 17.")
+    output = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True)
+    return output.stdout.startswith("postgres (PostgreSQL) 17.")
 
 
 def visible(cache: Path) -> list[str]:
@@ -92,10 +92,10 @@ def test_damaged_folder_is_repaired(copied: Path, damage: str) -> None:
         os.truncate(programs / "postgres", 1000)
     else:
         (programs.parents[3] / ".complete.json").write_text('{"half')
-    said: list[str] = []
+    output: list[str] = []
 
-    assert works(install_servers(said.append, [17]).bin_dirs[17])
-    assert said[:1] == ["installing postgresql-17, which is downloaded once"]
+    assert works(install_servers(output.append, [17]).bin_dirs[17])
+    assert output[:1] == ["installing postgresql-17, which is downloaded once"]
     assert not hidden(copied)
 
 
@@ -166,6 +166,6 @@ def test_every_platform_has_both_majors_of_a_rehearsal(platform: str) -> None:
 
 
 def test_pg_dump_is_of_the_newest_major() -> None:
-    said = subprocess.run([tools.pg_dump_path(), "--version"], capture_output=True, text=True)
+    output = subprocess.run([tools.pg_dump_path(), "--version"], capture_output=True, text=True)
 
-    assert re.search(r"\) (\d+)\.", said.stdout)[1] == "18"
+    assert re.search(r"\) (\d+)\.", output.stdout)[1] == "18"

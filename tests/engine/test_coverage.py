@@ -53,14 +53,14 @@ def test_a_stage_of_the_cutover_is_not_run_by_a_gate():
 
 
 def test_all_pass_is_pass():
-    judged = judge(EXPECTED, [result_of(e) for e in EXPECTED])
-    assert (judged.verdict, judged.reasons) == (Verdict.PASS, ())
+    judgement = judge(EXPECTED, [result_of(e) for e in EXPECTED])
+    assert (judgement.verdict, judgement.reasons) == (Verdict.PASS, ())
 
 
 def test_a_hole_is_unknown_and_named():
-    judged = judge(EXPECTED, [result_of(e) for e in EXPECTED[1:]])
-    assert judged.verdict is Verdict.UNKNOWN
-    assert "DATA-ROWS[a.x]" in judged.reasons[0]
+    judgement = judge(EXPECTED, [result_of(e) for e in EXPECTED[1:]])
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert "DATA-ROWS[a.x]" in judgement.reasons[0]
 
 
 def test_nothing_expected_is_unknown():
@@ -68,15 +68,17 @@ def test_nothing_expected_is_unknown():
 
 
 def test_a_trouble_is_unknown():
-    judged = judge(EXPECTED, [result_of(e) for e in EXPECTED], ["worker gw0 was lost"])
-    assert (judged.verdict, judged.reasons) == (Verdict.UNKNOWN, ("worker gw0 was lost",))
+    judgement = judge(EXPECTED, [result_of(e) for e in EXPECTED], ["worker gw0 was lost"])
+    assert (judgement.verdict, judgement.reasons) == (Verdict.UNKNOWN, ("worker gw0 was lost",))
 
 
 def test_an_unexpected_pass_is_unknown_and_names_the_remedy():
-    judged = judge(EXPECTED, [*map(result_of, EXPECTED), Result("MINE", "z", "load", Verdict.PASS)])
-    assert judged.verdict is Verdict.UNKNOWN
-    assert "MINE[z]" in judged.reasons[0]
-    assert "checks.folder" in judged.reasons[0]
+    judgement = judge(
+        EXPECTED, [*map(result_of, EXPECTED), Result("MINE", "z", "load", Verdict.PASS)]
+    )
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert "MINE[z]" in judgement.reasons[0]
+    assert "checks.folder" in judgement.reasons[0]
 
 
 def test_numbers_agree_with_nouns():
@@ -91,17 +93,17 @@ def test_numbers_agree_with_nouns():
 
 def test_an_unexpected_failure_is_not_ignored():
     stray = Result("MINE", "z", "load", Verdict.FAIL)
-    judged = judge(EXPECTED, [*map(result_of, EXPECTED), stray])
-    assert judged.verdict is Verdict.FAIL
-    assert judged.unexpected == (stray,)
+    judgement = judge(EXPECTED, [*map(result_of, EXPECTED), stray])
+    assert judgement.verdict is Verdict.FAIL
+    assert judgement.unexpected == (stray,)
 
 
 @given(st.lists(st.sampled_from(Verdict), min_size=3, max_size=3), st.permutations(range(6)))
 def test_the_worst_of_repeated_results_wins_in_any_order(second, order):
     results = [result_of(e) for e in EXPECTED]
     results += [result_of(e, v) for e, v in zip(EXPECTED, second, strict=True)]
-    judged = judge(EXPECTED, [results[i] for i in order])
-    assert judged.verdict == worst(second)
+    judgement = judge(EXPECTED, [results[i] for i in order])
+    assert judgement.verdict == worst(second)
 
 
 @given(st.lists(st.sampled_from(Verdict)))

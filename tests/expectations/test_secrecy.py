@@ -72,8 +72,8 @@ def test_an_error_that_quotes_the_row_is_told_without_it(clinic, heard):
     clinic.run(QUOTING)
     with pytest.raises(UnreadableError, match="SQLSTATE P0001") as raised:
         clinic.judge(expect("column_values_to_be_in_set", column="kind", value_set=["pulse"]))
-    told = "".join(traceback.format_exception(raised.value))
-    assert_kept(clinic, str(raised.value), told, heard())
+    messages = "".join(traceback.format_exception(raised.value))
+    assert_kept(clinic, str(raised.value), messages, heard())
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
 

@@ -23,7 +23,7 @@ def refusal(tmp_path: Path, document: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "output"),
     [
         ("", "not JSON"),
         ("{", "line 1 column 2"),
@@ -36,8 +36,8 @@ def refusal(tmp_path: Path, document: object) -> str:
         ({"name": "clinic.visits", "expectation": [], "expectations": [NOT_NULL]}, "unknown key"),
     ],
 )
-def test_a_file_that_is_no_suite(tmp_path, document, said):
-    assert said in refusal(tmp_path, document)
+def test_a_file_that_is_no_suite(tmp_path, document, output):
+    assert output in refusal(tmp_path, document)
 
 
 def test_a_file_that_is_not_text(tmp_path):
@@ -56,7 +56,7 @@ STEPS = 'col("kind")=="steps"'
 
 
 @pytest.mark.parametrize(
-    ("expectation", "said"),
+    ("expectation", "output"),
     [
         ("expect_column_values_to_not_be_null", '"kwargs"'),
         ({"type": "expect_column_values_to_not_be_null"}, '"kwargs"'),
@@ -89,11 +89,11 @@ STEPS = 'col("kind")=="steps"'
         ),
     ],
 )
-def test_an_expectation_that_would_not_look(tmp_path, expectation, said):
+def test_an_expectation_that_would_not_look(tmp_path, expectation, output):
     suite = {"name": "clinic.visits", "expectations": [NOT_NULL, expectation]}
     text = refusal(tmp_path, suite)
     assert text.startswith("clinic.visits.json: expectation 2")
-    assert said in text
+    assert output in text
 
 
 def test_columns_are_those_of_arguments_and_conditions(tmp_path):

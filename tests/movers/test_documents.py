@@ -145,7 +145,7 @@ def test_aws_messages_are_shortened_and_contain_no_password():
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "words"),
     [
         ("AccessDeniedException", "grant this action"),
         ("AccessDeniedFault", "grant this action"),
@@ -155,10 +155,10 @@ def test_aws_messages_are_shortened_and_contain_no_password():
         ("KMSKeyNotAccessibleFault", "AWS answered KMSKeyNotAccessibleFault"),
     ],
 )
-def test_every_aws_error_is_one_sentence(code, told):
+def test_every_aws_error_is_one_sentence(code, words):
     error = ClientError({"Error": {"Code": code, "Message": "no\nway"}}, "CreateEndpoint")
     message = str(as_mover_error(error, "dms:create_endpoint", "dms"))
-    assert told in message
+    assert words in message
     assert "\n" not in message
 
 

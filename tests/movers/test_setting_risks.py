@@ -67,7 +67,7 @@ EVERYTHING = Workload(
 NOTHING = Workload()
 
 
-def judged(workload=EVERYTHING, task=RUNNING, **changes):
+def check_settings(workload=EVERYTHING, task=RUNNING, **changes):
     """Check a task with safe settings except `section__key=value`; None removes the key."""
     settings = {section: dict(keys or {}) for section, keys in SAFE.items()}
     endpoints = dict(ENDPOINTS)
@@ -85,7 +85,7 @@ def judged(workload=EVERYTHING, task=RUNNING, **changes):
 
 
 def test_safe_settings_pass_for_all_tables():
-    diff = judged()
+    diff = check_settings()
     assert not diff, diff.report()
     assert "warnings" not in diff.facts
 
@@ -165,33 +165,33 @@ WARNINGS = [
 
 @pytest.mark.parametrize(("setting", "value", "says"), RED)
 def test_a_setting_that_can_lose_rows_fails(setting, value, says):
-    diff = judged(**{setting: value})
+    diff = check_settings(**{setting: value})
     assert {f.kind for f in diff.findings()} == {"task-setting"}
     assert says in diff.report()
 
 
 @pytest.mark.parametrize(("setting", "value", "says"), WARNINGS)
 def test_a_setting_that_can_hide_a_fault_is_a_warning(setting, value, says):
-    diff = judged(**{setting: value})
+    diff = check_settings(**{setting: value})
     assert not diff, diff.report()
     assert any(says in text for text in diff.facts["warnings"])
 
 
 def test_truncation_that_is_only_logged_fails():
     lax = {"source_endpoint__FailTasksOnLobTruncation": False}
-    assert "truncated and the task goes on" in judged(**lax).report()
+    assert "truncated and the task goes on" in check_settings(**lax).report()
     policy = {"ErrorBehavior__DataTruncationErrorPolicy": LOG}
-    assert not judged(**policy)
-    assert "at most with a line in the log" in judged(**policy, **lax).report()
-    assert not judged(NOTHING, **policy, **lax)
+    assert not check_settings(**policy)
+    assert "at most with a line in the log" in check_settings(**policy, **lax).report()
+    assert not check_settings(NOTHING, **policy, **lax)
 
 
 def test_batch_apply_with_full_lob_mode_fails():
     keyed = replace(EVERYTHING, keyless_tables=(), several_unique_tables=())
     batch = {"TargetMetadata__BatchApplyEnabled": True}
-    assert not judged(keyed, **batch)
+    assert not check_settings(keyed, **batch)
     full = {"TargetMetadata__FullLobMode": True}
-    assert "in limited LOB mode only" in judged(keyed, **batch, **full).report()
+    assert "in limited LOB mode only" in check_settings(keyed, **batch, **full).report()
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_batch_apply_with_full_lob_mode_fails():
     ],
 )
 def test_a_setting_is_not_checked_if_no_table_needs_it(setting, value):
-    diff = judged(NOTHING, **{setting: value})
+    diff = check_settings(NOTHING, **{setting: value})
     assert not diff, diff.report()
     assert "warnings" not in diff.facts
 
@@ -217,7 +217,7 @@ def test_a_setting_is_not_checked_if_no_table_needs_it(setting, value):
     ("setting", "value", "says"), [r for r in RED + WARNINGS if r[0].startswith("ErrorBehavior__A")]
 )
 def test_a_full_load_has_no_changes_to_apply(setting, value, says):
-    diff = judged(replace(EVERYTHING, migration_type="full-load"), **{setting: value})
+    diff = check_settings(replace(EVERYTHING, migration_type="full-load"), **{setting: value})
     assert says not in diff.report()
     assert [w.partition(" ")[0] for w in diff.facts["warnings"]] == ["MigrationType"]
 
@@ -238,7 +238,7 @@ def test_every_checked_setting_has_a_case():
 
 def test_a_task_that_moves_only_rows_or_only_changes_is_a_warning():
     for kind in ("full-load", "cdc"):
-        diff = judged(replace(EVERYTHING, migration_type=kind))
+        diff = check_settings(replace(EVERYTHING, migration_type=kind))
         assert [w for w in diff.facts["warnings"] if w.startswith(f"MigrationType is {kind}:")]
 
 

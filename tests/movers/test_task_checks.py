@@ -31,7 +31,7 @@ LARGEST = TaskContext([LobColumn(SOURCE, "photo", 64 * 1024)])
 NO_LOBS = TaskContext()
 
 
-def judged(rows=(7, 7), **changes):
+def check_task(rows=(7, 7), **changes):
     return judge_table(TABLE, replace(GOOD, **changes), lambda: rows)
 
 
@@ -41,7 +41,7 @@ def kinds(diff):
 
 @pytest.mark.parametrize("state", ["Validated", "No primary key"])
 def test_loaded_table_passes_and_its_validation_is_shown(state):
-    diff = judged(validation_state=state)
+    diff = check_task(validation_state=state)
     assert not diff
     assert diff.facts["dms_validation"] == state
 
@@ -66,7 +66,7 @@ def test_loaded_table_passes_and_its_validation_is_shown(state):
     ],
 )
 def test_each_fault_fails_its_table(changes, kind):
-    diff = judged(**changes)
+    diff = check_task(**changes)
     assert kinds(diff) == [kind]
     assert diff.report().startswith("auth.users: 1 problem: ")
     assert {f.object for f in diff.findings()} == {"auth.users"}
@@ -89,7 +89,7 @@ def test_each_fault_fails_its_table(changes, kind):
 )
 def test_each_unclear_state_makes_its_table_unknown(changes):
     with pytest.raises(UnreadableError, match=r"auth\.users"):
-        judged(**changes)
+        check_task(**changes)
 
 
 def test_rows_are_counted_only_where_no_change_was_seen():

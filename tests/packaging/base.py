@@ -16,11 +16,11 @@ CALLS = (
 def main() -> None:
     for words, code, text in CALLS:
         done = subprocess.run([sys.executable, "-m", "pgcutover", *words], capture_output=True)
-        said = (done.stdout + done.stderr).decode()
-        if done.returncode != code or text not in said or "Traceback" in said:
+        output = (done.stdout + done.stderr).decode()
+        if done.returncode != code or text not in output or "Traceback" in output:
             sys.exit(
                 f"pgcutover {' '.join(words)}: expected exit code {code} and {text!r}, found exit "
-                f"code {done.returncode} and:\n{said}"
+                f"code {done.returncode} and:\n{output}"
             )
     print(f"{len(CALLS)} commands of the base installation end as expected")
 

@@ -56,16 +56,16 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def provision(target: Connection, source_dsn: str, scripts: Path) -> list[str]:
-    told: list[str] = []
+    messages: list[str] = []
     prepare_target(
         target,
         source_dsn=source_dsn,
         scripts=scripts,
         evidence=scripts / "evidence",
-        progress=told.append,
+        progress=messages.append,
     )
-    finish_target(target, scripts=scripts, progress=told.append)
-    return told
+    finish_target(target, scripts=scripts, progress=messages.append)
+    return messages
 
 
 def restore(target: Connection, source_dsn: str, *sections: str) -> None:
@@ -88,8 +88,8 @@ def test_a_restored_target_is_left_as_it_is(target, source_dsn, scripts) -> None
     target.execute("alter table app.parent alter m set default 'sad'")
     target.execute("revoke select on app.parent from public")
     before = value(target, "select 'app.child_parent'::regclass::oid")
-    told = " ".join(provision(target, source_dsn, scripts))
-    assert "objects left as found on the target" in told
+    messages = " ".join(provision(target, source_dsn, scripts))
+    assert "objects left as found on the target" in messages
     assert value(target, "select count(*) from app.child") == 1
     assert value(target, "select obj_description('app.parent'::regclass)") == "of the target"
     function = "select obj_description('app.double(int)'::regprocedure)"
@@ -133,6 +133,6 @@ def test_a_statement_that_fails_for_another_reason_is_an_error(target, source_ds
 
 
 def test_an_empty_target_is_provisioned_as_a_whole(target, source_dsn, scripts) -> None:
-    told = " ".join(provision(target, source_dsn, scripts))
-    assert "left as found" not in told
+    messages = " ".join(provision(target, source_dsn, scripts))
+    assert "left as found" not in messages
     assert value(target, "select count(*) from pg_policy") == 1

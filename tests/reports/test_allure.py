@@ -24,8 +24,8 @@ GTAG = (
 @pytest.fixture(scope="module")
 def page(tmp_path_factory, fail_once):
     out = tmp_path_factory.mktemp("allure") / "new" / "allure.html"
-    said: list[str] = []
-    assert allure.allure_report(validate(fail_once), out, said.append, ["s3cret-value"]) == out
+    progress: list[str] = []
+    assert allure.allure_report(validate(fail_once), out, progress.append, ["s3cret-value"]) == out
     return out.read_text("utf-8")
 
 
@@ -46,8 +46,8 @@ def data_of(page: str) -> dict[str, object]:
 def test_report_is_complete(page):
     data = data_of(page)
     assert data["widgets/statistic.json"] == {"total": 104, "passed": 97, "failed": 7}
-    told = [v for k, v in data.items() if k.startswith("data/test-results/")]
-    users = next(r for r in told if r["name"] == "DATA-ROWS[auth.users]")
+    results = [v for k, v in data.items() if k.startswith("data/test-results/")]
+    users = next(r for r in results if r["name"] == "DATA-ROWS[auth.users]")
     assert users["status"] == "failed"
     assert "14 of 1,000 rows differ" in users["error"]["message"]
     assert "<title> kgc: REHEARSAL, FAIL </title>" in page

@@ -185,10 +185,10 @@ def test_lone_surrogate_does_not_stop_the_report(make_document, tmp_path):
 
 
 def test_warnings_are_on_the_page_and_do_not_fail(make_document):
-    told = {"warnings": ["comment on <b>table</b> app.t is missing on the target"]}
+    facts = {"warnings": ["comment on <b>table</b> app.t is missing on the target"]}
     document = make_document("pass")
     assert 'id="warnings"' not in html.render(validate(document))
-    document["results"][0]["facts"] = told
+    document["results"][0]["facts"] = facts
     page = html.render(validate(document))
     assert "1 difference that does not change the verdict" in page
     assert "comment on &lt;b&gt;table&lt;/b&gt; app.t is missing" in page

@@ -33,7 +33,7 @@ class Revealed:
 
     code: int
     shown: str
-    said: str
+    stderr: str
 
 
 class Shop(SmallMigration):

@@ -9,7 +9,7 @@ def test_shows_a_missing_an_extra_and_a_changed_row(damaged):
     shop, outcome = damaged
     (missing,) = keys_of(outcome, ORDERS, "rows missing")
     found = shop.reveal("result", missing)
-    assert found.code == 0, found.said
+    assert found.code == 0, found.stderr
     assert "source: app.orders\n    shop (key)    '1'\n    number (key)  'n7'" in found.shown
     assert "note          'note 7'" in found.shown
     assert "target: app.orders: no row with this key" in found.shown
@@ -31,7 +31,7 @@ def test_needs_a_terminal_or_an_explicit_option(damaged):
     (missing,) = keys_of(outcome, ORDERS, "rows missing")
     refused = shop.reveal("result", missing, terminal=False)
     assert (refused.code, refused.shown) == (3, "")
-    assert "--allow-redirect" in refused.said
+    assert "--allow-redirect" in refused.stderr
     assert "'n7'" in shop.reveal("result", missing, "--allow-redirect", terminal=False).shown
 
 
@@ -41,8 +41,8 @@ def test_another_secret_names_the_one_that_is_missing(damaged, monkeypatch):
     monkeypatch.setitem(shop.environment, "PGCUTOVER_KEY_SECRET", "another secret " * 3)
     refused = shop.reveal("result", missing)
     assert refused.code == 3
-    assert f"expected the key secret with id {outcome.document['key_secret_id']}" in refused.said
-    assert "n7" not in refused.said + refused.shown
+    assert f"expected the key secret with id {outcome.document['key_secret_id']}" in refused.stderr
+    assert "n7" not in refused.stderr + refused.shown
 
 
 def test_neither_key_nor_secret_is_in_a_file_of_the_run(damaged):
@@ -84,7 +84,7 @@ def test_shows_an_orphan(shop):
     outcome = shop.gate("-n", "0", checks=CHECKS)
     (orphan,) = keys_of(outcome, "DATA-ORPHANS[app.lines.lines_fk]", "orphans")
     found = shop.reveal("result", orphan)
-    assert found.code == 0, found.said
+    assert found.code == 0, found.stderr
     assert "target: app.lines\n" in found.shown
     assert "'n7'" in found.shown
     assert "source" not in found.shown
@@ -102,6 +102,6 @@ def test_a_row_that_is_gone_is_not_found(damaged):
 
 def test_unknown_run_and_hash_are_one_sentence(damaged):
     shop, _ = damaged
-    assert "expected its id or its folder" in shop.reveal("no-such-run", "0" * 16).said
-    assert "expected a finding with key hash" in shop.reveal("result", "0" * 16).said
-    assert "expected 16 hex digits" in shop.reveal("result", "n7").said
+    assert "expected its id or its folder" in shop.reveal("no-such-run", "0" * 16).stderr
+    assert "expected a finding with key hash" in shop.reveal("result", "0" * 16).stderr
+    assert "expected 16 hex digits" in shop.reveal("result", "n7").stderr

@@ -20,7 +20,7 @@ def odd(*texts: str) -> Odd:
 
 
 # fmt: off
-MENDED = [
+FIXED = [
     odd("rls-on-missing", "create schema s", "create table s.t (a int primary key, b text); alter table s.t enable row level security; alter table s.t force row level security; alter table s.t replica identity full; alter table s.t alter b set storage external; alter table s.t alter a set statistics 7; alter table s.t cluster on t_pkey", ""),
     odd("partitions-of-missing", "create schema s", "create table s.p (a int) partition by range (a); create table s.p1 partition of s.p for values from (1) to (5); create index on s.p (a)", ""),
     odd("event-trigger-off", "create schema s; create function s.f() returns event_trigger language plpgsql as 'begin end'; create event trigger odd_event on ddl_command_end execute function s.f()", "alter event trigger odd_event disable", ""),
@@ -66,7 +66,7 @@ MENDED = [
     odd("composite-of-domain", "create schema s", "create domain s.d as int; create type s.c as (x s.d); create type s.b as (y s.c)", ""),
     odd("sql-body-fn", "create schema s", "create table s.t (a int); create function s.f() returns bigint language sql begin atomic select count(*) from s.t; end", ""),
 ]
-SAID = [
+REPORTED = [
     odd("partition-key-col", "create schema s; create table s.p (a int) partition by range (a); create table s.p1 partition of s.p for values from (1) to (5)", "alter table s.p1 alter a set default 3", "", "created again"),
     odd("aggregate-rest", "create schema s; create function s.plus(int,int) returns int language sql immutable as 'select $1+$2'", "create aggregate s.x(int) (sfunc = s.plus, stype = int, parallel = safe, sspace = 64)", "", "by hand: state size, parallel"),
     odd("operator-rest", "create schema s; create function s.eq(text,text) returns boolean language sql immutable as 'select $1=$2'", "create operator s.=== (leftarg = text, rightarg = text, function = s.eq, commutator = operator(s.===), restrict = eqsel, join = eqjoinsel, hashes, merges)", "", "by hand: commutator"),

@@ -90,7 +90,7 @@ VIEWS = [
     fault("SCH-67", "a view with another query", "create or replace view app.v_orders with (security_barrier) as select o.id, c.email, o.total from app.orders o left join app.customers c on c.id = o.customer_id", "VIEWS"),
     fault("SCH-68", "options of a view are lost", "alter view app.v_active reset (check_option)", "VIEWS"),
     fault("security-barrier", "a view without its security barrier", "alter view app.v_orders reset (security_barrier)", "VIEWS"),
-    fault("security-invoker", "a view that runs with another's rights", "alter view app.v_orders set (security_invoker = true)", "VIEWS"),
+    fault("security-invoker", "a view that runs with the privileges of its caller", "alter view app.v_orders set (security_invoker = true)", "VIEWS"),
     fault("SCH-70", "a view follows the table that was renamed away", "alter table app.customers rename to customers_old; create table app.customers (like app.customers_old including all)", "FKS", "GRANTS", "INDEXES", "INDEXES-EXTRA", "KEYS", "POLICIES", "PUBLICATIONS", "SEQUENCES", "TABLE-PROPERTIES", "TABLE-TRIGGERS", "TABLES", "VIEWS"),
     fault("matview-missing", "a materialized view is missing", "drop materialized view app.mv_sales", "VIEWS"),
     fault("matview-query", "a materialized view with another query", "drop materialized view app.mv_sales; create materialized view app.mv_sales as select customer_id, max(total) as total from app.orders group by 1; create unique index mv_sales_uq on app.mv_sales (customer_id)", "VIEWS"),
@@ -104,7 +104,7 @@ ROUTINES = [
     fault("SCH-60", "a function with other volatility", "alter function lib.area(real, real) volatile", "ROUTINES"),
     fault("parallel", "a function that is parallel safe no more", "alter function lib.tax(numeric) parallel unsafe", "ROUTINES"),
     fault("strict", "a function that takes NULL now", "alter function lib.area(real, real) called on null input", "ROUTINES"),
-    fault("definer", "a function that runs with its caller's rights", "alter function app.audit() security invoker", "ROUTINES"),
+    fault("definer", "a function that runs with the privileges of its caller", "alter function app.audit() security invoker", "ROUTINES"),
     fault("function-settings", "a function without its search_path", "alter function app.audit() reset search_path", "ROUTINES"),
     fault("SCH-63", "a trigger's function names another table", "create or replace function app.audit() returns trigger language plpgsql security definer set search_path = app, pg_temp as $$begin insert into public.audit_log values (now(), current_user, tg_op, null); return null; end$$", "ROUTINES"),
     fault("function-missing", "a function is missing", "drop function lib.area(real, real)", "ROUTINES"),
@@ -142,7 +142,7 @@ RIGHTS = [
     fault("grant-missing", "a role may not write a table", "revoke update on app.orders from fault_app", "GRANTS"),
     fault("grant-extra", "everybody may read a table", "grant select on app.ledger to public", "GRANTS"),
     fault("grant-column", "a role may not read a column", "revoke select (total) on app.orders from fault_app", "GRANTS"),
-    fault("grant-option", "a role may not pass a right on", "revoke grant option for execute on function lib.tax(numeric) from fault_app", "GRANTS"),
+    fault("grant-option", "a grant option is missing", "revoke grant option for execute on function lib.tax(numeric) from fault_app", "GRANTS"),
     fault("execute-public", "everybody may call a function that runs as its owner", "grant execute on function app.audit() to public", "GRANTS"),
     fault("default-privileges", "default privileges are lost", "alter default privileges for role fault_owner in schema app revoke select on tables from fault_app", "GRANTS"),
     fault("SCH-102", "everybody may create in schema public", "grant create on schema public to public", "GRANTS"),
@@ -175,7 +175,7 @@ OTHERS = [
     fault("schema-missing", "a schema is missing", "drop schema spare", "SCHEMAS"),
     fault("schema-extra", "a schema that is unexpected", "create schema left_over", "SCHEMAS"),
     fault("comment", "a comment is missing", "comment on table app.orders is null"),
-    fault("comment-column", "a comment says something else", "comment on column app.orders.total is 'with tax'"),
+    fault("comment-column", "a comment differs", "comment on column app.orders.total is 'with tax'"),
 ]
 DATABASE = [
     fault("SCH-123", "the database is read-only by default", "alter database THIS set default_transaction_read_only = on", "DATABASE", "SERVER", says="default_transaction_read_only"),
@@ -193,7 +193,7 @@ CLUSTER = [
     (fault("SCH-100", "a role with other attributes", "alter role fault_app bypassrls connection limit -1", "ROLES"), "alter role fault_app nobypassrls connection limit 50"),
     (fault("role-login", "a role that may not log in", "alter role fault_app login", "ROLES"), "alter role fault_app nologin"),
     (fault("role-superuser", "a role that is superuser on the target alone", "alter role fault_app superuser", "ROLES"), "alter role fault_app nosuperuser"),
-    (fault("role-member", "a role that inherits another's rights", "grant fault_owner to fault_app", "ROLES"), "revoke fault_owner from fault_app"),
+    (fault("role-member", "a role that is a member of another", "grant fault_owner to fault_app", "ROLES"), "revoke fault_owner from fault_app"),
     (fault("role-expired", "a role whose password expires", "alter role fault_app valid until '2026-01-01'", "ROLES"), "alter role fault_app valid until 'infinity'"),
 ]
 # fmt: on

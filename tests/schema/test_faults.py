@@ -106,7 +106,7 @@ def statements_of(fault: SchemaFault) -> list[str]:
 def assert_red(fault: SchemaFault, answers: Results) -> None:
     assert answers.red.keys() == fault.red, answers.red
     assert answers.unknown == {}
-    assert fault.red or answers.warnings, "neither red nor told"
+    assert fault.red or answers.warnings, "neither red nor a warning"
     assert fault.says in str(answers.red)
 
 
@@ -120,11 +120,11 @@ def assert_fixed(
         with pytest.raises(psycopg.Error, match=REFUSED[fault.id]):
             run_fix(expected, target, found)
         return
-    said = " ".join(run_fix(expected, target, found))
+    impossible = " ".join(run_fix(expected, target, found))
     left = compare_with_expected(expected, target.collect_snapshot())
-    assert UNFIXABLE.get(fault.id, "") in said
-    assert bool(said) == (fault.id in UNFIXABLE)
-    assert [str(d) for d in left if d.object.name not in said] == []
+    assert UNFIXABLE.get(fault.id, "") in impossible
+    assert bool(impossible) == (fault.id in UNFIXABLE)
+    assert [str(d) for d in left if d.object.name not in impossible] == []
 
 
 @pytest.mark.parametrize(("fault", "undo"), ON_SERVER, ids=[f.id for f, _ in ON_SERVER])
@@ -137,7 +137,7 @@ def test_each_server_fault_fails_its_checks(lab: FaultLab, fault: SchemaFault, u
             connection.execute(undo.encode())
             connection.execute("select pg_reload_conf()")
     assert answers.red.keys() == fault.red, answers.red
-    assert fault.red or answers.warnings, "neither red nor told"
+    assert fault.red or answers.warnings, "neither red nor a warning"
     assert fault.says in str(answers.red)
 
 
@@ -146,7 +146,7 @@ def test_each_server_fault_fails_its_checks(lab: FaultLab, fault: SchemaFault, u
     [
         ("fsync", "on", "off", "red"),
         ("fsync", "off", "on", "nothing"),  # the source's setting ends with it
-        ("full_page_writes", "on", "off", "told"),
+        ("full_page_writes", "on", "off", "warning"),
     ],
 )
 def test_settings_that_need_a_restart_are_findings(
@@ -174,9 +174,9 @@ def test_settings_that_need_a_restart_are_findings(
         )
     )
     diff = stage.as_on_the_source("server_setting")
-    told = diff.facts.get("warnings", ())
-    assert (bool(diff), len(told)) == (answer == "red", int(answer == "told"))
-    assert name in (diff.report() if diff else "".join(told)) or answer == "nothing"
+    messages = diff.facts.get("warnings", ())
+    assert (bool(diff), len(messages)) == (answer == "red", int(answer == "warning"))
+    assert name in (diff.report() if diff else "".join(messages)) or answer == "nothing"
 
 
 def test_the_fix_creates_a_whole_schema(lab: FaultLab, fresh_database) -> None:
@@ -185,11 +185,11 @@ def test_the_fix_creates_a_whole_schema(lab: FaultLab, fresh_database) -> None:
         empty = Target(connection)
         found = compare_with_expected(lab.expected, empty.collect_snapshot())
         assert len(found) > 40
-        said = " ".join(run_fix(lab.expected, empty, found))
+        impossible = " ".join(run_fix(lab.expected, empty, found))
         left = [
             str(d)
             for d in compare_with_expected(lab.expected, empty.collect_snapshot())
-            if d.object.name not in said
+            if d.object.name not in impossible
         ]
     assert "\n".join(left) == ""
 

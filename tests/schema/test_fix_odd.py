@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from schema.oddfaults import MENDED, REFUSED, SAID, Odd
+from schema.oddfaults import FIXED, REFUSED, REPORTED, Odd
 from support.servers import Pair, create_database, drop_database
 
 from pgcutover.connect import open_session
@@ -67,15 +67,15 @@ def apply_fix(row: Odd, expected_dsn: str, found_dsn: str) -> tuple[str, list[st
     return " ".join(s for s in statements if s.startswith("--")), [str(d) for d in left]
 
 
-@pytest.mark.parametrize("row", MENDED, ids=[r.id for r in MENDED])
+@pytest.mark.parametrize("row", FIXED, ids=[r.id for r in FIXED])
 def test_one_run_fixes_every_difference(sides: tuple[str, str], row: Odd) -> None:
     assert apply_fix(row, *sides) == ("", [])
 
 
-@pytest.mark.parametrize("row", SAID, ids=[r.id for r in SAID])
+@pytest.mark.parametrize("row", REPORTED, ids=[r.id for r in REPORTED])
 def test_remaining_differences_are_reported(sides: tuple[str, str], row: Odd) -> None:
-    said, left = apply_fix(row, *sides)
-    assert row.says in said
+    output, left = apply_fix(row, *sides)
+    assert row.says in output
     assert left
 
 

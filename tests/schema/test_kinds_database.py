@@ -124,8 +124,8 @@ def test_a_role_without_rights_reads_the_same(
 def test_members_of_extensions_are_not_collected(
     full_servers: dict[int, FullServer], major: int
 ) -> None:
-    told = {o.name for o in full_servers[major].snapshot.objects if "citext" in o.name}
-    assert told == {"citext"}
+    found = {o.name for o in full_servers[major].snapshot.objects if "citext" in o.name}
+    assert found == {"citext"}
 
 
 @pytest.mark.parametrize("major", MAJORS)
@@ -165,13 +165,13 @@ def test_each_change_is_a_difference_of_one_property(
 def _changes(before: Snapshot, after: Snapshot) -> list[str]:
     one = {o.identity: o.facts for o in before.objects}
     other = {o.identity: o.facts for o in after.objects if o.name != "lab_super"}
-    told = [f"-{kind} {name}" for kind, name in one.keys() - other.keys()]
-    told += [f"+{kind} {name}" for kind, name in other.keys() - one.keys()]
+    found = [f"-{kind} {name}" for kind, name in one.keys() - other.keys()]
+    found += [f"+{kind} {name}" for kind, name in other.keys() - one.keys()]
     for kind, name in one.keys() & other.keys():
         facts, new = one[kind, name], other[kind, name]
         if differing := sorted(f for f in {*facts, *new} if facts.get(f) != new.get(f)):
-            told.append(f"{kind} {name}: {' '.join(differing)}")
-    return sorted(told)
+            found.append(f"{kind} {name}: {' '.join(differing)}")
+    return sorted(found)
 
 
 def test_a_restored_dump_equals_its_source(full_servers: dict[int, FullServer]) -> None:

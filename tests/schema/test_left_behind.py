@@ -39,9 +39,9 @@ class StageResults:
         self.stage = SchemaStage(replace(evidence, **sides))
         for check in RUN_WIDE:
             self._run_check(check.id)
-        judged = lab.judge("schema")
-        self.red |= judged.red
-        self.unknown |= judged.unknown
+        results = lab.judge("schema")
+        self.red |= results.red
+        self.unknown |= results.unknown
 
     def _run_check(self, check: str) -> None:
         try:
@@ -69,41 +69,41 @@ def test_an_excluded_table_that_the_target_lacks_is_no_finding(databases: Databa
     lab = lab_of(databases, INCLUDE, EXCLUDE)
     run(lab.source, KEPT, TEMPORARY)
     run(lab.target, KEPT)
-    told = StageResults(lab)
-    assert (told.red, told.unknown) == ({}, {})
-    assert "excluded_tables: public.tmp_x" in told.facts
+    results = StageResults(lab)
+    assert (results.red, results.unknown) == ({}, {})
+    assert "excluded_tables: public.tmp_x" in results.facts
 
 
 def test_an_excluded_table_that_the_target_has_is_compared(databases: Databases) -> None:
     lab = lab_of(databases, INCLUDE, EXCLUDE)
     run(lab.source, KEPT, TEMPORARY)
     run(lab.target, KEPT, TEMPORARY, "alter table tmp_x drop column k")
-    told = StageResults(lab)
-    assert "column public.tmp_x.k is missing" in told.red["SCHEMA-TABLE-PROPERTIES[*]"]
+    results = StageResults(lab)
+    assert "column public.tmp_x.k is missing" in results.red["SCHEMA-TABLE-PROPERTIES[*]"]
 
 
 def test_a_removed_column_and_its_dependents_are_no_finding(databases) -> None:
     lab = lab_of(databases, INCLUDE, REMOVE)
     run(lab.source, ORDERS.format(", secret text default 'x' unique check (secret <> '')"))
     run(lab.target, ORDERS.format(""))
-    told = StageResults(lab)
-    assert (told.red, told.unknown) == ({}, {})
+    results = StageResults(lab)
+    assert (results.red, results.unknown) == ({}, {})
 
 
 def test_a_removed_column_that_a_view_uses_leaves_the_view_expected(databases) -> None:
     lab = lab_of(databases, INCLUDE, REMOVE)
     run(lab.source, ORDERS.format(", secret text"), "create view v as select secret from o")
     run(lab.target, ORDERS.format(""))
-    told = StageResults(lab)
-    assert told.red.keys() == {"SCHEMA-VIEWS[*]"}
+    results = StageResults(lab)
+    assert results.red.keys() == {"SCHEMA-VIEWS[*]"}
 
 
 def test_a_removed_column_that_the_target_has_is_unexpected(databases: Databases) -> None:
     lab = lab_of(databases, INCLUDE, REMOVE)
     for dsn in (lab.source, lab.target):
         run(dsn, ORDERS.format(", secret text"))
-    told = StageResults(lab)
-    assert "unexpected column public.o.secret" in told.red["SCHEMA-COLUMNS[public.o]"]
+    results = StageResults(lab)
+    assert "unexpected column public.o.secret" in results.red["SCHEMA-COLUMNS[public.o]"]
 
 
 MOVER = (
@@ -118,9 +118,9 @@ def test_objects_of_a_known_mover_are_warnings(databases: Databases) -> None:
     run(lab.source, KEPT, MOVER.format("pger"))
     run(lab.source, "create publication pger_publication_1 for all tables")
     run(lab.target, KEPT)
-    told = StageResults(lab)
-    assert (told.red, told.unknown) == ({}, {})
-    warned = [text for text in told.facts if "pg_easy_replicate" in text]
+    results = StageResults(lab)
+    assert (results.red, results.unknown) == ({}, {})
+    warned = [text for text in results.facts if "pg_easy_replicate" in text]
     for name in ("schema pger", "pger_publication_1", "pger.capture()", "public.keep.capture"):
         assert any(name in text for text in warned), name
 
@@ -134,10 +134,10 @@ def test_a_declared_schema_or_publication_includes_its_members(databases: Databa
     assert StageResults(lab).red.keys() == {*red, "SCHEMA-TABLE-TRIGGERS[*]", "SCHEMA-TABLES[*]"}
     dropped = declare("schema", "own_mover", "dropped"), declare("publication", "feed", "dropped")
     lab.declared = dropped
-    told = StageResults(lab)
-    assert (told.red, told.unknown) == ({}, {})
-    assert "declared: publication table public.keep in feed is missing" in str(told.facts)
-    assert "table own_mover.groups of the source is neither included" in str(told.facts)
+    results = StageResults(lab)
+    assert (results.red, results.unknown) == ({}, {})
+    assert "declared: publication table public.keep in feed is missing" in str(results.facts)
+    assert "table own_mover.groups of the source is neither included" in str(results.facts)
     lab.declared = (*dropped, declare("publication", "other", "dropped"))
     assert "publication other" in StageResults(lab).red["SCHEMA-DECLARED[*]"]
 
@@ -150,9 +150,9 @@ def test_a_schema_or_publication_that_the_target_has_is_not_dropped(databases: D
         declare("schema", "own_mover", "dropped"),
         declare("publication", "feed", "dropped"),
     )
-    said = StageResults(lab).red["SCHEMA-DECLARED[*]"]
-    assert "schema own_mover is declared dropped, but is on the target" in said
-    assert "publication feed is declared dropped, but is on the target" in said
+    message = StageResults(lab).red["SCHEMA-DECLARED[*]"]
+    assert "schema own_mover is declared dropped, but is on the target" in message
+    assert "publication feed is declared dropped, but is on the target" in message
 
 
 def test_a_publication_that_the_target_subscribes_to_is_a_warning(databases: Databases) -> None:
@@ -162,9 +162,9 @@ def test_a_publication_that_the_target_subscribes_to_is_a_warning(databases: Dat
     assert "SCHEMA-PUBLICATIONS[*]" in StageResults(lab).red
     make = "create subscription s connection 'dbname=x' publication feed with (connect = false)"
     run(lab.target, make)
-    told = StageResults(lab)
-    assert told.red == {}
-    assert any("publication feed is missing" in text for text in told.facts)
+    results = StageResults(lab)
+    assert results.red == {}
+    assert any("publication feed is missing" in text for text in results.facts)
 
 
 def test_replica_identity_full_on_the_source_alone_is_a_warning(databases: Databases) -> None:
@@ -172,9 +172,9 @@ def test_replica_identity_full_on_the_source_alone_is_a_warning(databases: Datab
     for dsn in (lab.source, lab.target):
         run(dsn, KEPT)
     run(lab.source, "alter table keep replica identity full")
-    told = StageResults(lab)
-    assert told.red == {}
-    assert any("replica identity: expected full, found default" in text for text in told.facts)
+    results = StageResults(lab)
+    assert results.red == {}
+    assert any("replica identity: expected full, found default" in text for text in results.facts)
     run(lab.target, "alter table keep replica identity nothing")
     assert StageResults(lab).red.keys() == {"SCHEMA-TABLE-PROPERTIES[*]"}
 
@@ -185,23 +185,23 @@ def test_an_invalid_index_of_the_source_is_a_warning_and_may_be_missing(database
         run(dsn, KEPT, "alter table keep add v int")
     run(lab.source, "create index keep_v on keep (v)")
     run(lab.source, "update pg_index set indisvalid = false where indexrelid = 'keep_v'::regclass")
-    judged = lab.judge("schema")
-    assert judged.red == {}
-    assert "index public.keep_v is INVALID on the source" in "".join(judged.warnings)
-    assert "SCHEMA-INDEXES[public.keep_v]" in judged.green
+    results = lab.judge("schema")
+    assert results.red == {}
+    assert "index public.keep_v is INVALID on the source" in "".join(results.warnings)
+    assert "SCHEMA-INDEXES[public.keep_v]" in results.green
     run(lab.target, "create index keep_v on keep (v)")
     assert lab.judge("schema").red == {}
     run(lab.target, "update pg_index set indisvalid = false where indexrelid = 'keep_v'::regclass")
-    said = lab.judge("schema").red["SCHEMA-INDEXES[public.keep_v]"]
-    assert "index public.keep_v is INVALID on the target" in said
+    message = lab.judge("schema").red["SCHEMA-INDEXES[public.keep_v]"]
+    assert "index public.keep_v is INVALID on the target" in message
 
 
 def test_a_table_without_columns_passes_all_checks(databases: Databases) -> None:
     lab = lab_of(databases, INCLUDE)
     for dsn in (lab.source, lab.target):
         run(dsn, KEPT, "create table bare ()")
-    told = StageResults(lab)
-    assert (told.red, told.unknown) == ({}, {})
+    results = StageResults(lab)
+    assert (results.red, results.unknown) == ({}, {})
     run(lab.target, "alter table bare add id int")
     assert StageResults(lab).red.keys() == {"SCHEMA-COLUMNS[public.bare]"}
 
@@ -222,9 +222,11 @@ def test_owners_and_grants_omitted_by_a_restore_can_be_declared(databases, decla
             declare("owner", "*", "changed", **changed),
             declare("grant", "* to left_reader", "dropped"),
         ) * declared
-        told = StageResults(lab)
-        assert told.red.keys() == (set() if declared else {"SCHEMA-OWNERS[*]", "SCHEMA-GRANTS[*]"})
-        assert any("left_owner, found left_new (declared" in t for t in told.facts) == declared
+        results = StageResults(lab)
+        assert results.red.keys() == (
+            set() if declared else {"SCHEMA-OWNERS[*]", "SCHEMA-GRANTS[*]"}
+        )
+        assert any("left_owner, found left_new (declared" in t for t in results.facts) == declared
         run(lab.target, "alter view v owner to left_reader")
         assert "SCHEMA-OWNERS[*]" in StageResults(lab).red
     finally:
@@ -268,8 +270,8 @@ def test_a_database_setting_and_an_extensions_schema_can_be_declared(databases) 
         declare("extension", "pg_trgm", "changed", property="schema", value="public"),
         declare("database_setting", "work_mem", "added"),
     )
-    told = StageResults(lab)
-    assert (told.red, told.unknown) == ({}, {})
+    results = StageResults(lab)
+    assert (results.red, results.unknown) == ({}, {})
 
 
 CITEXT = (
@@ -291,8 +293,8 @@ def test_a_declared_move_of_an_extension_covers_references_to_it(databases) -> N
         declare("extension", name, "changed", property="schema", value="public")
         for name in ("citext", "pg_trgm")
     )
-    told = StageResults(lab)
-    assert (told.red, told.unknown) == ({}, {})
+    results = StageResults(lab)
+    assert (results.red, results.unknown) == ({}, {})
     run(lab.target, "drop view shown; alter table named alter name type text")
     assert (
         "type: expected ext.citext, found text"

@@ -61,8 +61,8 @@ def test_a_clean_restore_gives_no_finding(running, riches, older, newer) -> None
         except AssertionError as error:
             red[check.id] = str(error)
     assert red == {}
-    told, troubles = stage.everything()
-    assert ([str(each) for each in told], troubles) == ([], [])
+    messages, troubles = stage.everything()
+    assert ([str(each) for each in messages], troubles) == ([], [])
     assert len(found.objects) > 150
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg import sql
-from schema.real.lab import all_tables, moved_tables, provision, restore, said_of
+from schema.real.lab import all_tables, moved_tables, provision, report_of, restore
 from support.servers import Databases, Pair, fresh_databases
 
 SCHEMAS = (
@@ -106,9 +106,9 @@ def test_many_tables_under_odd_names_are_restored_without_a_finding(
     with fresh_databases(pair, source_template=many_tables) as databases:
         restore(databases)
         _has_them_all(databases)
-        said = said_of(databases, all_tables(databases.source))
-    assert said.anything == []
-    assert said.objects > 7000
+        output = report_of(databases, all_tables(databases.source))
+    assert output.anything == []
+    assert output.objects > 7000
 
 
 def test_many_tables_under_odd_names_are_renamed_without_a_finding(
@@ -119,9 +119,9 @@ def test_many_tables_under_odd_names_are_renamed_without_a_finding(
         rules = moved_tables(databases.source, third=19, second=21)
         provision(databases, tmp_path / "scripts", rules)
         _has_them_all(databases)
-        said = said_of(databases, rules)
-    assert said.anything == []
-    assert said.objects > 7000
+        output = report_of(databases, rules)
+    assert output.anything == []
+    assert output.objects > 7000
 
 
 def _has_them_all(databases: Databases) -> None:

@@ -23,11 +23,11 @@ EVERYTHING = rules([rule(1, "selection", "include", "app", "%")])
 NAMES = [kind.name for kind in KINDS if kind.name != "system_grant"]
 
 
-def built(databases: Databases, told: list[str], mapping=EVERYTHING) -> Expected:
+def built(databases: Databases, messages: list[str], mapping=EVERYTHING) -> Expected:
     with open_session(databases.source) as source:
         tables = mapped_tables(mapping, source)
     recipe = Recipe(databases.source, databases.target, 17, databases.name, "UTF8", tables)
-    return expected_schema(recipe, told.append)
+    return expected_schema(recipe, messages.append)
 
 
 def found(expected: Expected, dsn: str) -> set[str]:
@@ -41,10 +41,10 @@ def found(expected: Expected, dsn: str) -> set[str]:
 def test_an_extension_that_only_the_scratch_server_lacks(databases: Databases) -> None:
     """The target is the source itself, which has the extension."""
     run(databases.source, *SCHEMA)
-    told: list[str] = []
-    expected = built(databases, told)
+    messages: list[str] = []
+    expected = built(databases, messages)
     assert found(expected, databases.source) == set()
-    (line,) = [text for text in told if "could not create" in text]
+    (line,) = [text for text in messages if "could not create" in text]
     assert "extension adminpack" in line
     assert "is not available" in line
     run(databases.source, "drop index app.uses_n", "alter table app.plain alter name drop default")
@@ -72,9 +72,9 @@ def test_an_unknown_language_affects_only_its_functions(databases: Databases) ->
         "create function app.odd(int) returns int language odd as 'nothing'",
         "create function app.kept(int) returns int language sql as 'select $1'",
     )
-    told: list[str] = []
-    expected = built(databases, told)
-    assert "app.odd(integer)" in " ".join(told)
+    messages: list[str] = []
+    expected = built(databases, messages)
+    assert "app.odd(integer)" in " ".join(messages)
     assert {"app.odd(integer)", "app.kept(integer)"} <= expected.snapshot.of_kind("function").keys()
     assert found(expected, databases.source) == set()
 

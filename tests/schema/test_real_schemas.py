@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from compare.lab import rule, run
-from schema.real.lab import Rules, all_tables, load, moved_tables, provision, said_of, schema_only
+from schema.real.lab import Rules, all_tables, load, moved_tables, provision, report_of, schema_only
 from support.servers import Databases
 
 OWN = sorted(Path(__file__).with_name("real").glob("*.sql"))
@@ -25,26 +25,26 @@ MORE: dict[str, Rules] = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
 def test_a_schema_with_everything_gives_no_finding(databases, tmp_path, path, way) -> None:
-    said = _said(databases, tmp_path, path, way)
-    assert said.anything == []
-    assert said.objects > 100
+    report = _report(databases, tmp_path, path, way)
+    assert report.anything == []
+    assert report.objects > 100
 
 
 @pytest.mark.skipif(not PUBLIC, reason=f"{VARIABLE} names no folder with *.sql files")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("path", PUBLIC, ids=lambda path: path.stem)
 def test_a_public_schema_gives_no_finding(databases, tmp_path, path, way) -> None:
-    assert _said(databases, tmp_path, path, way).anything == []
+    assert _report(databases, tmp_path, path, way).anything == []
 
 
 def test_every_comparison_finds_a_change_on_the_target(databases, tmp_path) -> None:
     path = OWN[0].with_name("music.sql")
-    _said(databases, tmp_path, path, "renamed")
+    _report(databases, tmp_path, path, "renamed")
     run(databases.target, 'drop index "Moved 1"."IFK_AlbumArtistId"')
-    said = said_of(databases, moved_tables(databases.source))
-    assert ["IFK_AlbumArtistId" in text for text in said.differences] == [True]
-    assert ["IFK_AlbumArtistId" in text for text in said.of_the_stage] == [True]
-    assert {name.partition("[")[0] for name in said.of_checks} == {"SCHEMA-INDEXES"}
+    report = report_of(databases, moved_tables(databases.source))
+    assert ["IFK_AlbumArtistId" in text for text in report.differences] == [True]
+    assert ["IFK_AlbumArtistId" in text for text in report.of_the_stage] == [True]
+    assert {name.partition("[")[0] for name in report.of_checks} == {"SCHEMA-INDEXES"}
 
 
 def test_a_child_tables_own_not_null_is_restored(databases, tmp_path) -> None:
@@ -59,7 +59,7 @@ def test_a_child_tables_own_not_null_is_restored(databases, tmp_path) -> None:
     )
     rules = all_tables(databases.source)
     provision(databases, tmp_path / "scripts", rules)
-    assert said_of(databases, rules).anything == []
+    assert report_of(databases, rules).anything == []
 
 
 def test_a_script_is_loaded_without_its_rows() -> None:
@@ -76,9 +76,9 @@ def test_a_script_is_loaded_without_its_rows() -> None:
     ]
 
 
-def _said(databases: Databases, folder: Path, path: Path, way: str):
+def _report(databases: Databases, folder: Path, path: Path, way: str):
     load(databases.source, path)
     rules = WAYS[way](databases.source)
     rules += MORE.get(path.stem, []) if way == "renamed" else []
     provision(databases, folder / "scripts", rules)
-    return said_of(databases, rules)
+    return report_of(databases, rules)

@@ -44,11 +44,11 @@ def test_a_stale_collation_of_the_source_is_a_warning(sides) -> None:
     run(sides[1], *FRESH)
     diff = collations(sides)
     assert not diff, diff.report()
-    told = " ".join(diff.facts["warnings"])
-    assert "the database records collation version" in told
-    assert "collation public.own records collation version 1, and the source's system" in told
-    assert "None" not in told
-    assert "alter collation public.own refresh version" in told
+    messages = " ".join(diff.facts["warnings"])
+    assert "the database records collation version" in messages
+    assert "collation public.own records collation version 1, and the source's system" in messages
+    assert "None" not in messages
+    assert "alter collation public.own refresh version" in messages
     assert len(diff.facts["warnings"]) == 2
 
 

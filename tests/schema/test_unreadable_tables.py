@@ -109,7 +109,7 @@ def test_an_unreadable_table_makes_no_schema_check_unknown(lab: Lab, reader: Rea
         ).fetchall()
     run(lab.source, *OUTSIDE)
     lab.source = reader(*(name for (name,) in tables))
-    judged = lab.judge("schema")
-    assert (judged.red, judged.unknown) == ({}, {})
+    results = lab.judge("schema")
+    assert (results.red, results.unknown) == ({}, {})
     run(lab.target, "alter table core.ledger alter cents drop not null")
     assert set(lab.judge("schema").red) == {"SCHEMA-COLUMNS[core.ledger]"}

@@ -53,10 +53,10 @@ def test_one_seed_is_one_database(source_dsn: str, empty_source: str) -> None:
 
 
 def test_another_seed_is_another_database(source_dsn: str, empty_source: str) -> None:
-    told = generate.generate(empty_source, scale=1, seed=12, progress=quiet)
+    total = generate.generate(empty_source, scale=1, seed=12, progress=quiet)
     other, same = content(empty_source), content(source_dsn)
     assert [name for name in other if other[name] == same[name]] == []
-    assert told == sum(row[0] for row in other.values())
+    assert total == sum(row[0] for row in other.values())
 
 
 def test_scale_one_is_about_fifty_thousand_rows_and_more_is_linear() -> None:

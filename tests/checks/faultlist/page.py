@@ -40,7 +40,7 @@ schema stage compares settings and unmapped schemas, and may well be red.
 """
 SCHEMA = """
 Exactly the checks named were red, of all that compare the target with the expected schema or with
-the source's server. What is only told stands among the facts of an answer that passes.
+the source's server. A warning is in the facts of a result that passes.
 """
 SCHEMA_FAULTS: list[SchemaFault] = [
     *OF_THE_SCHEMA,
@@ -98,12 +98,12 @@ def _number(kind: str, check: Check) -> str:
 def _seen(fault: Fault) -> tuple[str, ...]:
     red = {identity.split("[")[0] for identity in fault.red}
     doubted = sorted(fault.checks - red)
-    answers = [*sorted(red), *(f"{check} (UNKNOWN)" for check in doubted)]
-    return f"`{fault.id}`", fault.kind, fault.what, ", ".join(answers)
+    results = [*sorted(red), *(f"{check} (UNKNOWN)" for check in doubted)]
+    return f"`{fault.id}`", fault.kind, fault.what, ", ".join(results)
 
 
 def _of_the_schema(fault: SchemaFault) -> tuple[str, ...]:
-    return f"`{fault.id}`", fault.what, ", ".join(sorted(fault.red)) or "only told"
+    return f"`{fault.id}`", fault.what, ", ".join(sorted(fault.red)) or "a warning"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

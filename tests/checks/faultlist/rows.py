@@ -346,7 +346,7 @@ DUAL = [
         kind="dual writes",
     ),
     counted(
-        "write-while-judged-still",
+        "written-on-both",
         "a row written on both sides and changed on one",
         "core.kv",
         "insert into core.kv values ('both', 'a'), ('both2', 'a')",

@@ -164,7 +164,7 @@ class Said:
         return [*self.differences, *self.of_the_stage, *checks]
 
 
-def said_of(databases: Databases, documents: Rules) -> Said:
+def report_of(databases: Databases, documents: Rules) -> Said:
     """Run all comparisons with the mapping only; scripts are not configured."""
     source, target = databases.source, databases.target
     with open_session(source) as one, open_session(target) as other:
@@ -178,23 +178,23 @@ def said_of(databases: Databases, documents: Rules) -> Said:
     )
     found_by_stage, troubles = stage.everything()
     lab = Lab(source, target, scratch, rules=rules(documents), recent={})
-    judged = lab.judge("schema")
+    results = lab.judge("schema")
     return Said(
         len(found.objects),
         [str(d) for d in differences(expected, found, [k.name for k in KINDS])],
         [*map(str, found_by_stage), *troubles],
-        {**_of_stage_checks(stage), **judged.red, **judged.unknown},
+        {**_of_stage_checks(stage), **results.red, **results.unknown},
     )
 
 
 def _of_stage_checks(stage: SchemaStage) -> dict[str, str]:
-    said = {}
+    reports = {}
     for check in RUN_WIDE:
         try:
             FUNCTIONS[check.id](schema_stage=stage)
         except (AssertionError, PgCutoverError) as error:
-            said[check.id] = str(error)
-    return said
+            reports[check.id] = str(error)
+    return reports
 
 
 def _no_progress(_: str) -> None:
