@@ -6,6 +6,7 @@ from pathlib import Path
 
 import compare
 import dualwrite
+import freeze
 import gate
 import schema
 
@@ -41,6 +42,18 @@ def main() -> int:
     own.add_argument("--seconds", type=int, default=10, help="of a run of pgbench; default: 10")
     own.add_argument("--json", type=Path, help="where every figure is written")
     own.set_defaults(run=dualwrite.run)
+    own = benches.add_parser("freeze", help="the freeze of a cutover, and what it is made of")
+    own.add_argument("--rows", type=int, default=1_000_000, help="default: 1,000,000")
+    own.add_argument("--large-rows", type=int, default=20_000_000, help="default: 20,000,000")
+    own.add_argument("--runs", type=int, default=10, help="cutovers; default: 10")
+    own.add_argument("--growth-runs", type=int, default=3, help="of each size; default: 3")
+    own.add_argument("--ddl-runs", type=int, default=2, help="of each statement; default: 2")
+    own.add_argument("--only", nargs="+", choices=freeze.PARTS, default=list(freeze.PARTS))
+    own.add_argument(
+        "--task-seconds", default="60-300", help="of DMS to start or stop a task; default: 60-300"
+    )
+    own.add_argument("--json", type=Path, help="figures; those of other parts in it are kept")
+    own.set_defaults(run=freeze.run)
     arguments = parser.parse_args()
     try:
         return int(arguments.run(arguments))

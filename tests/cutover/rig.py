@@ -178,6 +178,7 @@ class Night:
                 for freeze in world.freezes.values():
                     freeze.unlock()
                 world.gate.close()
+                world.sequences.close()
 
     def lead(self, goal):
         """Run `cutover` or `rollback` to its end; return the driver's last state."""

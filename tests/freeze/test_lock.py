@@ -5,16 +5,18 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
 from freeze.conftest import TABLES, Site, statement_result
 from freeze.network import cuttable
+from psycopg.sql import SQL
 
+from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.connect import open_watch, open_writer
 from pgcutover.errors import FreezeError
-from pgcutover.freeze import PoolerHooks, find_fenced, remove_fence
+from pgcutover.freeze import PoolerHooks, find_fenced, hold_tables, remove_fence
 from pgcutover.mapping import RelationName
 
 INSERT = "insert into app.plain (body) values ('late')"
@@ -69,7 +71,7 @@ def test_a_prepared_transaction_prevents_the_freeze_and_is_named(site: Site) -> 
         connection.execute("begin")
         connection.execute(INSERT)
         connection.execute(f"prepare transaction '{site.name}'")
-        with site.freeze(lock_timeout_seconds=0.05, tries=2) as freeze:
+        with site.freeze(lock_timeout_seconds=0.01, tries=2) as freeze:
             with pytest.raises(FreezeError, match=r"2 tries.*plain held by a prepared transaction"):
                 freeze.lock()
             assert not freeze.is_locked
@@ -105,14 +107,24 @@ def test_an_access_exclusive_request_before_the_freeze_gets_the_table(site: Site
 
 
 def test_ddl_in_the_freeze_stops_neither_the_gate_nor_the_fence(site: Site) -> None:
-    with psycopg.connect(site.dsn) as gate, site.freeze() as freeze:
+    with (
+        psycopg.connect(site.dsn) as gate,
+        closing(SideSession("source", site.dsn)) as comparing,
+        site.freeze() as freeze,
+    ):
         freeze.prepare()
         gate.execute("lock table app.plain in access share mode")
+        comparing.hold(lambda connection: hold_tables(connection, freeze.relations, 1.0))
+        assert statement_result(site.dsn, INSERT) == "ok"  # the snapshot is taken later
         freeze.lock()
         with waiting(
             site.dsn, "truncate app.plain", "alter table app.plain add later int", INSERT
         ) as results:
             rows = gate.execute("select count(*) from app.plain").fetchone()
+            comparing.begin_freeze()
+            comparing.snapshot()
+            assert comparing.fetch(SQL("select count(*) from app.plain"))[0] == [rows]
+            comparing.end_freeze()
             freeze.fence_and_commit(lambda _: None)
             gate.rollback()
         assert results == ["25006", "ok", "25006"]
@@ -129,9 +141,7 @@ def test_the_server_ends_the_freeze_of_a_cut_network(site: Site) -> None:
         freeze.lock()
         with waiting(site.dsn, INSERT) as results:
             cut()
-            begun = time.monotonic()
         assert results == ["ok"]
-        assert time.monotonic() - begun < 5
     # 25P03 or a lost connection, by what has reached the client
     with site.freeze(budget_seconds=0.3) as freeze:
         freeze.lock()

@@ -4,8 +4,9 @@
 
 The process ends with its parent (stdin), on SIGTERM and on Ctrl-C.
 `PGCUTOVER_AWSLOCAL_DELAY_SECONDS` (0.5) sets the duration of transitional states such as
-"creating", `PGCUTOVER_AWSLOCAL_METRIC_SECONDS` (1) the interval at which latencies are sent to
-CloudWatch.
+"creating", `PGCUTOVER_AWSLOCAL_TASK_SECONDS` that of a task's start (0.5) and stop (0): AWS takes
+minutes, and `60-300` is a random time. `PGCUTOVER_AWSLOCAL_METRIC_SECONDS` (1) is the interval at
+which latencies are sent to CloudWatch.
 
 As AWS documents: limited LOBs are truncated (an NCLOB's characters count double), numeric without
 precision is rounded to six decimals, infinity is clamped, oid columns, sequences and secondary

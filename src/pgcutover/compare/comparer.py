@@ -1,6 +1,6 @@
 """Compares the data of a source and a target; the checks of one table share one scan."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from psycopg import sql
@@ -31,7 +31,7 @@ from pgcutover.compare.scan.sessions import SideSession
 from pgcutover.compare.snapshots import ReadIn, RecheckedKeys, Taken, read_snapshot
 from pgcutover.compare.throttle.governor import Governor
 from pgcutover.compare.throttle.server_load import LoadLimits
-from pgcutover.connect import open_watch
+from pgcutover.connect import Connection, open_watch
 from pgcutover.diff import Diff
 from pgcutover.error_texts.database_errors import unreadable_on_error
 from pgcutover.errors import UnreadableError
@@ -159,6 +159,30 @@ class Comparer:
     def end_keys(self) -> None:
         """End the snapshots of `begin_keys`."""
         self._cache.drop()
+
+    def hold(self, label: str, lock: Callable[[Connection], None]) -> None:
+        """Take locks on a side before its freeze, in the session that compares keys in it."""
+        for session in self._sessions:
+            if session.side == label:
+                session.hold(lock)
+
+    def unthrottle(self) -> None:
+        """Compare at full speed until `end_freeze`: clients wait."""
+        for session in self._sessions:
+            session.unthrottle()
+
+    def begin_freeze(self) -> None:
+        """Compare keys with the locks of `hold` from now on; no comparison may be running."""
+        self._cache.drop()
+        for session in self._sessions:
+            session.begin_freeze()
+
+    def end_freeze(self) -> None:
+        """Release the locks of `hold`, and throttle again."""
+        if any(session.is_frozen for session in self._sessions):
+            self._cache.drop()
+        for session in self._sessions:
+            session.end_freeze()
 
     def _read_snapshots(self) -> Sides[Taken]:
         with unreadable_on_error("source or target", "snapshot"):

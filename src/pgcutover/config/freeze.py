@@ -28,9 +28,10 @@ class FreezeSettings:
     """Longest freeze. The source's server ends the freeze when its session has been idle for so
     long, even if pgcutover is dead or the network is cut."""
     lock_timeout_seconds: Annotated[float, Field(ge=0.01, le=5)] = 0.2
-    """Longest wait of one try for the locks, made of shorter ones so that writers can go on."""
+    """Longest wait for the locks of one attempt. Most attempts of a try wait for a part of it, and
+    writers go on between them."""
     tries: Annotated[int, Field(ge=1, le=100)] = 5
-    """Tries for the locks."""
+    """Tries for the locks, each of twenty times the lock timeout."""
     prepare_timeout_seconds: Positive = 15.0
     """Longest wait for the locks that stop vacuum and DDL, before the freeze; no writer waits."""
     max_lag_seconds: Positive = 1.0

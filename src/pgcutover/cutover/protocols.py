@@ -130,5 +130,8 @@ class Sequences(Protocol):
     def raise_on(self, standby: Side) -> Mapping[str, object]:
         """Set the standby's sequences beyond all values that either side has given."""
 
-    def are_beyond(self, standby: Side) -> bool:
-        """Return whether none of the standby's sequences is behind."""
+    def prepare(self, standby: Side) -> None:
+        """Do before the freeze what can be done then."""
+
+    def close(self) -> None:
+        """Close what was opened."""

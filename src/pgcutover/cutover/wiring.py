@@ -117,6 +117,7 @@ def open_driver(
         for freeze in world.freezes.values():
             stack.callback(freeze.unlock)
         stack.callback(world.gate.close)
+        stack.callback(world.sequences.close)
         if world.smoke is not None:
             stack.callback(world.smoke.close)
         yield Driver(world, journal, lock.verify, progress)

@@ -21,10 +21,10 @@ class Budget:
     clock: Callable[[], float] = time.monotonic
     begun: float | None = None
 
-    def start(self) -> None:
-        """Begin to count, unless it has begun."""
+    def start(self, seconds: float = 0.0) -> None:
+        """Begin to count, unless it has begun; clients have waited for `seconds` already."""
         if self.begun is None:
-            self.begun = self.clock()
+            self.begun = self.clock() - seconds
 
     def stop(self) -> None:
         """End a freeze."""

@@ -183,10 +183,13 @@ class Freeze:
                 granted = self._try_lock()
             except FreezeError as refused:
                 error = refused
+                if self._pooler and monotonic() - started > self.options.budget_seconds:
+                    break
                 # writers that queued behind the try go on in this time
                 sleep(uniform(0.5, 1) * self.options.lock_timeout_seconds)  # noqa: S311
                 continue
-            self._begun = granted.begun
+            # a pooler's clients have waited since the pause
+            self._begun = granted.begun if self._pooler is None else started
             self.result = FreezeResult(
                 tries,
                 granted.begun - started,
@@ -197,7 +200,7 @@ class Freeze:
             )
             return self.result
         self.rollback()
-        tried = count_noun(self.options.tries, "try", "tries")
+        tried = count_noun(tries, "try", "tries")
         raise FreezeError(f"no freeze after {tried}, writers go on: {error}") from error
 
     def verify(self) -> None:

@@ -1,12 +1,14 @@
 """The session of a freeze: its transaction, its timeouts and its locks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from random import uniform
 from time import monotonic, sleep
 
 import psycopg
+from psycopg import sql
 
 from pgcutover.connect import Connection
 from pgcutover.error_texts.database_errors import describe_error
@@ -16,11 +18,12 @@ from pgcutover.freeze.relations import LockedRelation, lock_statement
 
 _TRANSACTION_TIMEOUT_SINCE = 170000
 _SNAPSHOT_SINCE = 130000
-_SHORT = 1 / 20
-_SHARES = (*[_SHORT] * 5, 1 / 4, *[_SHORT] * 5, 1 / 2)  # of the lock timeout
+_SHORT = (1 / 60, 1 / 15)  # of the lock timeout
+_LONG = (1 / 4, 1 / 2)
+_TRY = 20  # times the lock timeout
 _WAITS = 4
+_TABLE_SECONDS = 0.0005  # to take one lock on a busy server
 _NETWORK_SECONDS = 2.0  # for the answer of a server that needs no time
-_SAVEPOINT = b"savepoint pgcutover_lock"
 _UNDO = b"rollback to savepoint pgcutover_lock"
 _FACTS = "select pg_current_wal_insert_lsn()::text, {}()::text"
 # a session that waits for a lock of ours holds nothing of interest
@@ -87,54 +90,46 @@ class LockSession:
         """Take SHARE and return position and snapshot; the earlier locks stay if that fails.
 
         A writer that holds one table and waits for another one of ours keeps the lock away until
-        the timeout. So most attempts are short: the sooner such a writer may go on, the more often
-        the lock is tried. The long ones are for writers that need more time.
+        the timeout, and so does every writer that will. The lock is granted in a moment without
+        such a writer, so most attempts are short, and writers go on between them. The long ones
+        are for writers that need more time.
         """
         failed: psycopg.Error | None = None
-        until = monotonic() + wait_seconds
-        for share in _SHARES:
-            if share == _SHORT and monotonic() > until:  # a slow network or server
-                continue
+        until = monotonic() + wait_seconds * _TRY
+        for share in chain(_short_shares(until), _LONG):
+            begun = monotonic()
             try:
-                return self._attempt(relations, wait_seconds * share, wait_seconds, idle_seconds)
+                return self._attempt(relations, wait_seconds * share, idle_seconds)
             except psycopg.Error as error:
                 failed = error
                 if not self._undo_attempt():
                     self.rollback()
                     break
-                sleep(uniform(0.01, 0.05) * wait_seconds)  # noqa: S311
+                sleep(uniform(0.5, 1) * (monotonic() - begun))  # noqa: S311
         words = self._describe(failed, relations, _BLOCK_LOCK) if failed else "no attempt"
         raise FreezeError(words) from failed
 
     def _attempt(
-        self,
-        relations: Sequence[LockedRelation],
-        lock_seconds: float,
-        wait_seconds: float,
-        idle_seconds: float,
+        self, relations: Sequence[LockedRelation], lock_seconds: float, idle_seconds: float
     ) -> Granted:
         """Wait `lock_seconds` for each table, and a few times as long for all of them."""
         begun = monotonic()
-        statement_seconds = min(wait_seconds, lock_seconds * _WAITS)
+        statement_seconds = lock_seconds * _WAITS + len(relations) * _TABLE_SECONDS
+        lock = sql.SQL("; ").join(
+            (
+                _timeouts(statement_seconds, idle_seconds, lock_seconds),
+                sql.SQL("savepoint pgcutover_lock"),
+                lock_statement(relations, "share"),
+                sql.SQL("set local statement_timeout to 0"),
+            )
+        )
         with deadline(self.connection, statement_seconds + _NETWORK_SECONDS):
-            self.set_timeouts(statement_seconds, idle_seconds, lock_seconds)
-            self.connection.execute(_SAVEPOINT)
-            self.connection.execute(lock_statement(relations, "share"))
-            self.connection.execute("set local statement_timeout to 0")
+            self.connection.execute(lock)
             return Granted(*self._position(), begun)
 
-    def set_timeouts(
-        self, wait_seconds: float, idle_seconds: float, lock_seconds: float | None = None
-    ) -> None:
+    def set_timeouts(self, wait_seconds: float, idle_seconds: float) -> None:
         """Bound each statement, each lock, and the time of being idle in the transaction."""
-        lock_seconds = wait_seconds if lock_seconds is None else lock_seconds
-        wait, idle, lock = (
-            max(1, round(seconds * 1000)) for seconds in (wait_seconds, idle_seconds, lock_seconds)
-        )
-        self.connection.execute(
-            f"set local lock_timeout to {lock}; set local statement_timeout to {wait}; "
-            f"set local idle_in_transaction_session_timeout to {idle}".encode()
-        )
+        self.connection.execute(_timeouts(wait_seconds, idle_seconds, wait_seconds))
 
     def rollback(self) -> None:
         """End the transaction; a connection that cannot do that in time is closed."""
@@ -193,3 +188,16 @@ class LockSession:
             if idle:
                 self.rollback()
         return (str(row[0]), str(row[1])) if row else None
+
+
+def _short_shares(until: float) -> Iterator[float]:
+    while monotonic() < until:
+        yield uniform(*_SHORT)  # noqa: S311 - no secret
+
+
+def _timeouts(wait_seconds: float, idle_seconds: float, lock_seconds: float) -> sql.Composed:
+    values = (max(1, round(each * 1000)) for each in (lock_seconds, wait_seconds, idle_seconds))
+    return sql.SQL(
+        "set local lock_timeout to {}; set local statement_timeout to {}; "
+        "set local idle_in_transaction_session_timeout to {}"
+    ).format(*map(sql.Literal, values))

@@ -3,17 +3,25 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import uniform
 from typing import Any, Protocol
 
 from pgcutover.awslocal.http.store import Record, Store
 
 DELAY_VARIABLE = "PGCUTOVER_AWSLOCAL_DELAY_SECONDS"
 DEFAULT_DELAY_SECONDS = 0.5
+TASK_VARIABLE = "PGCUTOVER_AWSLOCAL_TASK_SECONDS"
 
 
 def delay_seconds() -> float:
     """Return the duration of transitional states such as creating."""
     return float(os.environ.get(DELAY_VARIABLE, DEFAULT_DELAY_SECONDS))
+
+
+def task_seconds(default: float) -> float:
+    """Return the duration of a task's start or stop; of a range such as 60-300, a random value."""
+    shortest, _, longest = os.environ.get(TASK_VARIABLE, str(default)).partition("-")
+    return uniform(float(shortest), float(longest or shortest))  # noqa: S311 - no secret
 
 
 class Runners(Protocol):

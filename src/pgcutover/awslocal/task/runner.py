@@ -14,7 +14,7 @@ from pgcutover.awslocal.cdc.change_applier import Progress
 from pgcutover.awslocal.dms_api.table_mappings import Name
 from pgcutover.awslocal.http.aws_errors import DmsFault
 from pgcutover.awslocal.http.moto_clients import AwsClients
-from pgcutover.awslocal.http.request_context import delay_seconds
+from pgcutover.awslocal.http.request_context import delay_seconds, task_seconds
 from pgcutover.awslocal.http.store import Record, Store
 from pgcutover.awslocal.load.copy_table import export_snapshot
 from pgcutover.awslocal.load.full_load import FullLoad
@@ -51,6 +51,15 @@ class TaskRunner(threading.Thread):
         self._job: Job | None = None
 
     def stop(self) -> None:
+        """Request the run to stop between two batches, once the time of a stop has passed."""
+        if seconds := task_seconds(0.0):
+            timer = threading.Timer(seconds, self.stop_now)
+            timer.daemon = True
+            timer.start()
+        else:
+            self.stop_now()
+
+    def stop_now(self) -> None:
         """Request the run to stop between two batches."""
         self._asked_to_stop.set()
         if self._job:
@@ -81,7 +90,7 @@ class TaskRunner(threading.Thread):
             self._finish("stopped", reason, "")
 
     def _work(self) -> str:
-        if self._asked_to_stop.wait(delay_seconds()):
+        if self._asked_to_stop.wait(task_seconds(delay_seconds())):
             raise Stopped
         job = self._job = open_job(self.task, self._store, self._cloud, self._state_dir)
         if self._asked_to_stop.is_set():

@@ -121,7 +121,7 @@ class Supervisor:
         deadline = time.monotonic() + _SHUT_DOWN_SECONDS
         alive = [runner for runner in self._runners.values() if runner.is_alive()]
         for runner in alive:
-            runner.stop()
+            runner.stop_now()
         for runner in alive:
             runner.join(max(0.1, deadline - time.monotonic()))
         with self._store.lock:

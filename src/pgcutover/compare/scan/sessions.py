@@ -1,5 +1,6 @@
 """Sessions of the comparing engine: opened when needed, several on one snapshot."""
 
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from queue import LifoQueue
@@ -41,12 +42,17 @@ class SideSession:
     _others: list[Connection] = field(default_factory=list, repr=False)
     _idle: LifoQueue[Connection] = field(default_factory=LifoQueue, repr=False)
     _taken_at: float = 0.0
+    _held: Connection | None = field(default=None, repr=False)
+    is_frozen: bool = False
 
     def snapshot(self) -> Connection:
         """Return a connection at the start of a new snapshot; a lost one is replaced once.
 
         Before it, sleeps off accumulated throttle time while no snapshot is open.
         """
+        if self.is_frozen and self._connection is not None:
+            verify_pinned(self._connection)  # the first query takes the snapshot, which stays
+            return self._use(self._connection)
         self.close_snapshot()
         if self.governor:
             self.governor.begin()
@@ -64,9 +70,38 @@ class SideSession:
 
     def close_snapshot(self) -> None:
         """End the current snapshot, so that the server may forget what it held."""
-        for each in self.open:
+        for each in () if self.is_frozen else self.open:
             with suppress(psycopg.Error):
                 each.rollback()
+
+    def hold(self, lock: Callable[[Connection], None]) -> None:
+        """Open a session that takes locks and no snapshot yet; `begin_freeze` goes on with it."""
+        self.end_freeze()
+        self._held = self._connect()
+        lock(self._held)
+
+    def unthrottle(self) -> None:
+        """Read at full speed until `end_freeze`."""
+        if self.governor:
+            self.governor.suspend()
+
+    def begin_freeze(self) -> None:
+        """Read from now on, in one snapshot, with the locks of `hold`."""
+        if self._held is not None:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection, self._held, self.is_frozen = self._held, None, True
+
+    def end_freeze(self) -> None:
+        """Release the locks of `hold`, and throttle again."""
+        if self.governor:
+            self.governor.suspend(is_suspended=False)
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
+        if self.is_frozen:  # else another thread may be reading
+            self.is_frozen = False
+            self.close_snapshot()
 
     @property
     def age_seconds(self) -> float:
@@ -144,7 +179,7 @@ class SideSession:
         """Close all connections."""
         if self.governor:
             self.governor.close()
-        for connection in self.open:
+        for connection in (*self.open, *([self._held] if self._held else ())):
             connection.close()
 
     def _connect(self) -> Connection:

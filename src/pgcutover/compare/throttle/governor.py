@@ -52,13 +52,14 @@ class Governor:
         self._own_uncounted = 0  # the server counts a transaction up to some seconds later
         self._quiet_samples = 0
         self.is_busy = False
+        self._is_suspended = False
         self.throttled_seconds = 0.0
         self.pauses = 0
 
     @contextmanager
     def throttled(self) -> Iterator[None]:
         """Run one query; while other sessions are active, its time adds to the time to sleep."""
-        if self._limits.are_unset:
+        if self._is_unlimited:
             yield
             return
         self._sample_if_due()
@@ -69,6 +70,16 @@ class Governor:
             start = monotonic()
             yield
             self._debt_seconds += (monotonic() - start) * (1 / self._limits.load - 1)
+
+    def suspend(self, *, is_suspended: bool = True) -> None:
+        """Throttle nothing, for as long as clients wait for us; end a sleep at once."""
+        self._is_suspended = is_suspended
+        if is_suspended:
+            self.interrupt()
+
+    @property
+    def _is_unlimited(self) -> bool:
+        return self._is_suspended or self._limits.are_unset
 
     @property
     def is_throttled(self) -> bool:
@@ -82,7 +93,7 @@ class Governor:
 
     def sleep_off(self) -> None:
         """Sleep off the accumulated time, and wait while a limit is exceeded."""
-        if self._limits.are_unset:
+        if self._is_unlimited:
             return
         owed, self._debt_seconds = self._debt_seconds, 0.0
         self._sleep(owed)
@@ -90,7 +101,7 @@ class Governor:
 
     def pause(self) -> None:
         """Wait while a limit is exceeded; UnreadableError when that takes too long."""
-        if self._limits.are_unset:
+        if self._is_unlimited:
             return
         self._sample_if_due()
         if self._reason:

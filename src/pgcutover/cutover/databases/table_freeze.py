@@ -67,7 +67,9 @@ class TableFreeze:
 
     def lock(self) -> Mapping[str, object]:
         """Make writers wait; return the tries, the times and the position."""
-        return asdict(self._opened().lock())
+        freeze = self._opened()
+        result = asdict(freeze.lock())
+        return {**result, "frozen_seconds": self.settings.budget_seconds - freeze.seconds_left}
 
     def verify(self) -> None:
         """Raise FreezeError unless the server still holds the locks."""

@@ -7,11 +7,14 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 from pgcutover.config import Settings
+from pgcutover.config.dsn import require_dsn
+from pgcutover.connect import open_watch
 from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.gates.whole_tables import WholeTables
 from pgcutover.cutover.resolver import Side
 from pgcutover.errors import PgCutoverError, UnreadableError
-from pgcutover.ledger.ledgers import Ledgers, open_ledgers
+from pgcutover.freeze import hold_tables, read_relations
+from pgcutover.ledger.ledgers import LedgerParts, Ledgers, open_ledgers
 from pgcutover.ledger.opening import parts_from, single_reader
 from pgcutover.text.words import count_noun
 from pgcutover.verdict import Verdict
@@ -19,6 +22,7 @@ from pgcutover.verdict import Verdict
 _CATCH_UP_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _FEW_KEYS = 1_000
+_HOLD_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -32,14 +36,17 @@ class LedgerGate:
     whole: WholeTables
     _stack: ExitStack = field(default_factory=ExitStack)
     _ledgers: Ledgers | None = None
+    _parts: LedgerParts | None = None
+    _writer: Side = Side.SOURCE
     _stopped: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _error: list[Exception] = field(default_factory=list)
 
     def prepare(self, writer: Side) -> float | None:
         """Catch up with both sides; return the forecast, None where the open set stays large."""
+        self._writer = writer
         if self._ledgers is None:
-            parts = parts_from(self.settings)
+            parts = self._parts = parts_from(self.settings)
             self._stack.enter_context(single_reader(parts))
             self._ledgers = self._stack.enter_context(closing(open_ledgers(parts)))
         self.whole.measure(self._ledgers)
@@ -47,10 +54,23 @@ class LedgerGate:
         return self._catch_up(self._ledgers)
 
     def hold(self) -> None:
-        """Do nothing yet."""
+        """Lock the writer's tables for reading in the session that compares open keys."""
+        if self._parts is None:
+            return
+        is_source, tables = self._writer is Side.SOURCE, self._parts.manifest.tables
+        own = self.settings.source if is_source else self.settings.target
+        with open_watch(require_dsn(own.dsn_env)) as reader:
+            names = [t.source if is_source else t.target for t in tables]
+            relations = read_relations(reader, names)
+        self._parts.comparer.hold(
+            self._writer.value,
+            lambda connection: hold_tables(connection, relations, _HOLD_SECONDS),
+        )
 
     def release(self) -> None:
-        """Do nothing yet."""
+        """Let go of these locks."""
+        if self._parts is not None:
+            self._parts.comparer.end_freeze()
 
     def prove(self, writer: Side, seconds: float) -> Mapping[str, object]:
         """Drain both ledgers and compare the open keys; StepError unless all is proven equal."""
@@ -59,7 +79,10 @@ class LedgerGate:
         if ledgers is None:
             self.prepare(writer)  # after a crash behind the fence
             return self.prove(writer, seconds - (time.monotonic() - begun))
-        self._stop()
+        if self._parts is not None:
+            self._parts.comparer.unthrottle()
+            self._stop()
+            self._parts.comparer.begin_freeze()
         try:
             ledgers.drain(begun + seconds)
             opened = ledgers.open_set().keys
@@ -78,7 +101,7 @@ class LedgerGate:
     def close(self) -> None:
         """End the reader, and close both ledgers; the slots keep their WAL."""
         self._stop()
-        self._ledgers = None
+        self._ledgers = self._parts = None
         self._stack.close()
 
     def _start(self) -> None:

@@ -27,16 +27,18 @@ def _standby_is_open(world: World, state: State) -> bool:
 def _refuse_to_lock(world: World, state: State) -> None:
     if world.smoke is not None:
         world.smoke.prepare()
-    lag_seconds = world.mover.lag_seconds(state.writer)
     proof_seconds = world.gate.prepare(state.writer)
+    world.sequences.prepare(state.standby)
+    lag_seconds = world.mover.lag_seconds(state.writer)
     if problems := world.freezes[state.writer].problems(lag_seconds, proof_seconds):
         raise RefusedError(f"no freeze begins: {'; '.join(problems)}")
     world.freezes[state.writer].prepare(world.gate)
 
 
 def _lock(world: World, state: State) -> Facts:
-    world.budget.start()
-    return world.freezes[state.writer].lock()
+    facts = world.freezes[state.writer].lock()
+    world.budget.start(float(str(facts.get("frozen_seconds", 0.0))))
+    return facts
 
 
 def _is_locked(world: World, state: State) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from pgcutover.connect import Connection
@@ -61,6 +62,7 @@ order by 1, 2, 3, 4
 """
 # NaN and infinity are no value that a sequence gives
 _TAKEN = "select {edge}({column})::numeric from {table} where {column} between {low} and {high}"
+_AT_ONCE = 500
 _INT8 = (-(2**63), 2**63 - 1)
 _REPEATS = "inserts will raise duplicate-key errors or repeat ids"
 
@@ -136,11 +138,19 @@ def sequences_diff(
     theirs, ours = _sequences(source, "source"), _sequences(target, "target")
     origins = {moved.get(name, name): position for name, position in theirs.items()}
     drawing = _drawing(target, "target")
+    # one that begins anew is where the source's is, whatever rows it gave before
+    asked = [
+        (position, column)
+        for name, position in ours.items()
+        for column in drawing.get(name, ())
+        if not (position.cycle and name in origins)
+    ]
+    taken = _read_taken(target, asked)
     behind: list[Finding] = []
     problems = list(_shared(drawing, _origins(source, moved, tables)))
     for name, position in ours.items():
         columns = drawing.get(name, ())
-        behind += _behind(target, position, origins.get(name), columns)
+        behind += _behind(position, origins.get(name), taken.get(name, ()))
         problems += _exhausted(position, columns)
     facts: dict[str, object] = {"sequences": len(ours)}
     if during_load and behind:
@@ -172,18 +182,11 @@ def match_sequences(
 
 
 def _behind(
-    target: Connection,
     position: SequenceState,
     origin: SequenceState | None,
-    columns: Iterable[Column],
+    columns: Iterable[tuple[Column, int]],
 ) -> list[Finding]:
-    taken: list[tuple[str, str, int]] = []
-    for column in columns:
-        # one that begins anew is where the source's is, whatever rows it gave before
-        if position.cycle and origin is not None:
-            break
-        if (value := _taken(target, position, column)) is not None:
-            taken.append(("sequence behind its column", f"column {column}", value))
+    taken = [("sequence behind its column", f"column {column}", value) for column, value in columns]
     if origin is not None:
         taken.append(("sequence behind the source", "the source's", origin.taken))
     late = [(k, whose, lack) for k, whose, value in taken if (lack := position.behind_by(value))]
@@ -203,18 +206,28 @@ def _behind(
     ]
 
 
-def _taken(target: Connection, position: SequenceState, column: Column) -> int | None:
-    """The value of a column that is furthest in the sequence's direction."""
+def _read_taken(
+    target: Connection, asked: Sequence[tuple[SequenceState, Column]]
+) -> dict[str, list[tuple[Column, int]]]:
+    """Return, for each sequence, its columns' values that are furthest in its direction."""
+    queries = [(_taken_query(*each), each[1].relation) for each in asked]
+    found: dict[str, list[tuple[Column, int]]] = {}
+    rows = _fetch_each(target, queries, "target")
+    for (position, column), (value,) in zip(asked, rows, strict=True):
+        if value is not None:
+            found.setdefault(position.name, []).append((column, int(value)))
+    return found
+
+
+def _taken_query(position: SequenceState, column: Column) -> sql.Composed:
     low, high = _INT8
-    query = sql.SQL(_TAKEN).format(
+    return sql.SQL(_TAKEN).format(
         edge=sql.SQL("max" if position.increment > 0 else "min"),
         column=sql.Identifier(column.name),
         table=sql.Identifier(column.schema, column.table),
         low=sql.SQL("({})::int8").format(sql.Literal(str(low))),
         high=sql.SQL("({})::int8").format(sql.Literal(str(high))),
     )
-    ((value,),) = _fetch(target, query, column.relation, "target")
-    return None if value is None else int(value)
 
 
 def _shared(
@@ -262,14 +275,14 @@ def _exhausted(position: SequenceState, columns: Iterable[Column]) -> Iterator[F
 
 
 def _sequences(connection: Connection, side: str) -> dict[str, SequenceState]:
-    found = {}
-    for name, schema, relation, *options in _fetch(connection, _SEQUENCES, "sequences", side):
-        query = sql.SQL("select last_value, is_called from {}").format(
-            sql.Identifier(schema, relation)
-        )
-        ((last, is_called),) = _fetch(connection, query, name, side)
-        found[name] = SequenceState(name, last, is_called, *options)
-    return found
+    listed = _fetch(connection, _SEQUENCES, "sequences", side)
+    select = sql.SQL("select last_value, is_called from {}")
+    queries = [(select.format(sql.Identifier(*names)), name) for name, *names, _, _, _, _ in listed]
+    positions = _fetch_each(connection, queries, side)
+    return {
+        name: SequenceState(name, *position, *options)
+        for (name, _, _, *options), position in zip(listed, positions, strict=True)
+    }
 
 
 def _drawing(connection: Connection, side: str) -> dict[str, list[Column]]:
@@ -285,3 +298,29 @@ def _fetch(
     plain = query.encode() if isinstance(query, str) else query
     with unreadable_on_error(side, what, what if "." in what else ""):
         return connection.execute(plain).fetchall()
+
+
+def _fetch_each(
+    connection: Connection, queries: Sequence[tuple[sql.Composed, str]], side: str
+) -> list[tuple[Any, ...]]:
+    """Return the one row of each query; of queries with an object's name, many in one statement.
+
+    After an error they run one by one, so that the error names its object.
+    """
+    try:
+        with connection.transaction():
+            found: dict[int, tuple[Any, ...]] = {}
+            for first in range(0, len(queries), _AT_ONCE):
+                batch = queries[first : first + _AT_ONCE]
+                rows = connection.execute(_union([query for query, _ in batch])).fetchall()
+                found |= {first + n: tuple(row) for n, *row in rows}
+            return [found[n] for n in range(len(queries))]
+    except psycopg.Error:
+        return [_fetch(connection, query, name, side)[0] for query, name in queries]
+
+
+def _union(queries: Sequence[sql.Composed]) -> sql.Composed:
+    numbered = sql.SQL("select {}, q.* from ({}) q")
+    return sql.SQL(" union all ").join(
+        numbered.format(sql.Literal(n), query) for n, query in enumerate(queries)
+    )
