@@ -1,12 +1,15 @@
 """Test that checks are read from their files, whatever pytest collects."""
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from pgcutover.checking.docs_pages import FILES, packaged_checks, page, write_pages
-from pgcutover.checking.registry import HEADINGS, STAGES, find_checks
+from pgcutover.checking.object_kinds import load_kinds
+from pgcutover.checking.registry import HEADINGS, STAGES, checks_folder, find_checks
 from pgcutover.errors import PgCutoverError
+from pgcutover.plugin.controller import FIXTURE_MODULES
 
 CHECK = '''"""Rows match.
 
@@ -112,3 +115,12 @@ def test_pages_are_written_in_a_checkout_only(tmp_path):
     written = {path.name for path in write_pages(tmp_path)}
     assert written == {*FILES.values(), "blind-spots.md"}
     assert (tmp_path / "docs" / "checks.md").read_text("utf-8") == page("checks")
+
+
+def test_every_argument_of_a_check_is_a_registered_fixture_or_a_kind_of_object():
+    known = {"freeze_run", "table", "recent_table", "index", "foreign_key"}
+    for module in FIXTURE_MODULES:
+        known |= {*vars(import_module(f"pgcutover.fixtures.{module}"))}
+    known |= {kind.name for kind in load_kinds([checks_folder()], ())}
+    unknown = {c.id: {*c.arguments} - known for c in find_checks(checks_folder())}
+    assert {check: names for check, names in unknown.items() if names} == {}

@@ -37,7 +37,7 @@ from pgcutover.verdict import Verdict
 
 FIXTURE_MODULES = (
     "settings", "databases", "schema", "dms", "expectations", "progress", "freeze",
-    "outbox", "smoke", "after",
+    "outbox", "second_write", "smoke", "after",
 )  # fmt: skip
 
 
