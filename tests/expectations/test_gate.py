@@ -27,6 +27,10 @@ expectations = "suites"
 dsn_env = "PGCUTOVER_SOURCE_DSN"
 [target]
 dsn_env = "PGCUTOVER_TARGET_DSN"
+[schema]
+scratch_dsn_env = "PGCUTOVER_SCRATCH_DSN"
+[budgets]
+max_source_load = 1
 """
 EVERYTHING = {
     "rule-type": "selection",
@@ -59,7 +63,11 @@ def outcome(databases, tmp_path):
 
 def _gate(folder, databases):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    dsns = {"PGCUTOVER_SOURCE_DSN": databases.source, "PGCUTOVER_TARGET_DSN": databases.target}
+    dsns = {
+        "PGCUTOVER_SOURCE_DSN": databases.source,
+        "PGCUTOVER_TARGET_DSN": databases.target,
+        "PGCUTOVER_SCRATCH_DSN": databases.servers.target.dsn(),
+    }
     return subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "--pyargs", "pgcutover.checks.load", "--out", "out"),

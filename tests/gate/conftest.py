@@ -19,7 +19,12 @@ from support.servers import Pair
 from pgcutover.awslocal.http.process import aws_endpoint
 
 __all__ = ["empty_target", "kgc_source", "kgc_template"]
-GATE = [sys.executable, "-m", "pytest", "--pyargs", "pgcutover.checks", "-p", "no:cacheprovider"]
+# pytest-timeout and hypothesis are plugins of these tests only
+OTHERS = ("-p", "no:hypothesispytest", "-p", "no:timeout")
+GATE = [
+    *(sys.executable, "-m", "pytest", *OTHERS, "-p", "no:cacheprovider"),
+    *("--pyargs", "pgcutover.checks"),
+]
 
 
 @dataclass
