@@ -77,10 +77,10 @@ class Rig:
     def target(self, *statements: str) -> list[Any]:
         return self.run("target", *statements)
 
-    def install(self, **changes: Any) -> None:
+    def install(self, outbox: Outbox = OUTBOX) -> None:
         with open_owner(self.databases.source) as connection:
             mapped = mapped_tables(self.rules, connection)
-            _, steps = plan_install(connection, self.name, OUTBOX, self.rules, mapped)
+            _, steps = plan_install(connection, self.name, outbox, self.rules, mapped)
             for step in steps:
                 apply_step(connection, step, OUTBOX)
 

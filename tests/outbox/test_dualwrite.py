@@ -5,6 +5,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from threading import Event, Thread
@@ -13,10 +14,12 @@ from types import ModuleType
 
 import psycopg
 import pytest
-from outbox.rig import Rig
+from outbox.rig import OUTBOX, Rig
 
 from pgcutover.dualwrite import AsyncDualWrite, DualWrite, NotAppliedError, NotCapturedError
-from pgcutover.outbox.run import drain, run_relay
+from pgcutover.outbox.opening import read_captured
+from pgcutover.outbox.run import drain, expire_parked, replay_table, run_relay
+from pgcutover.sides import Sides
 
 
 @pytest.fixture
@@ -139,3 +142,46 @@ def test_the_repository_of_the_documentation_runs(
     for table in ("app.health_metrics", "app.care_plan_directives"):
         rows = f"select x::text from {table} x order by 1"
         assert rig.source(rows) == rig.target(rows) != []
+
+
+def test_the_rights_that_install_grants_are_enough(rig: Rig) -> None:
+    from psycopg_pool import ConnectionPool
+
+    relay, application = f"relay_{rig.databases.name}", f"app_{rig.databases.name}"
+    rig.uninstall()
+    rig.source(
+        f"create role {relay} login password 'x'; create role {application} login password 'x';"
+        f" grant usage on schema app to {relay}, {application};"
+        f" grant select on all tables in schema app to {relay};"
+        f" grant all on app.readings to {application}"
+    )
+    try:
+        rig.install(replace(OUTBOX, relay_role=relay, application_roles=(application,)))
+        dsns = Sides(f"{rig.databases.source} user={relay} password=x", rig.databases.target)
+        with ConnectionPool(f"{rig.databases.source} user={application} password=x") as pool:
+            row = {"id": 1, "day": "2026-01-05", "v": 1}
+            with (
+                pytest.raises(NotAppliedError),
+                DualWrite(pool).transaction(applied_within=0.01) as writes,
+            ):
+                writes.insert("app.readings", row)
+        rig.target("alter table app.readings add constraint none check (v <> 1)")
+        with rig.relay(dsns) as relayed:
+            assert drain(relayed, monotonic() + 20)
+            assert rig.source("select count(*) from pgcutover.outbox_parked") == [(1,)]
+            rig.target("alter table app.readings drop constraint none")
+            rig.source("update app.readings set v = 2")
+            assert drain(relayed, monotonic() + 20)
+            with relayed.source.connection.transaction():
+                _, plan = read_captured(relayed.source.connection, rig.name, rig.rules)
+            for table in plan.tables:
+                replay_table(relayed.source.connection, table)
+            expire_parked(relayed.source.connection, 1)
+            assert drain(relayed, monotonic() + 20)
+        rig.settled()
+    finally:
+        while rig.relays:
+            rig.relays.pop().close()
+        rig.uninstall()
+        rig.source(f"drop owned by {relay}, {application}; drop role {relay}, {application}")
+        rig.install()
