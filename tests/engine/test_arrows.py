@@ -37,6 +37,9 @@ def offenders(root: Path, folder: str, forbidden: tuple[str, ...]) -> list[str]:
         ("reports", ("checks", "fixtures", "setup", "expectations"), ""),
         ("setup", ("checks", "fixtures", "reports", "expectations"), ""),
         ("expectations", ("checks", "fixtures", "reports", "setup"), ""),
+        ("src/pgcutover/outbox", ("cutover", "plugin", "dualwrite", "second_write", "compare"), ""),
+        ("src/pgcutover/dualwrite", ("outbox", "compare", "catalog", "config", "connect"), ""),
+        ("src/pgcutover/second_write", ("cutover", "plugin", "outbox", "dualwrite"), ""),
         ("src/pgcutover/awslocal", ("compare", "catalog", "mapping", "movers"), ""),
     ],
 )

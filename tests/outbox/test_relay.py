@@ -1,11 +1,14 @@
 """The relay: whatever the source did, both sides are equal when the outbox is empty."""
 
+from threading import Event
+
 import psycopg
 import pytest
 from outbox.rig import Rig
 
 from pgcutover.outbox.opening import read_captured
-from pgcutover.outbox.run import replay_table
+from pgcutover.outbox.relay import Relay
+from pgcutover.outbox.run import replay_table, run_relay
 from pgcutover.outbox.source import open_relay
 
 PEOPLE = "insert into app.people (id, email, name, note, born, secret)"
@@ -140,3 +143,31 @@ def test_relays_at_once_with_a_prepared_transaction_elsewhere(rig: Rig, setting:
         finally:
             other.execute(f"rollback prepared '{rig.databases.name}'".encode())
     rig.settled()
+
+
+def test_a_table_that_is_captured_later_is_relayed_too(rig: Rig) -> None:
+    stop, said = Event(), []
+    relays = [rig.new_relay()]
+
+    def opened() -> Relay:
+        if relays:
+            return relays.pop()
+        relay = rig.new_relay()
+        relay.hook = lambda step: stop.set() if step == "deleted" else None
+        return relay
+
+    for run in (rig.source, rig.target):
+        run("create table app.later (id int primary key)")
+    try:
+        rig.install()
+        rig.source("insert into app.later values (7)")
+        run_relay(opened, stop, 0.01, said.append)
+        assert said == ["a table was captured: reading the catalogs again"]
+        assert rig.target("select id from app.later") == [(7,)]
+    finally:
+        rig.uninstall()
+        for run in (rig.source, rig.target):
+            run("drop table app.later")
+        while rig.relays:  # they know other numbers of tables
+            rig.relays.pop().close()
+        rig.install()

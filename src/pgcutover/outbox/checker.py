@@ -1,4 +1,4 @@
-"""What the gate judges about the outbox: it is installed, complete, empty enough, and unparked."""
+"""Judges the outbox for the gate: installed, complete, short, young, and without parked keys."""
 
 from pgcutover.catalog.manifest import Manifest
 from pgcutover.config import Outbox

@@ -12,6 +12,7 @@ from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import PgCutoverError, ServerError
 from pgcutover.outbox.model import BARRIER, SourceTable
 from pgcutover.outbox.relay import Relay
+from pgcutover.outbox.source import NewTableError
 
 _LONGEST_PAUSE_SECONDS = 5.0
 _REPORT_SECONDS = 10.0
@@ -53,6 +54,8 @@ def run_relay(
         try:
             pause = 0.0
             _relay_until(relay, stop, poll_seconds, say)
+        except NewTableError:
+            say("a table was captured: reading the catalogs again")
         except psycopg.Error as error:
             pause = _pause_or_raise(error, pause, stop, say)
         finally:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,10 @@ class Batch:
         return {relation: [*keys] for relation, keys in found.items()}
 
 
+class NewTableError(ServerError):
+    """A table was captured after the relay had read the catalogs; a new relay knows it."""
+
+
 class SourceSide:
     """A connection to the source's primary; each call is a transaction with pinned settings.
 
@@ -111,6 +115,7 @@ class SourceSide:
             each = max(1, limit // max(1, len(buckets)))
             rows = self._execute(_ENTRIES, [[*buckets], self.floor.id, each]).fetchall()
             parked = self._execute(_PARKED).fetchall()
+        self._refuse_new_tables({relation for _, _, relation, _, _ in rows})
         self.parked = {(relation, tuple(key)): at for relation, key, at in parked}
         return [Entry(b, i, r, None if k is None else tuple(k), x) for b, i, r, k, x in rows]
 
@@ -174,6 +179,13 @@ class SourceSide:
             xid = max((e.xid for e in own), default=0)
             self._execute(_PARK, [relation, [*key], xid, reason])
             self._execute(_DELETE, [[e.bucket for e in own], [e.id for e in own]])
+
+    def _refuse_new_tables(self, numbers: Collection[int]) -> None:
+        if new := {*numbers} - self.tables.keys():
+            raise NewTableError(
+                f"source: table {min(new)} of pgcutover.outbox_relation was captured after this "
+                "relay started; start the relay again"
+            )
 
     def _rows_of(self, relation: int, keys: Sequence[Key]) -> dict[Key, Row | None]:
         table = self.tables[relation]

@@ -33,7 +33,7 @@ _MB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class OutboxStatus:
-    """What the source shows of the outbox; no key and no value of a row."""
+    """The state of the outbox, without a key or another value of a row."""
 
     migration: str | None
     entries: int = 0
