@@ -15,7 +15,7 @@ from support.processes import eventually
 
 from pgcutover.config import Hook
 from pgcutover.cutover.errors import StepError
-from pgcutover.cutover.hooks.run import HookRunner, end_orphan
+from pgcutover.cutover.hooks.run import HookFailedError, HookRunner, end_orphan
 from pgcutover.cutover.resolver import Side
 
 SHELL = ("sh", "-c")
@@ -36,7 +36,8 @@ def is_alive(pid):
 
 def test_a_hook_gets_its_step_and_no_secret(runner, tmp_path, monkeypatch):
     monkeypatch.setenv("PGCUTOVER_SOURCE_DSN", "hunter2")
-    monkeypatch.setenv("PGPASSWORD", "hunter2")
+    for name in ("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL"):
+        monkeypatch.setenv(name, "hunter2")
     monkeypatch.setenv("WANTED", "yes")
     hook = Hook(command=(*SHELL, "env > env.txt; cat >> env.txt"), pass_env=("WANTED",))
     runner.run("deploy", hook, Side.TARGET)
@@ -114,15 +115,18 @@ def test_a_hook_that_outlived_a_killed_pgcutover_is_ended(tmp_path):
 
 @pytest.fixture
 def server():
-    """An HTTP server: /ok, /fail and /hang; it keeps the bodies."""
-    bodies = []
+    """An HTTP server: /ok, /fail, /once (which fails once) and /hang; it keeps the bodies."""
+    bodies, failed = [], []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
             bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             if self.path == "/hang":
                 time.sleep(1)
-            self.send_response(500 if self.path == "/fail" else 204)
+            fails = self.path == "/fail" or (self.path == "/once" and not failed)
+            if fails:
+                failed.append(self.path)
+            self.send_response(500 if fails else 204)
             self.end_headers()
 
         def log_message(self, *_):
@@ -141,8 +145,17 @@ def test_an_http_hook_posts_the_step_and_needs_a_status_of_2xx(runner, server, m
     proxies = ("no_proxy",)
     runner.run("deploy", Hook(url=f"{url}/ok", pass_env=proxies), Side.TARGET)
     assert bodies == [{"step": "deploy", "side": "target", "migration": "kgc"}]
-    with pytest.raises(StepError, match="exit code 1"):
+    runner.run("deploy", Hook(url=f"{url}/once", pass_env=proxies, retries=1), Side.TARGET)
+    assert len(bodies) == 3
+    with pytest.raises(HookFailedError, match="exit code 1") as caught:
         runner.run("deploy", Hook(url=f"{url}/fail", pass_env=proxies), Side.TARGET)
+    assert caught.value.code == 1
+    nobody = Hook(url="http://127.0.0.1:9/ok", pass_env=proxies)
+    with pytest.raises(HookFailedError, match="exit code 2") as caught:
+        runner.run("deploy", nobody, Side.TARGET)
+    assert caught.value.code == 2
+    log = runner.folder / ".pgcutover" / "hooks" / "deploy.log"
+    assert log.read_text().startswith("no answer: ")
     hanging = Hook(url=f"{url}/hang", timeout_seconds=0.6, pass_env=proxies)
     with pytest.raises(StepError, match="did not end within"):
         runner.run("deploy", hanging, Side.TARGET)
