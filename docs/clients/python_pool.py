@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import psycopg
 
-# refuses writes; its session was ended; its rights were taken
-MOVED = ("25006", "57P01", "42501")
+# refuses writes; its session was ended, also by a crash; it starts; its rights were taken
+MOVED = ("25006", "57P01", "57P02", "57P03", "42501")
 PAUSE_SECONDS = 0.05
 
 
