@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Run this checkout's rehearsal, gate or tests; only Python 3.11+ and pip must be installed.
 
-    python3 bootstrap.py rehearse [ARGS]     run a demo migration on embedded servers and judge it
+    python3 bootstrap.py rehearse [ARGS]     rehearse a demo migration and its cutover
     python3 bootstrap.py gate [ARGS]         judge the databases that migration.toml names
     python3 bootstrap.py test [ARGS]         run all tests
     python3 bootstrap.py -e ENV [-- ARGS]    run any other environment of tox.ini
@@ -39,9 +39,9 @@ NO_UV = VENV / "pgcutover-no-uv"
 TOX = ROOT / ".tox"
 LOG = TOX / "bootstrap.log"
 TOX_REQUIREMENT = "tox>=4.30,<5"
-# the short forms: the environment of tox.ini and the first arguments of its command. These are
-# editable installations: changed sources need no new installation
-SHORT_FORMS = {"rehearse": ("gate", ["--rehearse"]), "gate": ("gate", []), "test": ("test", [])}
+# the environment of tox.ini, an editable installation, and the first arguments of its command
+NIGHT = ["--rehearse", "--stop-after", "night"]
+SHORT_FORMS = {"rehearse": ("gate", NIGHT), "gate": ("gate", []), "test": ("test", [])}
 QUIET_ENVIRONMENTS = ("gate", "test")
 REPORT_SECONDS = 10
 CANNOT_START, WRONG_CALL = 3, 4  # as in src/pgcutover/exit_codes.py

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from pgcutover.checking.coverage import RUN_WIDE
 from pgcutover.reports import findings, matrix, words
+from pgcutover.reports.night import NightView
 from pgcutover.reports.summary import figures, summarise
 from pgcutover.text.words import count_noun
 from pgcutover.verdict import list_excused, list_warnings
@@ -23,15 +24,15 @@ MAX_WARNINGS = 100
 MAX_WORST = 8  # in the banner
 
 
-def write_html(document: Document, path: Path) -> Path:
+def write_html(document: Document, path: Path, night: NightView | None = None) -> Path:
     """Write the sign-off page of a verdict document: one file that loads nothing."""
-    return write_text_atomically(render(document), path)
+    return write_text_atomically(render(document, night), path)
 
 
-def render(document: Document) -> str:
-    """Return the page."""
+def render(document: Document, night: NightView | None = None) -> str:
+    """Return the page, with the night that followed the verdict of a rehearsal."""
     template = _environment().get_template("signoff.html.j2")
-    return template.render(**_context(document))
+    return template.render(**_context(document), night=night)
 
 
 def _environment() -> Environment:

@@ -41,6 +41,15 @@ def create_source(
     progress(f"source: database {database} created with KGC's schema")
 
 
+def grant_as_managed_hosts(superuser_dsn: str) -> None:
+    """Make the application's role an owner of its tables, and a member of pg_write_all_data.
+
+    Managed hosts do so; no REVOKE on a table takes such rights away.
+    """
+    with _connect(superuser_dsn) as conn:
+        conn.execute("grant kgc_owner, pg_write_all_data to kgc_app")
+
+
 def create_target(
     superuser_dsn: str,
     passwords: Mapping[str, str],

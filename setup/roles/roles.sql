@@ -19,6 +19,9 @@ alter role kgc_check login;
 -- the mover writes tables that kgc_owner owns, and creates its control tables beside them
 grant kgc_owner to dms;
 
+-- the gate looks for old transactions of every role
+grant pg_read_all_stats to kgc_check;
+
 -- before PostgreSQL 14 there is no pg_read_all_data: the schema's default privileges stand in
 do $$
 begin

@@ -39,7 +39,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 _RUNS: tuple[tuple[str, str, list[str]], ...] = (
-    ("rehearse", "run a demo migration on embedded servers and judge it", ["--rehearse"]),
+    (
+        "rehearse",
+        "run a demo migration on embedded servers, judge it, and cut over, back and over again",
+        ["--rehearse", "--stop-after", "night"],
+    ),
     ("gate", "judge the databases that migration.toml names", []),
 )
 _EPILOG = "All further arguments are passed to pytest; docs/options.md lists the options of a run."

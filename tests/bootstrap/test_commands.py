@@ -28,7 +28,7 @@ def test_arguments_reach_the_command_unchanged(ready: Any, form: list[str]) -> N
 
 def test_rehearse_runs_the_command_of_the_gate_with_its_option(ready: Any) -> None:
     call = called(ready.run("rehearse", "--scale", "5"))
-    assert call["words"] == ["--rehearse", "--scale", "5"]
+    assert call["words"] == ["--rehearse", "--stop-after", "night", "--scale", "5"]
     assert call["prefix"] == str(ready.folder / ".tox" / "gate")
 
 

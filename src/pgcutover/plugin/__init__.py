@@ -42,6 +42,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="rehearsal only: keep the servers and say how to connect",
     )
     group.addoption(
+        "--stop-after",
+        metavar="PHASE",
+        choices=("gate", "night"),
+        help="rehearsal only: 'gate' ends at the verdict; 'night' goes on with cutover, rollback "
+        "and a second cutover, while a client writes throughout",
+    )
+    group.addoption(
+        "--break",
+        dest="break_at",
+        metavar="STEP",
+        help="rehearsal only: kill the first cutover of the night in this step, then run it again",
+    )
+    group.addoption(
         "--resume",
         action="store_true",
         help="go on where an interrupted run of the same migration stopped; finished chunks are "

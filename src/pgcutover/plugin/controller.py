@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import pytest
 
@@ -25,6 +25,7 @@ from pgcutover.plugin import check_items, evidence, terminal_summary
 from pgcutover.plugin.failure_groups import FailureGroups
 from pgcutover.plugin.freeze_wait import FreezeWait
 from pgcutover.plugin.gate_state import GateState
+from pgcutover.plugin.night_run import NightRun
 from pgcutover.plugin.preparation import run_start
 from pgcutover.plugin.progress.progress_display import start_progress
 from pgcutover.plugin.progress.progress_files import RUN_FOLDERS, RunFolders
@@ -34,6 +35,9 @@ from pgcutover.plugin.run_options import Options
 from pgcutover.plugin.scheduling import TableScheduling, tables_by_id
 from pgcutover.plugin.smoke_wait import SmokeWait
 from pgcutover.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pgcutover.rehearsal.stage import Stage
 
 FIXTURE_MODULES = (
     "settings", "databases", "schema", "dms", "expectations", "progress", "freeze",
@@ -113,6 +117,8 @@ class Gate(GateState):
         self.troubles: list[str] = []
         self.ended = ""  # the error after which no check can be decided
         self.written: evidence.Written | None = None
+        self.stage: Stage | None = None
+        self.night = NightRun()
 
     def set_options_of_others(self) -> None:
         """Request a JUnit file, hide local variables, and do not replace lost workers."""
@@ -144,7 +150,8 @@ class Gate(GateState):
         try:
             if self.freeze_wait is not None:
                 self.freeze_wait.read_marks(self.options)
-            context = stack.enter_context(run_start.open_run(self.options, self.journal))
+            run = stack.enter_context(run_start.open_run(self.options, self.journal))
+            context, self.stage = run.context, run.stage
             found = find_objects(self.kinds, context.settings, context.manifest)
             self.context = replace(context, found_objects=found)
             stack.enter_context(self._progress(self.context))
@@ -233,14 +240,16 @@ class Gate(GateState):
             self.freeze_wait.send_evidence(self.options.out, self.troubles)
         if self._complete(self.judgement):
             self.checkpoints.clear()
+        self.night.play(self.options, self.stage, self.judgement, self.journal)
         if self.ended or ended not in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.USAGE_ERROR):
-            session.exitstatus = self.judgement.verdict.exit_code
+            session.exitstatus = self.night.exit_code or self.judgement.verdict.exit_code
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the verdict, its reasons, the files and the time."""
         if self.judgement is None:
             return
-        for line in terminal_summary.summary(self, self.judgement, self.written):
+        summary = terminal_summary.summary(self, self.judgement, self.written)
+        for line in [*summary, *self.night.lines]:
             terminalreporter.write_line(line)
 
     @pytest.hookimpl(trylast=True)  # after pytest's own last line

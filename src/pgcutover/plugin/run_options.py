@@ -37,6 +37,8 @@ class Options:
     key_secret: KeySecret | None
     freeze_channel: int | None = None
     stage: str = ""
+    plays_night: bool = False
+    break_at: str = ""
 
     @property
     def compares_rows(self) -> bool:
@@ -81,6 +83,8 @@ class Options:
             _key_secret(settings, is_kept=config.option.keep or not rehearsal),
             config.option.freeze_channel,
             _stage(config),
+            config.option.stop_after == "night",
+            config.option.break_at or "",
         )
 
 
@@ -89,6 +93,19 @@ def _stage(config: pytest.Config) -> str:
     option = config.option
     channels = {"freeze": option.freeze_channel, "smoke": option.smoke_channel}
     return option.stage or next((s for s, fd in channels.items() if fd is not None), "")
+
+
+def _check_break(step: str, *, plays_night: bool) -> None:
+    from pgcutover.cutover.resolver import Side, State, remaining_steps
+
+    names = [known.value for known in remaining_steps(State(), Side.TARGET)]
+    if step not in names:
+        raise ConfigError(
+            f"--break: expected a step of a cutover, found {step!r}; the steps are "
+            f"{', '.join(names)}"
+        )
+    if not plays_night:
+        raise ConfigError("--break kills a cutover of the night; add --stop-after night")
 
 
 def _key_secret(settings: Settings, *, is_kept: bool) -> KeySecret | None:
@@ -115,11 +132,15 @@ def find_migration(named: Path | None, *, rehearsal: bool) -> Path:
 
 def _refuse_contradictions(config: pytest.Config, settings: Settings) -> None:
     option = config.option
-    for name in ("provision", "resume") if option.rehearse else ("sabotage", "scale", "keep"):
+    for_rehearsals = ("sabotage", "scale", "keep", "break_at", "stop_after")
+    for name in ("provision", "resume") if option.rehearse else for_rehearsals:
         if getattr(option, name):
             wanted = "real databases" if option.rehearse else "a rehearsal"
             change = "drop --rehearse" if option.rehearse else "add --rehearse"
-            raise ConfigError(f"--{name} is for {wanted} only; {change} or drop --{name}")
+            flag = {"break_at": "break", "stop_after": "stop-after"}.get(name, name)
+            raise ConfigError(f"--{flag} is for {wanted} only; {change} or drop --{flag}")
+    if option.break_at:
+        _check_break(option.break_at, plays_night=option.stop_after == "night")
     if option.freeze_channel is not None and getattr(option, "numprocesses", None):
         raise ConfigError("--freeze-channel runs in one process; drop -n")
     if option.stage and option.rehearse:

@@ -22,6 +22,7 @@ from pgcutover.mapping import RelationName
 from pgcutover.plugin.preparation.endpoints import Endpoints
 from pgcutover.plugin.preparation.provisioning import Site, provision
 from pgcutover.plugin.run_folder.run_log import RunJournal
+from pgcutover.rehearsal.stage import Stage
 from pgcutover.setup.demo import generate, sabotage
 from pgcutover.setup.demo.workload import Workload
 
@@ -53,22 +54,12 @@ def rehearse(options: "Options", journal: RunJournal) -> Iterator[Endpoints]:
             folder = pair["source"].run_dir / "aws"
             endpoint = stack.enter_context(aws_endpoint(folder, progress=journal.say))
         aws = AwsAccess(endpoint.url, "rehearsal", secrets.token_hex(16))
-        yield _migrate(options, journal, _Stage(pair["source"], pair["target"], aws))
+        passwords = {role: secrets.token_hex(16) for role in generate.LOGIN_ROLES}
+        stage = Stage(pair["source"], pair["target"], aws, generate.DATABASE, passwords)
+        yield _migrate(options, journal, stage)
 
 
-class _Stage:
-    """The servers of a rehearsal and the generated passwords of its roles."""
-
-    def __init__(self, source: RunningServer, target: RunningServer, aws: AwsAccess) -> None:
-        self.source, self.target, self.aws = source, target, aws
-        self.passwords = {role: secrets.token_hex(16) for role in generate.LOGIN_ROLES}
-
-    def dsn(self, server: RunningServer, role: str) -> str:
-        """KGC's database as one of its roles."""
-        return server.dsn(generate.DATABASE, role, self.passwords[role])
-
-
-def _migrate(options: "Options", journal: RunJournal, stage: _Stage) -> Endpoints:
+def _migrate(options: "Options", journal: RunJournal, stage: Stage) -> Endpoints:
     dms = options.settings.mover.dms
     if dms is None:
         raise ConfigError("a rehearsal needs mover.dms in migration.toml")
@@ -88,14 +79,15 @@ def _migrate(options: "Options", journal: RunJournal, stage: _Stage) -> Endpoint
             mover.wait_until_validated()  # else DMS may report the sabotage before the gate does
         sabotage.apply(stage.target.dsn(generate.DATABASE), options.sabotage)
         journal.say(f"SABOTAGE {options.sabotage}: {sabotage.names()[options.sabotage]}")
-    return Endpoints(
-        stage.dsn(stage.source, "kgc_check"), stage.dsn(stage.target, "kgc_check"), stage.aws
-    )
+    readers = (stage.dsn(stage.source, "kgc_check"), stage.dsn(stage.target, "kgc_check"))
+    return Endpoints(*readers, stage.aws, stage)
 
 
-def _create(options: "Options", journal: RunJournal, stage: _Stage) -> None:
+def _create(options: "Options", journal: RunJournal, stage: Stage) -> None:
     generate.create_source(stage.source.dsn(), stage.passwords, journal.say)
+    generate.grant_as_managed_hosts(stage.source.dsn())
     generate.create_target(stage.target.dsn(), stage.passwords, journal.say)
+    generate.grant_as_managed_hosts(stage.target.dsn())
     generate.generate(
         stage.source.dsn(generate.DATABASE),
         scale=options.scale,
@@ -104,7 +96,7 @@ def _create(options: "Options", journal: RunJournal, stage: _Stage) -> None:
     )
 
 
-def _work(options: "Options", journal: RunJournal, stage: _Stage) -> None:
+def _work(options: "Options", journal: RunJournal, stage: Stage) -> None:
     plan = options.settings.rehearsal
     workload = Workload(
         stage.dsn(stage.source, "kgc_app"),
@@ -120,7 +112,7 @@ def _work(options: "Options", journal: RunJournal, stage: _Stage) -> None:
     journal.say(f"the application wrote {stats.rows:,} rows in {stats.transactions:,} transactions")
 
 
-def _drain(options: "Options", mover: "Dms", stage: _Stage) -> float:
+def _drain(options: "Options", mover: "Dms", stage: Stage) -> float:
     table = RelationName(*options.settings.schema.marker_table.split(".", 1))
     drained = mover.drain(
         lambda: write_marker(
@@ -141,7 +133,7 @@ def _refresh(target_dsn: str) -> None:
             target.execute(f"refresh materialized view {name}".encode())
 
 
-def _site(options: "Options", stage: _Stage) -> Site:
+def _site(options: "Options", stage: Stage) -> Site:
     return Site(
         stage.source.dsn(generate.DATABASE),
         stage.target.dsn(generate.DATABASE),
@@ -152,7 +144,7 @@ def _site(options: "Options", stage: _Stage) -> Site:
     )
 
 
-def _store_secrets(dms: DmsSettings, stage: _Stage) -> None:
+def _store_secrets(dms: DmsSettings, stage: Stage) -> None:
     """Create the secrets with which DMS connects; in production an administrator does."""
     import boto3
     from botocore.config import Config

@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.catalog.table_sizes import read_table_sizes
@@ -25,10 +26,21 @@ from pgcutover.schema.collect import CollectedSchema, collect_schema, read_schem
 from pgcutover.schema.evidence import SchemaEvidence
 from pgcutover.schema.objects import Snapshot
 
+if TYPE_CHECKING:
+    from pgcutover.rehearsal.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """The context of a run, which workers get too, and the servers of a rehearsal."""
+
+    context: RunContext
+    stage: "Stage | None"
+
 
 @contextmanager
-def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
-    """Open the databases of a run and return its context."""
+def open_run(options: Options, journal: RunJournal) -> Iterator[OpenRun]:
+    """Open the databases of a run and return its context; a rehearsal's servers run meanwhile."""
     settings = options.settings
     with ExitStack() as stack:
         sides = _open_sides(options, journal, stack)
@@ -42,7 +54,7 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
         manifest = replace(manifest, expected=schema.names)
         _refuse_idle_suites(settings, manifest)
         secret = options.key_secret
-        yield RunContext(
+        context = RunContext(
             settings,
             sides.source_dsn,
             sides.target_dsn,
@@ -54,6 +66,7 @@ def open_run(options: Options, journal: RunJournal) -> Iterator[RunContext]:
             stage=options.stage,
             key_hashes=KeyHashes.of_run(secret, options.run_id) if secret else KeyHashes.unnamed(),
         )
+        yield OpenRun(context, sides.stage)
 
 
 def _open_sides(options: Options, journal: RunJournal, stack: ExitStack) -> Endpoints:

@@ -11,6 +11,7 @@ RUN_FILES = (
     "verdict.json",
     "verdict.seal",
     "manifest.json",
+    "night.json",
     "signoff.html",
     "allure.html",
     "junit.xml",

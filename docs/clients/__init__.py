@@ -1,0 +1,1 @@
+"""Documented pools of clients that follow the secret during a cutover."""
