@@ -7,14 +7,11 @@ from psycopg import sql
 from pgcutover.connect import Connection
 from pgcutover.diff import finding
 from pgcutover.errors import UnreadableError
+from pgcutover.smoke.plans import find_statistics
 from pgcutover.verdict import Finding
 
 _LEAST_CALLS = 10
 _LEAST_MS = 20.0  # a slower network or disk makes fast queries several times as slow
-_EXTENSION = """
-select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace
-where e.extname = 'pg_stat_statements'
-"""
 # mean_time before PostgreSQL 13; query ids differ between major versions, so texts are compared
 _MEANS = """
 select regexp_replace(s.query, '\\s+', ' ', 'g'), min(s.queryid)::text,
@@ -57,11 +54,5 @@ def _slower(
 
 
 def _means(connection: Connection) -> list[tuple[str, str, float]]:
-    row = connection.execute(_EXTENSION).fetchone()
-    if row is None:
-        raise UnreadableError(
-            "the extension pg_stat_statements is not in the database; create it on both sides, or "
-            "remove after.slow_query_factor"
-        )
-    query = sql.SQL(_MEANS).format(sql.Identifier(str(row[0])))
+    query = sql.SQL(_MEANS).format(find_statistics(connection))
     return connection.execute(query, [_LEAST_CALLS]).fetchall()

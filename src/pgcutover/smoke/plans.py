@@ -68,15 +68,21 @@ def read_queries(path: Path) -> tuple[Query, ...]:
     return tuple(Query(f"{path.name}:{each.line}", each.text) for each in statements)
 
 
-def top_queries(connection: Connection, role: str) -> tuple[Query, ...]:
-    """Return the queries that a role spent most time on; of all roles, where it is not known."""
+def find_statistics(connection: Connection) -> sql.Identifier:
+    """Return the schema of pg_stat_statements; UnreadableError where a database lacks it."""
     row = connection.execute(_EXTENSION).fetchone()
     if row is None:
         raise UnreadableError(
-            f"the extension {STATISTICS} is not in the database; create it, or name a file of "
-            "queries in cutover.smoke.queries"
+            f"the extension {STATISTICS} is not in the database; create it on both sides, or "
+            "change the key of migration.toml that needs it: cutover.smoke.queries or "
+            "after.slow_query_factor"
         )
-    query = sql.SQL(_TOP).format(sql.Identifier(str(row[0])))
+    return sql.Identifier(str(row[0]))
+
+
+def top_queries(connection: Connection, role: str) -> tuple[Query, ...]:
+    """Return the queries that a role spent most time on; of all roles, where it is not known."""
+    query = sql.SQL(_TOP).format(find_statistics(connection))
     rows = connection.execute(query, {"role": role, "most": _MOST}).fetchall()
     return tuple(
         Query(f"queryid {number}", text)
