@@ -172,7 +172,7 @@ class Night:
             journal = open_journal(settings.path, identity_of(settings, databases))
             world = self.world()
             try:
-                yield Driver(world, journal, lock.verify)
+                yield Driver(world, journal, lock.verify, restore_seconds=2)
             finally:
                 journal.close()
                 for freeze in world.freezes.values():

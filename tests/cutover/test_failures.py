@@ -68,6 +68,7 @@ def test_every_failure_is_taken_back_and_the_next_try_succeeds(night, replaced_s
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="refuses writes"):
             execute(night.dsns[Side.TARGET], "delete from orders")
         second_operator(night)
+        dead_pointer_and_hook(night)
         interrupted_after_the_opening(night, replaced_steps)
         night.wait_for_writes(3)
     assert night.lost(Side.TARGET) == []
@@ -101,6 +102,54 @@ def changed_secret(night, replaced_steps):
     assert "not_switched" in night.facts(Step.SWITCH_BACK)
     replaced_steps(Step.SMOKE, smoke)
     env_file.write_text(before)
+    night.lead(Side.SOURCE)
+    assert "not_switched" not in night.facts(Step.SWITCH_BACK)
+    night.wait_for_writes(3)
+
+
+class DeadPointer:
+    """A pointer that never answers again once it has switched."""
+
+    def __init__(self, pointer):
+        self.pointer, self.name, self.is_dead = pointer, pointer.name, False
+
+    def prepare(self, writer):
+        self.pointer.prepare(writer)
+
+    def side(self):
+        self.switch(None)
+
+    def switch(self, to):
+        if self.is_dead:
+            message = "the secret did not answer"
+            raise StepError(message)
+        self.pointer.switch(to)
+        self.is_dead = True
+        self.side()
+
+    def restore(self, to):
+        self.switch(to)
+
+
+def dead_pointer_and_hook(night):
+    """Neither a dead pointer nor a hook that fails for ever keeps clients from writing again."""
+    hooks = replace(Hooks(), maintenance_off=Hook(command=("false",)))
+    pointers = [DeadPointer(pointer) for pointer in night.world().pointers]
+    night.change_world = lambda world: replace(
+        world, settings=replace(world.settings, hooks=hooks), pointers=tuple(pointers)
+    )
+    with pytest.raises(StepError, match=r"Clients cannot write; .* `pgcutover unfreeze`"):
+        night.lead(Side.TARGET)
+    break_further = night.change_world
+    night.change_world = lambda world: replace(break_further(world), must_unfreeze=True)
+    assert night.lead(Side.SOURCE).serves
+    status = read_status(night.settings)
+    assert status.accepts_writes == {Side.SOURCE: True, Side.TARGET: False}
+    assert "clients are sent to target, but the journal" in status.contradictions[0]
+    assert "exit code 1" in night.facts(Step.END_MAINTENANCE)["failed"]
+    night.change_world = lambda world: world
+    night.lead(Side.SOURCE)
+    assert read_status(night.settings).contradictions == ()
     night.wait_for_writes(3)
 
 

@@ -20,8 +20,8 @@ from pgcutover.error_texts.public_errors import public_error
 
 T = TypeVar("T")
 
-_RESTORE_TRIES = 8
-_RESTORE_PAUSE_SECONDS = 0.25
+_PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -33,6 +33,8 @@ class Driver:
     is_alone: Callable[[], None] = lambda: None
     progress: Callable[[str], None] = lambda _: None
     state: State = field(default_factory=State)
+    restore_seconds: float = 20.0
+    """The time for which a step that restores service is tried again: a server may restart."""
 
     def recover(self) -> State:
         """Bring the journal up to date with the world, after whatever ended the last process."""
@@ -40,9 +42,11 @@ class Driver:
         self.state = history.state  # as of then: a fence may prove what the lock began
         if history.pending is not None:
             self.progress(f"the last run ended during the step {history.pending.value!r}")
-            self._settle(STEPS[history.pending])
+            self._go_on(history.pending, self._settle)
         self.journal.append(RUN)
         self.state = self._history().state
+        if history.not_switched and self.state.pointer is self.state.writer:
+            self._go_on(Step.SWITCH_BACK, self._perform)
         if self.state.frozen:
             self.world.budget.start()
         return self.state
@@ -63,14 +67,15 @@ class Driver:
 
     def _perform(self, spec: StepSpec) -> None:
         """Guard, record the intent, act, prove, and record the completion."""
-        self.is_alone()
+        self._try(spec, self.is_alone, again=spec.restores)
         if not spec.restores:
             self.journal.require_room()
         spec.guard(self.world, self.state)
         self.journal.append(INTENT, spec.step.value)
         begun = time.monotonic()
-        facts, tries = self._act(spec), _RESTORE_TRIES if spec.restores else 1
-        if self._try(spec, tries, lambda: spec.is_done(self.world, self.state)) is False:
+        facts = self._act(spec)
+        is_done = self._try(spec, lambda: spec.is_done(self.world, self.state), again=spec.restores)
+        if is_done is False:
             raise StepError(f"the step {spec.step.value!r} had no effect")
         seconds = round(time.monotonic() - begun, 3)
         self._complete(spec.step, seconds=seconds, **facts)
@@ -78,18 +83,21 @@ class Driver:
 
     def _act(self, spec: StepSpec) -> dict[str, object]:
         """Act; a step that restores service is tried again for a while."""
-        tries = _RESTORE_TRIES if spec.restores else 1
-        return dict(self._try(spec, tries, lambda: spec.act(self.world, self.state)))
+        return dict(self._try(spec, lambda: spec.act(self.world, self.state), again=spec.restores))
 
-    def _try(self, spec: StepSpec, tries: int, call: Callable[[], T]) -> T:
-        """Return the call's result; a server may come back after a short time."""
-        for _ in range(tries - 1):
+    def _try(self, spec: StepSpec, call: Callable[[], T], *, again: bool) -> T:
+        """Return the call's result; with `again`, what failed is called for a while."""
+        until = time.monotonic() + (self.restore_seconds if again else 0)
+        pause = _PAUSE_SECONDS
+        while True:
             try:
                 return call()
             except Exception as error:
+                if time.monotonic() + pause > until:
+                    raise
                 self.progress(f"{spec.step.value}: {public_error(error)}; trying again")
-                time.sleep(_RESTORE_PAUSE_SECONDS)
-        return call()
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _restore(self, step: Step, error: BaseException) -> None:
         """Take a failed step back, and lead the writes to the writer; raise what happened."""
@@ -97,7 +105,7 @@ class Driver:
         self.progress(f"{step.value}: {reason}; going back")
         if self._history().pending is not None:
             self.journal.append(FAILED, step.value, reason=reason)
-            self._settle(STEPS[step])
+            self._go_on(step, self._settle)
         self.drive(self.state.writer)
         kind = RefusedError if isinstance(error, RefusedError) else StepError
         # an interrupt may come when the standby is open already
@@ -106,20 +114,29 @@ class Driver:
             f"{step.value}: {reason}. Clients write to the {self.state.writer} {since}"
         ) from error
 
+    def _go_on(self, step: Step, call: Callable[[StepSpec], None]) -> None:
+        """Perform or settle a step outside of a drive; StepError says what clients can do."""
+        try:
+            call(STEPS[step])
+        except Exception as error:
+            raise self._not_restored(step, error) from error
+
     def _not_restored(self, step: Step, error: BaseException) -> BaseException:
         """Return an error that says what clients can do after a step to restore service failed."""
         if not isinstance(error, Exception):
             return error
-        where = "Clients cannot write" if self.state.frozen else "Clients write as before"
+        frozen = self.state.frozen
+        where = "Clients cannot write" if frozen else "Clients write as before"
+        thaw = f"; or accept writes on the {self.state.writer} by `pgcutover unfreeze`"
         return StepError(
             f"{step.value}: {_describe(error)}. {where}; run the same command again, it goes on "
-            "where it ended"
+            f"where it ended{thaw if frozen else ''}"
         )
 
     def _settle(self, spec: StepSpec) -> None:
         """Find out what became of a step that did not complete, and leave nothing half-done."""
-        self.is_alone()
-        if self._try(spec, _RESTORE_TRIES, lambda: spec.is_done(self.world, self.state)):
+        self._try(spec, self.is_alone, again=True)
+        if self._find_done(spec):
             self._complete(spec.step, found=True)
         elif spec.restores:
             self._complete(spec.step, **self._act(spec))
@@ -129,6 +146,15 @@ class Driver:
             self._complete(undo.step, **self._act(undo))
         else:
             self.journal.append(SETTLED, spec.step.value)
+
+    def _find_done(self, spec: StepSpec) -> bool | None:
+        """Return whether a step was done; only a final one must be known not to be."""
+        try:
+            return self._try(spec, lambda: spec.is_done(self.world, self.state), again=True)
+        except Exception:
+            if spec.is_final:
+                raise
+            return None
 
     def _complete(self, step: Step, **details: object) -> None:
         after = check(EFFECTS[step](self.state))

@@ -20,11 +20,15 @@ a process starts; the cutover is finished."""
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The state after the completed steps; `pending` is a step that began and did not complete."""
+    """The state after the completed steps; `pending` is a step that began and did not complete.
+
+    `not_switched`: writes were accepted again before every pointer could be switched back.
+    """
 
     state: State
     pending: Step | None = None
     finished: bool = False
+    not_switched: bool = False
 
 
 def read_history(entries: Iterable[Entry], *, dual_write: bool) -> History:
@@ -39,7 +43,10 @@ def _after(history: History, entry: Entry) -> History:
     if entry.kind == INTENT:
         return replace(history, pending=Step(entry.step))
     if entry.kind == DONE:
-        return History(check(EFFECTS[Step(entry.step)](history.state)))
+        step, missed = Step(entry.step), history.not_switched
+        if step in (Step.SWITCH, Step.SWITCH_BACK):
+            missed = "not_switched" in entry.details
+        return History(check(EFFECTS[step](history.state)), not_switched=missed)
     if entry.kind == SETTLED:
         return replace(history, pending=None)
     if entry.kind == RUN:

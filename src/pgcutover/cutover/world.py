@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pgcutover.config import Cutover, Hook
-from pgcutover.cutover.errors import BudgetError
+from pgcutover.cutover.errors import BudgetError, StepError
 from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.protocols import FinalGate, Mover, ReturnSlot, Sequences, SideFreeze
 from pgcutover.cutover.resolver import Side, State
@@ -65,7 +65,7 @@ class World:
     slot_prefix: str
     smoke: SmokeSuite | None = None
     must_unfreeze: bool = False
-    """Accept writes again even if a pointer cannot be switched back."""
+    """Accept writes again even if a pointer cannot be switched back, or a hook fails."""
 
     def hook(self, name: str) -> Hook | None:
         """Return the hook of that name; None if there is none."""
@@ -79,6 +79,15 @@ class World:
             return False
         self.hooks.run(name, hook, side, self.budget.deadline)
         return True
+
+    def run_restoring_hook(self, name: str, side: Side) -> dict[str, object]:
+        """Run a hook of the way back; return facts. Where writes must go on, it may fail."""
+        try:
+            return {"hook": self.run_hook(name, side)}
+        except StepError as error:
+            if not self.must_unfreeze:
+                raise
+            return {"hook": True, "failed": str(error)}
 
     def slot(self, side: Side) -> str:
         """Return the name of the slot on a side, from which changes of that side are carried."""

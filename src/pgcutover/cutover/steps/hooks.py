@@ -25,6 +25,11 @@ def _run(name: str, world: World, state: State) -> Facts:
     return {"hook": world.run_hook(name, state.pointer)}
 
 
+def _run_back(name: str, world: World, state: State) -> Facts:
+    """Run a hook of the way back about the side that clients write to."""
+    return world.run_restoring_hook(name, state.pointer)
+
+
 def _smoke(world: World, state: State) -> Facts:
     """Run the smoke suite, then the hook; either one takes the freeze back if it fails."""
     facts = world.smoke.run(state.pointer, world.budget.left()) if world.smoke else {}
@@ -39,8 +44,8 @@ STEPS = (
         Step.END_MAINTENANCE,
         guard=_refuse_unusable,
     ),
-    StepSpec(Step.END_MAINTENANCE, partial(_run, "maintenance_off"), not_shown, restores=True),
+    StepSpec(Step.END_MAINTENANCE, partial(_run_back, "maintenance_off"), not_shown, restores=True),
     StepSpec(Step.DEPLOY, partial(_run, "deploy"), not_shown, Step.UNDEPLOY, in_freeze=True),
-    StepSpec(Step.UNDEPLOY, partial(_run, "deploy_back"), not_shown, restores=True),
+    StepSpec(Step.UNDEPLOY, partial(_run_back, "deploy_back"), not_shown, restores=True),
     StepSpec(Step.SMOKE, _smoke, not_shown, in_freeze=True),
 )

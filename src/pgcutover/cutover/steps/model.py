@@ -23,6 +23,7 @@ class StepSpec:
     takes it back; None where the freeze's end does, or where there is nothing to take back.
     `restores`: it brings service back, so after a crash it is done again at once.
     `in_freeze`: its time counts against the freeze budget.
+    `is_final`: it cannot be taken back, so after a crash it must be known whether it was done.
     """
 
     step: Step
@@ -31,6 +32,7 @@ class StepSpec:
     undo: Step | None = None
     restores: bool = False
     in_freeze: bool = False
+    is_final: bool = False
     guard: Callable[[World, State], None] = _no_guard
 
 

@@ -23,4 +23,4 @@ def _is_open(world: World, state: State) -> bool:
     return world.freezes[state.standby].is_open()
 
 
-STEPS = (StepSpec(Step.OPEN, _open, _is_open, in_freeze=True),)
+STEPS = (StepSpec(Step.OPEN, _open, _is_open, in_freeze=True, is_final=True),)

@@ -31,7 +31,10 @@ def _switch_back(world: World, state: State) -> Facts:
             if not world.must_unfreeze:
                 raise
             failed[pointer.name] = str(error)
-    facts = {"side": state.writer.value, "hook": world.run_hook("switch", state.writer)}
+    hook = world.run_restoring_hook("switch", state.writer)
+    if "failed" in hook:
+        failed["hook switch"] = str(hook["failed"])
+    facts = {"side": state.writer.value, "hook": hook["hook"]}
     return {**facts, "not_switched": failed} if failed else facts
 
 
