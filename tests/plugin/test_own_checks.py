@@ -90,6 +90,8 @@ IN_FREEZE = {
 SMOKE_REASON = "only a cutover asks it, before it opens the side that clients are sent to"
 IN_SMOKE = {"SMOKE-INSERTS", "SMOKE-LOGIN", "SMOKE-LOGS", "SMOKE-NAMES", "SMOKE-PLANS"}
 
+DUAL = {"DUAL-RECENT", "DUAL-SEQUENCES", "DUAL-TRIGGERS"}
+
 AFTER = {c.id for c in packaged_checks() if c.stage == "after"}
 
 
@@ -108,6 +110,7 @@ def test_checks_that_are_not_run_are_listed_with_their_reason(migration):
         "OUTBOX": "outbox.source_dsn_env is not set in migration.toml",
         "READY-DMS-TABLES": "mover.dms is not set in migration.toml",
         "READY-MOVER-ROLE": "mover.target_role is not set in migration.toml",
+        **dict.fromkeys(DUAL, "dual_write.application_role is not set in migration.toml"),
         **dict.fromkeys(IN_FREEZE, "only a cutover asks it, within its freeze"),
         **dict.fromkeys(IN_SMOKE, SMOKE_REASON),
         **dict.fromkeys(AFTER, "only pgcutover watch asks it, once a cutover has opened a side"),
