@@ -15,6 +15,8 @@ from pgcutover.ledger.ledgers import Ledgers
 from pgcutover.ledger.open_set import NEVER_COMPARED
 from pgcutover.mapping import MappedTable
 
+_CATCH_UP_SECONDS = 60.0
+
 
 @dataclass(slots=True)
 class WholeTables:
@@ -28,7 +30,8 @@ class WholeTables:
 
         A truncated or altered table that is equal needs no comparison in the freeze any more.
         """
-        ledgers.read_once()  # a comparison closes only what has been read before
+        # a comparison closes only what has been read before; a busy slot is never silent
+        ledgers.drain(time.monotonic() + _CATCH_UP_SECONDS)
         ledgers.check_definitions()
         for name, reason in ledgers.open_set().whole_tables.items():
             if reason == NEVER_COMPARED:
