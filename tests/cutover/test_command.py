@@ -84,6 +84,19 @@ def test_a_night_by_commands(night, run):
     assert (code, "the cutover is not complete: clients write to the source" in text) == (3, True)
 
 
+def test_a_dsn_that_leads_to_the_other_side_is_refused(night, run, monkeypatch):
+    source = night.databases.source
+    for variable, says in (
+        ("PGCUTOVER_TARGET_OWNER_DSN", "freeze.target_dsn_env: expected the target, database"),
+        ("PGCUTOVER_TARGET_DSN", "source and target are the same database"),
+    ):
+        with monkeypatch.context() as changed:
+            changed.setenv(variable, source)
+            code, text = run("cutover", "--yes", *OVERRIDE)
+        assert (code, says in text) == (3, True), text
+        assert not journal_path(night.settings.path).exists()
+
+
 def test_bad_input_is_one_sentence(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mapping.json").write_text('{"rules": []}')

@@ -15,7 +15,7 @@ from pgcutover.compare import CompareOptions
 from pgcutover.compare.options import table_options
 from pgcutover.config import DmsSettings, Settings, load_rules, read_json
 from pgcutover.config.dsn import read_dsn
-from pgcutover.connect import ServerFacts, open_side
+from pgcutover.connect import ServerFacts, open_side, server_facts
 from pgcutover.context import AwsAccess
 from pgcutover.cutover.databases.marker_mover import MarkerMover
 from pgcutover.cutover.databases.operator_lock import operator_lock
@@ -87,7 +87,29 @@ def open_databases(settings: Settings) -> Databases:
         open_side("source", readers[Side.SOURCE]) as source,
         open_side("target", readers[Side.TARGET]) as target,
     ):
-        return Databases(readers, owners, read_manifest(source, target, load_rules(settings)))
+        databases = Databases(readers, owners, read_manifest(source, target, load_rules(settings)))
+    _refuse_wrong_databases(databases)
+    return databases
+
+
+def _refuse_wrong_databases(databases: Databases) -> None:
+    """Raise RefusedError where a DSN does not lead to its side: the wrong one would be fenced."""
+    source, target = (databases.facts(side) for side in Side)
+    if source.is_same_database(target):
+        raise RefusedError(
+            "source and target are the same database, or one is a standby of the other; expected "
+            "two databases; correct source.dsn_env or target.dsn_env"
+        )
+    keys = {Side.SOURCE: "freeze.dsn_env", Side.TARGET: "freeze.target_dsn_env"}
+    for side, key in keys.items():
+        with open_side(key, databases.owners[side]) as connection:
+            found, expected = server_facts(connection), databases.facts(side)
+        if not found.is_same_database(expected):
+            raise RefusedError(
+                f"{key}: expected the {side}, database {expected.database} of system "
+                f"{expected.system_identifier}, found database {found.database} of system "
+                f"{found.system_identifier}; correct its DSN"
+            )
 
 
 @contextmanager
