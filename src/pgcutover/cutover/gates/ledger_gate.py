@@ -49,6 +49,9 @@ class LedgerGate:
             parts = self._parts = parts_from(self.settings)
             self._stack.enter_context(single_reader(parts))
             self._ledgers = self._stack.enter_context(closing(open_ledgers(parts)))
+        if self._thread is None:
+            # before it, the open set lacks what the slots still have to send
+            self._ledgers.drain(time.monotonic() + _CATCH_UP_SECONDS)
         self.whole.measure(self._ledgers)
         self._start()
         return self._catch_up(self._ledgers)
