@@ -327,7 +327,7 @@ class Ledgers:
         """Read at least once, so that a short run records what there is."""
         while True:
             with self._noting_trouble():
-                reader.read(_READ_SECONDS)
+                reader.read(_READ_SECONDS, stop)
             if stop():
                 return
 

@@ -84,13 +84,14 @@ class SlotReader:
         near = Snapshot.parse(server.snapshot).xmax
         self._changes = ChangeReader(self._keys, self._locate, near)
 
-    def read(self, seconds: float) -> int:
+    def read(self, seconds: float, stop: Callable[[], bool] = lambda: False) -> int:
         """Record what the slot sends until it is silent for so long; return the changes recorded.
 
+        A slot whose clients write without a pause is never silent: it is read until `stop` is true.
         A lost connection is opened again, after another check of the slot's identity.
         """
         try:
-            return self._read(seconds, lambda: False)
+            return self._read(seconds, stop)
         except psycopg.Error as error:
             self.close()
             raise ServerError(f"{self._label}: {describe_error(error)}") from error
