@@ -32,7 +32,7 @@ def test_cut_over_roll_back_and_cut_over_again_loses_no_write(night, capsys):
     left = capsys.readouterr().out
     for line in ("the mover: stop", f"the slot pgcutover_{night.settings.name}_from_target"):
         assert f"left to do: {line}" in left
-    assert "drop those that nobody needs" in left
+    assert "drop those that only the migration needed" in left
     assert "the source costs money until it is deleted" in left
     for dsn in night.dsns.values():  # the slots of the ledger, and its publication
         name = night.settings.ledger.slot

@@ -113,9 +113,11 @@ def test_claims_no_exclusions_only_if_there_are_none(make_document):
 
 
 def test_lists_checks_that_were_not_run(make_document):
-    not_asked = [{"check_id": "DMS-TASK", "reason": "mover.dms is not set in migration.toml"}]
+    reason = "mover.dms is not set in migration.toml"
+    not_asked = [{"check_id": check, "reason": reason} for check in ("DMS-TASK", "DMS-TABLES")]
     page = page_of(make_document("pass", not_asked=not_asked))
-    assert "DMS-TASK mover.dms is not set in migration.toml" in page
+    assert page.count(reason) == 1
+    assert f"{reason} DMS-TASK DMS-TABLES" in page
 
 
 @pytest.mark.parametrize("check", packaged_checks(), ids=lambda check: check.id)

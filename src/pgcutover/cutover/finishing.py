@@ -79,7 +79,7 @@ def _leftover_roles(settings: Settings) -> Iterator[str]:
         if side == "target":
             users |= {freeze.mover_role, settings.mover.target_role}
         if found := ", ".join(quote_name(user) for user in sorted(users - {""})):
-            yield f"the migration's roles on the {side}: drop those that nobody needs: {found}"
+            yield f"the roles {found} on the {side}: drop those that only the migration needed"
 
 
 def _leftover_objects(settings: Settings) -> Iterator[str]:
