@@ -117,7 +117,6 @@ def test_a_password_that_changes_after_the_test_fails_the_task(workshop: Worksho
         ({"Username": "u"}, "exclude each other"),
         ({"SslMode": "verify-full", "CertificateArn": ""}, "requires a CertificateArn"),
         ({"ExtraConnectionAttributes": "babel=1"}, "'babel' is not implemented"),
-        ({"ExtraConnectionAttributes": "slotName=mine"}, "SlotName is not implemented"),
         ({"EndpointIdentifier": "-bad-"}, "must begin with a letter"),
         ({"SslMode": "sometimes"}, "SslMode must be one of none"),
         ({"S3Settings": {"BucketName": "b"}}, "S3Settings: not for a PostgreSQL endpoint"),
