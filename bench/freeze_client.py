@@ -5,39 +5,19 @@ line of the record is `ok THREAD TIME` for an accepted transaction or `error SQL
 refused one; times are monotonic seconds.
 """
 
-import importlib.util
 import random
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TextIO
 
 import psycopg
 
-_DOCUMENTED = Path(__file__).parents[1] / "docs" / "clients" / "python_pool.py"
+from pgcutover.clients.python_pool import FollowingPool
+from pgcutover.rehearsal.client import OneConnection
+
 _PATIENCE_SECONDS = 120
-
-
-class Single:
-    """The smallest pool: one connection, and one transaction a time."""
-
-    def __init__(self, url: str) -> None:
-        """Connect."""
-        self._connection = psycopg.connect(url)
-
-    @contextmanager
-    def connection(self) -> Iterator[psycopg.Connection[Any]]:
-        """Lend the connection for a transaction."""
-        with self._connection.transaction():
-            yield self._connection
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
 
 
 def main() -> None:
@@ -63,7 +43,7 @@ def main() -> None:
 def _work(
     n: int, env_file: Path, lines: TextIO, ended: threading.Event, period: float, rows: int
 ) -> None:
-    pool = _documented().FollowingPool(lambda: _read_url(env_file), Single, _PATIENCE_SECONDS)
+    pool = FollowingPool(lambda: _read_url(env_file), OneConnection, _PATIENCE_SECONDS)
     chance, due = random.Random(n), time.monotonic()  # noqa: S311 - a load
 
     def write(connection: psycopg.Connection[Any]) -> None:
@@ -83,15 +63,6 @@ def _work(
         due = max(due + period, time.monotonic())
         time.sleep(max(0.0, due - time.monotonic()))
     pool.close()
-
-
-def _documented() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("python_pool", _DOCUMENTED)
-    if spec is None or spec.loader is None:
-        raise ImportError(str(_DOCUMENTED))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _read_url(path: Path) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import compare
 import dualwrite
@@ -35,6 +36,19 @@ def main() -> int:
     own.add_argument("--runs", type=int, default=1, help="default: 1")
     own.add_argument("--json", type=Path, help="where every figure is written")
     own.set_defaults(run=gate.run)
+    _add_writing_benches(benches)
+    arguments = parser.parse_args()
+    try:
+        return int(arguments.run(arguments))
+    except compare.BenchError as error:
+        sys.stderr.write(f"bench: {error}\n")
+        return 3
+    except KeyboardInterrupt:
+        return 130
+
+
+def _add_writing_benches(benches: Any) -> None:
+    """Add the benchmarks of an application that writes."""
     own = benches.add_parser("dualwrite", help="capture, relay and an application beside them")
     own.add_argument("--pairs", type=int, default=10, help="of each ratio; default: 10")
     own.add_argument("--rows", type=int, default=100_000, help="default: 100,000")
@@ -54,14 +68,6 @@ def main() -> int:
     )
     own.add_argument("--json", type=Path, help="figures; those of other parts in it are kept")
     own.set_defaults(run=freeze.run)
-    arguments = parser.parse_args()
-    try:
-        return int(arguments.run(arguments))
-    except compare.BenchError as error:
-        sys.stderr.write(f"bench: {error}\n")
-        return 3
-    except KeyboardInterrupt:
-        return 130
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class NightView:
-    """What the page shows of a night."""
+    """A night, as the sign-off page shows it."""
 
     night: Night
     rows: tuple[StepRow, ...]

@@ -12,9 +12,9 @@ from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.resolver import Side
 from pgcutover.mapping import RelationName, parse_rules
-from pgcutover.movers.dms.change_mappings import inverted_rules, lost_columns
-from pgcutover.movers.dms.change_task import ChangeTasks
 from pgcutover.movers.dms.client import Api
+from pgcutover.movers.dms.way_back.change_mappings import inverted_rules, lost_columns
+from pgcutover.movers.dms.way_back.change_task import ChangeTasks
 
 MARKER = RelationName("public", "pgcutover_marker")
 

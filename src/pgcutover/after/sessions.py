@@ -1,4 +1,4 @@
-"""What is left on the old side: sessions of clients, enabled jobs, tables without their fence."""
+"""Checks the old side for sessions of clients, enabled jobs and tables without their fence."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -49,7 +49,7 @@ from pgcutover.mapping import MappedTable, RelationName
 from pgcutover.sides import Sides
 
 if TYPE_CHECKING:
-    from pgcutover.movers.dms.change_task import ChangeTasks
+    from pgcutover.movers.dms.way_back.change_task import ChangeTasks
 
 _MAX_SLOT_NAME = 40
 _AWS_SECONDS = 2.0
@@ -243,9 +243,9 @@ def _mover(
 
 
 def _change_tasks(dms: DmsSettings) -> "ChangeTasks":
-    from pgcutover.movers.dms.change_task import ChangeTasks
     from pgcutover.movers.dms.client import Api
     from pgcutover.movers.dms.poll import poll_seconds
+    from pgcutover.movers.dms.way_back.change_task import ChangeTasks
 
     api = Api(dms.region, _aws_access())
     return ChangeTasks(api, dms, lambda _: None, poll_seconds(api.local))

@@ -31,11 +31,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="create schema and DMS objects for the databases that migration.toml names",
     )
     group.addoption(
+        "--resume",
+        action="store_true",
+        help="go on where an interrupted run of the same migration stopped; finished chunks are "
+        "not read again",
+    )
+    group.addoption(
+        "--digest",
+        metavar="HASH",
+        choices=("fast", "sha256"),
+        default="fast",
+        help="how rows are hashed: fast, by the servers' own 64-bit hashes, or sha256, of the "
+        "row's text, where policy wants that; it takes several times as long",
+    )
+    group.addoption("--out", metavar="DIR", type=Path, help="folder for verdict and reports")
+    _add_rehearsal_options(group)
+    _add_stage_options(group)
+
+
+def _add_rehearsal_options(group: pytest.OptionGroup) -> None:
+    group.addoption("--scale", metavar="N", type=int, help="rehearsal only: size of the source")
+    group.addoption(
         "--sabotage",
         metavar="NAME",
         help="rehearsal only: damage the target after the load; 'list' prints the names",
     )
-    group.addoption("--scale", metavar="N", type=int, help="rehearsal only: size of the source")
     group.addoption(
         "--keep",
         action="store_true",
@@ -54,20 +74,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="STEP",
         help="rehearsal only: kill the first cutover of the night in this step, then run it again",
     )
-    group.addoption(
-        "--resume",
-        action="store_true",
-        help="go on where an interrupted run of the same migration stopped; finished chunks are "
-        "not read again",
-    )
-    group.addoption(
-        "--digest",
-        metavar="HASH",
-        choices=("fast", "sha256"),
-        default="fast",
-        help="how rows are hashed: fast, by the servers' own 64-bit hashes, or sha256, of the "
-        "row's text, where policy wants that; it takes several times as long",
-    )
+
+
+def _add_stage_options(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--freeze-channel",
         metavar="FD",
@@ -89,7 +98,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="ask the checks of this stage only, on the side that a cutover has opened; the run "
         "opens no cutover",
     )
-    group.addoption("--out", metavar="DIR", type=Path, help="folder for verdict and reports")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -42,7 +42,7 @@ class Options:
 
     @property
     def compares_rows(self) -> bool:
-        """Whether the checks of this run may compare rows or schemas of both sides."""
+        """Return whether the checks of this run may compare rows or schemas of both sides."""
         return self.stage not in STAGES_OF_ONE_SIDE
 
     @property

@@ -39,7 +39,7 @@ class Capture:
 
     @property
     def is_on(self) -> bool:
-        """Whether anything reads the side's changes."""
+        """Return whether anything reads the side's changes."""
         return self.slots > 0
 
 

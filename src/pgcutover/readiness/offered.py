@@ -1,4 +1,4 @@
-"""What the source uses and the target may not offer, or treats in another way."""
+"""Checks that the target offers what the source uses, and names what it treats otherwise."""
 
 import re
 

@@ -8,7 +8,7 @@ from pgcutover.verdict import Finding
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a check found: problems fail it, warnings are only shown."""
+    """The findings of a check: problems fail it, warnings are only shown."""
 
     problems: list[Finding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

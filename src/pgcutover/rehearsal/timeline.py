@@ -1,4 +1,4 @@
-"""What a night's clients saw: the longest time without an accepted write, and what was lost."""
+"""Measures a night by its client's record: the longest write gap, and the writes that were lost."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ class Night:
 
     @property
     def is_good(self) -> bool:
-        """Whether every command ended, no write was lost, and the client met no error."""
+        """Return whether no write was lost and the client met no error."""
         return not self.lost and not self.client_errors
 
     def plain(self) -> dict[str, object]:

@@ -13,8 +13,8 @@ from pgcutover.cutover.errors import StepError
 from pgcutover.cutover.resolver import Side
 from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import MoverError
-from pgcutover.movers.dms.change_mappings import Partitions, inverted_rules, lost_columns
-from pgcutover.movers.dms.change_task import ChangeStream, ChangeTasks
+from pgcutover.movers.dms.way_back.change_mappings import Partitions, inverted_rules, lost_columns
+from pgcutover.movers.dms.way_back.change_task import ChangeStream, ChangeTasks
 
 _PLUGIN = "test_decoding"
 _START_SECONDS = 900.0

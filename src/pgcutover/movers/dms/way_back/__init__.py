@@ -1,0 +1,1 @@
+"""Tasks of type cdc that carry changes after a cutover, and their table mappings."""
