@@ -170,7 +170,10 @@ def test_a_deadlock_with_the_application_is_retried(workshop: Workshop) -> None:
             "begin; update public.keyed set n = 7 where id = 1;"
             " update public.keyed set n = 8 where id = 2; commit"
         )
-        waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+        waits = (
+            "select 1 from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database()"
+        )
         wait_until(lambda: task.target(waits), "the mover waiting")
         conn.execute("update public.keyed set n = 0 where id = 1")
     task.arrives("select string_agg(n::text, ',' order by id) from public.keyed", "7,8")

@@ -129,6 +129,32 @@ def test_a_table_added_to_the_mapping_is_loaded_on_resume(workshop: Workshop) ->
     task.arrives("select count(*) from public.b", 2)
 
 
+def test_a_conflict_is_recorded_while_only_another_table_loads(workshop: Workshop) -> None:
+    both(
+        workshop.databases,
+        "create table public.a (id int primary key, n int);"
+        "create table public.b (id int primary key)",
+    )
+    task = workshop.task(include(1, table="a"))
+    task.source("insert into public.a values (1)")
+    task.start()
+    task.loaded()
+    task.stop()
+    task.map(include(1, table="a"), include(2, table="b"))
+    task.source("insert into public.b values (1)")
+    task.target("delete from public.a")
+    with workshop.locked("target", "public.b"):
+        task.start("resume-processing")
+        waits = (
+            "select 1 from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        wait_until(lambda: task.target(waits), "the load waiting")
+        task.source("update public.a set n = 2")
+    task.arrives("select count(*) from public.b", 1)
+    task.arrives('select max("TABLE_NAME") from public.awsdms_apply_exceptions', "a")
+
+
 def test_no_table_is_a_failure(workshop: Workshop) -> None:
     task = workshop.task()
     task.start()

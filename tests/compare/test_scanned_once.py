@@ -8,6 +8,7 @@ from threading import Event, Thread
 import psycopg
 import pytest
 from compare.lab import Lab, run
+from support.processes import eventually
 
 from pgcutover.compare import Comparer
 from pgcutover.compare.scan import scanner
@@ -36,12 +37,25 @@ def visits(own_lab: Lab) -> Iterator[Lab]:
 
 
 def scans(dsn: str) -> int:
-    """Return the number of scans of the table that the server has started."""
-    with psycopg.connect(dsn) as connection:
+    """Return the number of scans of the table that the server has started.
+
+    A session counts its scans for others only as it ends, which takes longer than closing it.
+    """
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        assert eventually(lambda: not _count_other_sessions(connection))
         row = connection.execute(
             "select seq_scan + coalesce(idx_scan, 0) from pg_stat_user_tables"
             " where relname = 'visits'"
         ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _count_other_sessions(connection: psycopg.Connection) -> int:
+    row = connection.execute(
+        "select count(*) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid()"
+    ).fetchone()
     assert row is not None
     return int(row[0])
 

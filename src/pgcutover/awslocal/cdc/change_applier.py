@@ -32,13 +32,13 @@ _BATCH_CHANGES = 10_000
 
 @dataclass(slots=True)
 class Progress:
-    """The applier's position; conflicts of changes before `lenient_before` are ignored."""
+    """The applier's position; a table's conflicts before its `lenient_before` are ignored."""
 
     position: int
     starts: dict[Name, int]
     plans: dict[Name, TablePlan]
     suspended: set[Name] = field(default_factory=set)
-    lenient_before: int = 0
+    lenient_before: dict[Name, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,8 @@ class ChangeApplier:
             self._hooks.mark_changed(dml, change)
 
     def _pending(self, dml: RelationDml, change: Insert | Update | Delete) -> Pending | None:
-        cached = bool(self._begin and self._begin.final_lsn < self._progress.lenient_before)
+        lenient_before = self._progress.lenient_before.get(dml.table, 0)
+        cached = bool(self._begin and self._begin.final_lsn < lenient_before)
         if isinstance(change, Insert):
             return Pending(dml.insert(change), dml, change.new, cached)
         if not dml.plan.table.key or not dml.identity:

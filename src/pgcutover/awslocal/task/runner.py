@@ -19,7 +19,7 @@ from pgcutover.awslocal.http.store import Record, Store
 from pgcutover.awslocal.load.copy_table import export_snapshot
 from pgcutover.awslocal.load.full_load import FullLoad
 from pgcutover.awslocal.mapping.catalog import SourceTable, source_tables, target_columns
-from pgcutover.awslocal.mapping.table_plan import plan_table, select_tables
+from pgcutover.awslocal.mapping.table_plan import dotted, plan_table, select_tables
 from pgcutover.awslocal.task import slots
 from pgcutover.awslocal.task.endpoint_connection import Connection, EndpointError
 from pgcutover.awslocal.task.errors import Stopped, TableFailed, TaskFailed, loggable_text
@@ -182,7 +182,9 @@ class RunSteps:
     def _load(self, source: Connection, snapshot: Snapshot, tables: Sequence[SourceTable]) -> None:
         self._job.note(FullLoadStartDate=time.time())
         FullLoad(self._job, snapshot).run(tables)
-        self._job.task.hidden["cached_until"] = slots.flushed_lsn(source)
+        hidden, loaded_at = self._job.task.hidden, slots.flushed_lsn(source)
+        hidden["cached_until"] = loaded_at
+        hidden.setdefault("loaded_at", {}).update({dotted(t.name): loaded_at for t in tables})
         self._job.note(FullLoadFinishDate=time.time())
 
     def _catch_up(
@@ -248,7 +250,8 @@ class RunSteps:
         position, starts = job.control.positions(target)
         progress = Progress(position, starts, {}, job.suspended)
         if job.settings.of("ErrorBehavior", "FullLoadIgnoreConflicts"):
-            progress.lenient_before = job.task.hidden.get("cached_until", 0)
+            loaded_at = job.task.hidden.get("loaded_at", {})
+            progress.lenient_before = {t.name: loaded_at.get(dotted(t.name), 0) for t in tables}
         failed = set(job.statistics.in_state("Table error"))
         for table in tables:
             try:
