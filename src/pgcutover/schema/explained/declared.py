@@ -27,6 +27,7 @@ from pgcutover.verdict import Finding
 
 _CONSTRAINTS = ("primary_key", "unique", "exclusion")
 _CONTAINERS = ("extension", "publication", "schema")
+_MOST_PROPERTIES = 3  # named in one sentence
 CHANGES: Mapping[str, Change] = {EXTRA: "added", CHANGED: "changed", MISSING: "dropped"}
 
 
@@ -162,10 +163,7 @@ def _why(
 def _why_not_changed(each: DeclaredDifference, expected: SchemaObject, found: SchemaObject) -> str:
     one, other = definition_of(expected), definition_of(found)
     if each.property is None and each.definition is None:
-        return (
-            "without saying into what; add property and value, or the definition that it has on "
-            f"the target: {other}"
-        )
+        return f"without saying into what; add {_describe_change(expected, found)}"
     if each.property is not None:
         has = shown_value(found.facts.get(_property_name(each)))
         if _property_name(each) not in {*found.facts, *expected.facts}:
@@ -176,6 +174,19 @@ def _why_not_changed(each: DeclaredDifference, expected: SchemaObject, found: Sc
     elif one != other:
         return f"as: {each.definition}, found: {other}"
     return "but expected and found agree; remove the declaration from migration.toml"
+
+
+def _describe_change(expected: SchemaObject, found: SchemaObject) -> str:
+    """Return what a declaration has to say about a changed object, as migration.toml writes it."""
+    names = sorted({*expected.facts, *found.facts} - {"definition"})
+    changed = [n for n in names if expected.facts.get(n) != found.facts.get(n)]
+    words = [
+        f'property = "{n.replace("_", " ")}" and value = "{shown_value(found.facts.get(n))}"'
+        for n in changed[:_MOST_PROPERTIES]
+    ]
+    if other := definition_of(found):
+        words.append(f"the definition that it has on the target: {other}")
+    return ", or ".join(words) or "property and value"
 
 
 def definition_of(thing: SchemaObject) -> str:
