@@ -1,5 +1,6 @@
 """Test that a pooler that shares sessions is refused before the first SET."""
 
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from support.forwarder import forwarded
@@ -33,6 +34,16 @@ def test_a_pooler_in_statement_mode_is_refused(fresh_database, opener) -> None:
 def test_a_pooler_in_session_mode_is_used(fresh_database) -> None:
     with pgbouncer(fresh_database("source"), "session") as dsn, open_session(dsn) as connection:
         assert connection.execute("select current_setting('timezone')").fetchone() == ("UTC",)
+
+
+def test_a_full_pool_is_named_as_such(fresh_database) -> None:
+    with (
+        pgbouncer(fresh_database("source"), "session", 1, query_wait_timeout=1) as dsn,
+        psycopg.connect(dsn) as holder,
+    ):
+        holder.execute("select 1")
+        with pytest.raises(ServerError, match=r"every session of the pooler's pool was in use"):
+            open_session(dsn)
 
 
 def test_a_forwarder_is_used(fresh_database) -> None:

@@ -45,7 +45,7 @@ def pgbouncer_program() -> str:
 
 
 @contextmanager
-def pgbouncer(dsn: str, mode: str, size: int = 3) -> Iterator[str]:
+def pgbouncer(dsn: str, mode: str, size: int = 3, **settings: object) -> Iterator[str]:
     """Yield the DSN of a PgBouncer that opens at most `size` server sessions per user."""
     program, parts = pgbouncer_program(), conninfo_to_dict(dsn)
     listen = _free_port()
@@ -58,6 +58,7 @@ def pgbouncer(dsn: str, mode: str, size: int = 3) -> Iterator[str]:
                 host=parts["host"], port=parts["port"], listen=listen, folder=folder,
                 mode=mode, size=size,
             )
+            + "".join(f"{name} = {value}\n" for name, value in settings.items())
         )  # fmt: skip
         (folder / "users.txt").write_text(f'"{parts["user"]}" "{parts["password"]}"\n')
         as_nobody = ["-u", "nobody"] if os.getuid() == 0 else []

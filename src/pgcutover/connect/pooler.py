@@ -14,6 +14,7 @@ from pgcutover.error_texts.database_errors import describe_error
 from pgcutover.errors import ServerError
 
 _ROUNDS = 5
+_POOL_IS_FULL = "query_wait_timeout"  # PgBouncer's own error, under the SQLSTATE of many others
 _REMEDY = "connect to the server itself or to a pooler in session mode"
 
 
@@ -60,7 +61,15 @@ def _backend(connection: Connection) -> int:
             row = connection.execute("select pg_catalog.pg_backend_pid()").fetchone()
     except psycopg.Error as error:
         raise ServerError(
-            f"a transaction cannot begin: {describe_error(error)}; a pooler in statement mode "
-            f"refuses transactions; {_REMEDY}"
+            f"a transaction cannot begin: {describe_error(error)}; {_explain(error)}"
         ) from error
     return int(row[0]) if row else 0
+
+
+def _explain(error: psycopg.Error) -> str:
+    if _POOL_IS_FULL in str(error):
+        return (
+            "every session of the pooler's pool was in use until its query_wait_timeout; allow "
+            "more sessions in this pool, or connect to the server itself"
+        )
+    return f"a pooler in statement mode refuses transactions; {_REMEDY}"
