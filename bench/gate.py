@@ -41,11 +41,11 @@ def run(arguments: argparse.Namespace) -> int:
     }
     specs = [ServerSpec("source", 15, _SETTINGS), ServerSpec("target", 17, _SETTINGS)]
     answer: dict[str, Any] = {}
-    with servers(specs, progress=_say) as running:
+    with servers(specs, progress=say) as running:
         for n, (name, (statements, limit)) in enumerate(shapes.items()):
             database = f"bench_{n}"
-            _make(running, database, list(statements))
-            runs = [_measure(running, database) for _ in range(arguments.runs)]
+            make(running, database, list(statements))
+            runs = [measure(running, database) for _ in range(arguments.runs)]
             seconds = statistics.median(each["seconds"] for each in runs)
             met = "met" if seconds <= limit else "missed"
             sys.stdout.write(f"{name}: {seconds:.1f} s (target {limit:.0f} s: {met}); {runs}\n")
@@ -85,7 +85,8 @@ def _tables(number: int) -> Iterator[str]:
             yield f"alter table t{n} add foreign key (a) references t{n - 1}"
 
 
-def _make(running: dict[str, RunningServer], database: str, statements: list[str]) -> None:
+def make(running: dict[str, RunningServer], database: str, statements: list[str]) -> None:
+    """Create the same database on both servers."""
     for server in running.values():
         with psycopg.connect(server.dsn(), autocommit=True) as connection:
             connection.execute(f"create database {database} template template0".encode())
@@ -94,7 +95,9 @@ def _make(running: dict[str, RunningServer], database: str, statements: list[str
                 connection.execute(statement.encode())
 
 
-def _measure(running: dict[str, RunningServer], database: str) -> dict[str, float]:
+def measure(
+    running: dict[str, RunningServer], database: str, exit_code: int = 0
+) -> dict[str, float]:
     """Run one gate; return its seconds and the processor time of its processes and servers."""
     dsns = {f"PGCUTOVER_{n.upper()}_DSN": s.dsn(database) for n, s in running.items()}
     command = [sys.executable, "-m", "pytest", "--pyargs", "pgcutover.checks", "-n", "2", "-q"]
@@ -106,7 +109,7 @@ def _measure(running: dict[str, RunningServer], database: str) -> dict[str, floa
             command, cwd=folder, env={**os.environ, **dsns}, capture_output=True, text=True
         )
         seconds = monotonic() - start
-    if done.returncode:
+    if done.returncode != exit_code:
         raise SystemExit(f"the gate ended with {done.returncode}:\n{done.stdout[-2000:]}")
     return {
         "seconds": round(seconds, 1),
@@ -129,5 +132,6 @@ def _server_seconds(running: dict[str, RunningServer]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print progress."""
     sys.stderr.write(f"  {text}\n")

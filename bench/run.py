@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import compare
+import differing
 import dualwrite
 import freeze
 import gate
@@ -36,6 +37,9 @@ def main() -> int:
     own.add_argument("--runs", type=int, default=1, help="default: 1")
     own.add_argument("--json", type=Path, help="where every figure is written")
     own.set_defaults(run=gate.run)
+    own = benches.add_parser("differing", help="differing tables, and great values that differ")
+    own.add_argument("--json", type=Path, help="where every figure is written")
+    own.set_defaults(run=differing.run)
     _add_writing_benches(benches)
     arguments = parser.parse_args()
     try:
