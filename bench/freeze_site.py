@@ -157,8 +157,10 @@ class Site:
 
     @contextmanager
     def ledgers(self) -> Iterator[Ledgers]:
-        """Open the ledgers."""
-        with closing(open_ledgers(parts_from(self.settings))) as ledgers:
+        """Open the ledgers, and compare at full speed, as a freeze does."""
+        parts = parts_from(self.settings)
+        with closing(open_ledgers(parts)) as ledgers:
+            parts.comparer.unthrottle()
             yield ledgers
 
     def compare_once(self) -> None:
