@@ -6,6 +6,7 @@ from pgcutover.connect import open_session
 from pgcutover.provision.pg_dump import SECTIONS, dump_statements
 from pgcutover.provision.sql_splitter import Statement
 from pgcutover.schema.expected.dumped_partitions import create_as_partitions
+from pgcutover.schema.expected.partition_groups import create_in_groups
 from pgcutover.schema.kinds import KINDS
 from pgcutover.schema.snapshot import collect_snapshot
 
@@ -98,11 +99,14 @@ def test_created_partitions_equal_attached_ones(databases, fresh_database):
             s.text.split(" PARTITION OF")[0] for s in rewritten if " PARTITION OF" in s.text
         }
         assert partitions == {f"CREATE TABLE {name}" for name in AS_PARTITIONS}
+        grouped = create_in_groups(rewritten, few=0)
+        assert sum("update pg_inherits" in s.text for s in grouped) == 4
         catalog, objects = described(databases.target, dumped)
-        found_catalog, found = described(fresh_database("target"), rewritten)
-        assert found_catalog == catalog
-        assert {i: o for i, o in found.items() if objects.get(i) != o} == {}
-        assert found.keys() == objects.keys()
+        for statements in (rewritten, grouped):
+            found_catalog, found = described(fresh_database("target"), statements)
+            assert found_catalog == catalog
+            assert {i: o for i, o in found.items() if objects.get(i) != o} == {}
+            assert found.keys() == objects.keys()
     finally:
         for dsn in (databases.source, databases.target):
             with psycopg.connect(dsn, autocommit=True) as connection:

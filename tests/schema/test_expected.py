@@ -139,6 +139,26 @@ def test_an_object_that_cannot_be_created_is_reported(
     assert "password" not in str(raised.value)
 
 
+def test_many_partitions_are_as_where_each_is_added_to_its_table(
+    people: Databases, pair: Pair
+) -> None:
+    run(
+        people.source,
+        "create table app.days (day int primary key, n int not null default 7)"
+        " partition by range (day)",
+        *(
+            f"create table app.day_{n} partition of app.days for values from ({n}) to ({n + 1})"
+            for n in range(101)
+        ),
+        "create table app.day_rest partition of app.days default",
+        "create index on app.days (n)",
+    )
+    grouped, added = made(people), made(people, scratch_dsn=pair.target.dsn())
+    assert differences(grouped.snapshot, added.snapshot, [k.name for k in KINDS]) == ()
+    assert grouped.snapshot.of_kind("partition").keys() >= {"app.day_100", "app.day_rest"}
+    assert not [o.name for o in grouped.snapshot.objects if "pgcutover" in o.name]
+
+
 def state(pair: Pair) -> tuple[list[object], list[object]]:
     with psycopg.connect(pair.target.dsn()) as connection:
         names = connection.execute("select datname from pg_database order by 1").fetchall()

@@ -37,6 +37,7 @@ from pgcutover.provision.sql_splitter import Statement
 from pgcutover.schema.expected.apply_mapping import find_dumped_tables, move
 from pgcutover.schema.expected.dumped_partitions import create_as_partitions
 from pgcutover.schema.expected.not_created import TOLERATED, NotCreated, find_not_created
+from pgcutover.schema.expected.partition_groups import create_in_groups
 from pgcutover.schema.expected.scratch_database import connect, scratch_database
 from pgcutover.schema.expected.scratch_roles import (
     ROLES,
@@ -195,6 +196,8 @@ def _make(
     create_missing_roles(connection, roles)
     found = dump.result()
     statements = create_as_partitions(found.statements, recipe.target_major)
+    if recipe.scratch_dsn is None:
+        statements = create_in_groups(statements)
     refused = run_batches(connection, statements, "the source's dump", TOLERATED)
     if found.unreadable:
         refused = create_from_catalogs(connection, dsn, recipe.source_dsn)

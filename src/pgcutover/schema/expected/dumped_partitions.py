@@ -13,12 +13,12 @@ from pgcutover.provision.sql_splitter import Statement
 
 # a partition inherits the names of its NOT NULL constraints, which a table of its own chooses
 _NAMED_NOT_NULL = 18
-_PART = r'(?:"(?:[^"]|"")+"|[^\s".()]+)'
-_NAME = rf"{_PART}\.{_PART}"
-_TABLE = re.compile(rf"CREATE TABLE ({_NAME}) \((.*)\n\)", re.DOTALL)
-_PARTITIONED = re.compile(rf"CREATE TABLE ({_NAME}) \((.*)\n\)\nPARTITION BY .*", re.DOTALL)
-_ATTACH = re.compile(rf"ALTER TABLE ONLY ({_NAME}) ATTACH PARTITION ({_NAME}) (.*)", re.DOTALL)
-_ALTER = re.compile(rf"ALTER TABLE (?:ONLY )?({_NAME}) (?!OWNER TO |ATTACH PARTITION )")
+PART = r'(?:"(?:[^"]|"")+"|[^\s".()]+)'
+NAME = rf"{PART}\.{PART}"
+_TABLE = re.compile(rf"CREATE TABLE ({NAME}) \((.*)\n\)", re.DOTALL)
+PARTITIONED = re.compile(rf"CREATE TABLE ({NAME}) \((.*)\n\)\nPARTITION BY .*", re.DOTALL)
+_ATTACH = re.compile(rf"ALTER TABLE ONLY ({NAME}) ATTACH PARTITION ({NAME}) (.*)", re.DOTALL)
+_ALTER = re.compile(rf"ALTER TABLE (?:ONLY )?({NAME}) (?!OWNER TO |ATTACH PARTITION )")
 _ACCESS_METHOD = "SET default_table_access_method"
 
 
@@ -52,7 +52,7 @@ def _rewrite(
     parents: dict[str, str] = {}
     created: set[_Attachment] = set()
     for each in statements:
-        if match := _PARTITIONED.fullmatch(each.text):
+        if match := PARTITIONED.fullmatch(each.text):
             parents[match[1]] = match[2]
         elif match := _TABLE.fullmatch(each.text):
             own = attached.get(match[1])
