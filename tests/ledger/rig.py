@@ -13,7 +13,7 @@ from support.servers import Databases
 from pgcutover.catalog import Manifest, read_manifest
 from pgcutover.compare import CompareOptions, Comparer
 from pgcutover.compare.live.fence import Fence
-from pgcutover.config.ledger import Ledger
+from pgcutover.config.cutover.ledger import Ledger
 from pgcutover.connect import open_session
 from pgcutover.ledger.ledgers import LedgerParts, Ledgers, open_ledgers
 from pgcutover.ledger.model import Proof

@@ -1,14 +1,14 @@
 """migration.toml: its keys, its defaults, and the errors of a wrong file."""
 
-from pgcutover.config.after import After
 from pgcutover.config.budgets import Budgets
-from pgcutover.config.cutover import Cutover, EnvFile, Hook, Hooks, Secret
+from pgcutover.config.cutover.after import After
+from pgcutover.config.cutover.freeze import FreezeSettings
+from pgcutover.config.cutover.ledger import Ledger
+from pgcutover.config.cutover.outbox import Outbox
+from pgcutover.config.cutover.switch import Cutover, EnvFile, Hook, Hooks, Secret
 from pgcutover.config.differences import DeclaredDifference
-from pgcutover.config.freeze import FreezeSettings
-from pgcutover.config.ledger import Ledger
 from pgcutover.config.load import json_schema, load_rules, load_settings, read_json
 from pgcutover.config.mover import DmsSettings, Mover
-from pgcutover.config.outbox import Outbox
 from pgcutover.config.settings import Report, Schema, Settings, Source, Target
 from pgcutover.config.tables import Exclusion, TableSettings, Tolerance
 

@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pgcutover.config.after import After
 from pgcutover.config.budgets import Budgets
-from pgcutover.config.cutover import Cutover
+from pgcutover.config.cutover.after import After
+from pgcutover.config.cutover.dual_write import DualWriteSettings
+from pgcutover.config.cutover.freeze import FreezeSettings
+from pgcutover.config.cutover.ledger import Ledger
+from pgcutover.config.cutover.outbox import Outbox
+from pgcutover.config.cutover.switch import Cutover
 from pgcutover.config.differences import DeclaredDifference
-from pgcutover.config.dual_write import DualWriteSettings
-from pgcutover.config.freeze import FreezeSettings
-from pgcutover.config.ledger import Ledger
 from pgcutover.config.mover import Mover
-from pgcutover.config.outbox import Outbox
 from pgcutover.config.policy import Policy
 from pgcutover.config.section import (
     SECTION,

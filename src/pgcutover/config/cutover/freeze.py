@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from pgcutover.config.cutover import Hook
+from pgcutover.config.cutover.switch import Hook
 from pgcutover.config.section import SECTION, AtLeastZero, OptionalVariable, Positive
 
 

@@ -1,0 +1,1 @@
+"""Sections of migration.toml about the night: ledger, freeze, switch, and what comes after."""
