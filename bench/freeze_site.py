@@ -113,7 +113,7 @@ def running_servers(task_seconds: str) -> Iterator[Servers]:
 class OneWay(MarkerMover):
     """The mover without its way back, which begins after the opening."""
 
-    def problems(self) -> list[str]:
+    def problems(self, writer: Side) -> list[str]:
         """Return that nothing is missing."""
         return []
 

@@ -72,7 +72,7 @@ class SubscriptionMover(MarkerMover):
 
     streams: Subscriptions = None
 
-    def problems(self):
+    def problems(self, writer):
         return []
 
     def prepare(self, side):

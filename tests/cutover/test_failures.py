@@ -117,18 +117,26 @@ class DeadPointer:
         self.pointer.prepare(writer)
 
     def side(self):
-        self.switch(None)
+        self._answer()
+        return self.pointer.side()
+
+    def client_dsn(self):
+        self._answer()
+        return self.pointer.client_dsn()
 
     def switch(self, to):
+        self._answer()
+        self.pointer.switch(to)
+        self.is_dead = True
+        self._answer()
+
+    def restore(self, to):
+        self._answer()
+
+    def _answer(self):
         if self.is_dead:
             message = "the secret did not answer"
             raise StepError(message)
-        self.pointer.switch(to)
-        self.is_dead = True
-        self.side()
-
-    def restore(self, to):
-        self.switch(to)
 
 
 def dead_pointer_and_hook(night):

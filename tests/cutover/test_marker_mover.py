@@ -58,5 +58,6 @@ def test_what_migration_toml_lacks_is_named_before_the_start(mover):
     from dataclasses import replace
 
     bare = replace(mover, role="")
-    assert ["mover_role" in bare.problems()[0], "start_mover" in bare.problems()[1]] == [True] * 2
-    assert replace(bare, find_hook=lambda name: Hook(command=("true",))).problems() == []
+    unfenced, unstarted = bare.problems(Side.SOURCE)
+    assert ["mover_role" in unfenced, "start_mover" in unstarted] == [True] * 2
+    assert replace(bare, find_hook=lambda name: Hook(command=("true",))).problems(Side.SOURCE) == []

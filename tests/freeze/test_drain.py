@@ -82,7 +82,7 @@ def test_the_movers_role_is_logged_out_and_comes_back(target: Site, owner: Conne
     assert is_mover_fenced(owner, role)
     restore_mover_role(owner, fence)
     assert statement_result(target.role("app"), INSERT) == "ok"
-    with pytest.raises(FreezeError, match="does not exist on the target"):
+    with pytest.raises(FreezeError, match="does not exist; name the role"):
         fence_mover_role(owner, "nobody")
 
 

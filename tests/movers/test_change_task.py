@@ -1,5 +1,7 @@
 """Test the tasks that carry changes after a cutover: back from the target, and forth again."""
 
+from collections.abc import Iterator
+
 import pytest
 from movers.conftest import MAPPINGS, Stage
 
@@ -17,11 +19,22 @@ from pgcutover.movers.dms.way_back.change_mappings import inverted_rules, lost_c
 from pgcutover.movers.dms.way_back.change_task import ChangeTasks
 
 MARKER = RelationName("public", "pgcutover_marker")
+ROLE = "mover_of_change_tasks"
 
 
 def manifest_of(stage: Stage, mappings: object = MAPPINGS) -> Manifest:
     with open_session(stage.source_dsn) as source, open_session(stage.target_dsn) as target:
         return read_manifest(source, target, parse_rules(mappings, "mappings of the test"))
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Iterator[Stage]:
+    """The stage, with the mover's role on both sides."""
+    for ask in (stage.source, stage.target):
+        ask(f"create role {ROLE} login")
+    yield stage
+    for ask in (stage.source, stage.target):
+        ask(f"drop role {ROLE}")
 
 
 def mover_of(stage: Stage, folder, plugin: str = "test_decoding") -> DmsMover:
@@ -34,7 +47,7 @@ def mover_of(stage: Stage, folder, plugin: str = "test_decoding") -> DmsMover:
         10,
         HookRunner("x", folder),
         lambda _: None,
-        "postgres",
+        ROLE,
         tables,
     )
     api = Api(stage.settings.region, stage.aws)
@@ -47,7 +60,7 @@ def test_changes_go_back_and_forth_from_slots(stage: Stage, tmp_path) -> None:
     stage.loaded().resume()
     mover = mover_of(stage, tmp_path)
     slots = LogicalSlots(mover.marker.dsns, "test_decoding")
-    assert mover.problems() == []
+    assert mover.problems(Side.SOURCE) == []
     assert mover.is_running(Side.SOURCE)
     for writer, standby in ((Side.TARGET, Side.SOURCE), (Side.SOURCE, Side.TARGET)):
         slot = f"from_{writer}_{stage.settings.task}".replace("-", "_")
@@ -74,7 +87,9 @@ def test_changes_go_back_and_forth_from_slots(stage: Stage, tmp_path) -> None:
 
 def test_a_slot_that_is_gone_is_no_start(stage: Stage, tmp_path) -> None:
     mover = mover_of(stage, tmp_path, "pgoutput")
-    assert "cutover.slot_plugin is pgoutput; expected test_decoding" in mover.problems()[0]
+    plugin, task = mover.problems(Side.SOURCE)
+    assert "cutover.slot_plugin is pgoutput; expected test_decoding" in plugin
+    assert "no DMS task that carries the changes of the source is running" in task
     with pytest.raises(StepError, match="the slot nothing is gone"):
         mover.start(Side.TARGET, "nothing")
 

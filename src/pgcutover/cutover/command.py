@@ -17,11 +17,18 @@ from pgcutover.cutover.gates.approval import Approval
 from pgcutover.cutover.gates.gate_verdict import Override, now, require_pass
 from pgcutover.cutover.gates.proof_method import read_method
 from pgcutover.cutover.history import FINISHED, read_history
-from pgcutover.cutover.journal import journal_path, read_entries
+from pgcutover.cutover.journal import journal_path, read_entries, read_journal
 from pgcutover.cutover.plan import plan_lines, refusals
 from pgcutover.cutover.resolver import Side
 from pgcutover.cutover.status import read_status, status_json, status_lines
-from pgcutover.cutover.wiring import Databases, expected_verdict, open_databases, open_driver
+from pgcutover.cutover.wiring import (
+    Databases,
+    expected_verdict,
+    identity_of,
+    make_world,
+    open_databases,
+    open_driver,
+)
 from pgcutover.exit_codes import ExitCode
 from pgcutover.key_hash.secret import find_secret
 from pgcutover.ledger.opening import require_no_reader
@@ -106,7 +113,7 @@ def _cutover(arguments: argparse.Namespace) -> int:
         return facts
 
     if arguments.dry_run:
-        return _dry_run(arguments, settings, check_gate)
+        return _dry_run(arguments, settings, databases, check_gate)
     return _drive(
         arguments,
         settings,
@@ -175,11 +182,15 @@ def _drive(
 def _dry_run(
     arguments: argparse.Namespace,
     settings: Settings,
+    databases: Databases,
     check_gate: Callable[[], Mapping[str, object]],
 ) -> int:
+    """Print the steps and all that refuses them; nothing is written on either side."""
     _plan(arguments)
-    method = read_method(settings)
-    found = list(refusals(settings, method, check_gate))
+    entries = read_journal(settings.path, identity_of(settings, databases))
+    history = read_history(entries, dual_write=settings.cutover.dual_write)
+    world = make_world(settings, databases, _approval(arguments, settings), check_gate)
+    found = list(refusals(world, history.state, Side.TARGET, read_method(settings)))
     for reason in found:
         sys.stdout.write(f"refused: {reason}\n")
     return ExitCode.UNKNOWN if found else ExitCode.PASS
@@ -195,12 +206,7 @@ def _driver(
     must_unfreeze: bool = False,
     find_gate: Callable[[], Path | None] = lambda: None,
 ) -> Iterator[Driver]:
-    approval = Approval(
-        settings.name,
-        getattr(arguments, "yes", False),
-        settings.cutover.second_approver,
-        getattr(arguments, "approved_by", None),
-    )
+    approval = _approval(arguments, settings)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     with open_driver(
@@ -213,6 +219,15 @@ def _driver(
         find_gate=find_gate,
     ) as driver:
         yield driver
+
+
+def _approval(arguments: argparse.Namespace, settings: Settings) -> Approval:
+    return Approval(
+        settings.name,
+        getattr(arguments, "yes", False),
+        settings.cutover.second_approver,
+        getattr(arguments, "approved_by", None),
+    )
 
 
 def _require_pass(

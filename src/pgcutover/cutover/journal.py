@@ -143,6 +143,18 @@ def read_entries(path: Path) -> list[Entry]:
     return [entry for entry, _, _ in _parse(data, path)]
 
 
+def read_journal(migration: Path, identity: Identity) -> list[Entry]:
+    """Return the entries without opening the journal for writing; none where it is missing.
+
+    JournalError where it is another migration's.
+    """
+    path = journal_path(migration)
+    entries = read_entries(path)
+    if entries:
+        _refuse_foreign(path, entries[0], identity)
+    return entries
+
+
 def _load(path: Path, descriptor: int, identity: Identity) -> Journal:
     data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
     parsed = list(_parse(data, path))
@@ -152,7 +164,7 @@ def _load(path: Path, descriptor: int, identity: Identity) -> Journal:
     if not parsed:
         journal.append("begin", format=_FORMAT, **identity.plain())
         _sync_folder(path.parent)
-    _refuse_foreign(journal, identity)
+    _refuse_foreign(path, journal.entries[0], identity)
     _make_reserve(path.with_name(_RESERVE))
     return journal
 
@@ -169,17 +181,17 @@ def _make_reserve(reserve: Path) -> None:
         raise JournalError(_NO_ROOM.format(reserve, error.strerror)) from error
 
 
-def _refuse_foreign(journal: Journal, identity: Identity) -> None:
-    found = journal.entries[0].details
+def _refuse_foreign(path: Path, first: Entry, identity: Identity) -> None:
+    found = first.details
     if found.get("format") != _FORMAT:
         raise JournalError(
-            f"the journal {journal.path}: expected format {_FORMAT}, found "
+            f"the journal {path}: expected format {_FORMAT}, found "
             f"{found.get('format')!r}; use the version of pgcutover that wrote it"
         )
     for name, expected in identity.plain().items():
         if found.get(name) != expected:
             raise JournalError(
-                f"the journal {journal.path} belongs to another cutover: expected {name} "
+                f"the journal {path} belongs to another cutover: expected {name} "
                 f"{expected!r}, found {found.get(name)!r}; finish that cutover, then move its "
                 "journal away"
             )

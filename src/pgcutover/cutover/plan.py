@@ -1,15 +1,13 @@
 """The steps ahead, and all that would refuse them."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterator
 
-from pgcutover.config import Hooks, Settings
+from pgcutover.config import Settings
 from pgcutover.cutover.gates.proof_method import ProofMethod
-from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.resolver import Side, State, Step, remaining_steps
+from pgcutover.cutover.start_problems import find_start_problems
 from pgcutover.cutover.steps import STEPS
-from pgcutover.cutover.switching.pointer import common_side
-from pgcutover.cutover.wiring import make_pointers
+from pgcutover.cutover.world import World
 from pgcutover.errors import PgCutoverError
 
 
@@ -22,26 +20,25 @@ def plan_lines(state: State, goal: Side, settings: Settings, method: ProofMethod
     yield f"final gate: {method.describe()}"
 
 
-def refusals(
-    settings: Settings, method: ProofMethod, check_gate: Callable[[], Mapping[str, object]]
-) -> Iterator[str]:
-    """Yield every reason that is known before the first step."""
+def refusals(world: World, state: State, goal: Side, method: ProofMethod) -> Iterator[str]:
+    """Yield every reason that is known before the first step, without changing anything.
+
+    The mover's lag is not among them: only a marker, which is written, shows it.
+    """
+    if state.writer is goal and state.pointer is goal:
+        yield f"clients write to the {goal} already"
+        return
     try:
-        check_gate()
+        world.check_gate()
     except PgCutoverError as error:
         yield str(error)
     if method.refusal:
         yield method.refusal
-    hooks = HookRunner(settings.name, settings.path.parent)
-    for each in fields(Hooks):
-        if problem := hooks.problem(each.name, getattr(settings.cutover.hooks, each.name)):
+    found = find_start_problems(world, state)
+    yield from found
+    for problem in world.freezes[state.writer].problems(0.0, 0.0):
+        if not any(each.endswith(problem) for each in found):
             yield problem
-    try:
-        pointers = make_pointers(settings)
-        if (side := common_side(pointers, Side.SOURCE)) is not Side.SOURCE:
-            yield f"clients are sent to the {side or 'source and the target'} already"
-    except PgCutoverError as error:
-        yield str(error)
 
 
 def _describe(step: Step, settings: Settings) -> str:

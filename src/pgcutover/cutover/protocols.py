@@ -23,6 +23,9 @@ class Holder(Protocol):
 class SideFreeze(Protocol):
     """Locks and fence of one side's tables."""
 
+    def lacking_rights(self) -> list[str]:
+        """Return the rights that the role lacks to lock and fence the side."""
+
     def problems(self, lag_seconds: float | None, proof_seconds: float | None) -> list[str]:
         """Return why no freeze may begin now; None is what could not be measured."""
 
@@ -64,8 +67,8 @@ class SideFreeze(Protocol):
 class Mover(Protocol):
     """Carries rows from the writer to the standby, in one or more streams."""
 
-    def problems(self) -> list[str]:
-        """Return what migration.toml lacks for the mover's steps."""
+    def problems(self, writer: Side) -> list[str]:
+        """Return what keeps it from being fenced on the standby, or from the way back."""
 
     def lag_seconds(self, writer: Side) -> float | None:
         """Return how long a change takes to the standby; None if it does not arrive."""
@@ -110,6 +113,9 @@ class FinalGate(Holder, Protocol):
 
 class ReturnSlot(Protocol):
     """Logical slots on the standby, from which the mover starts after the opening."""
+
+    def problems(self, side: Side, name: str) -> list[str]:
+        """Return why the slot cannot be created."""
 
     def create(self, side: Side, name: str) -> None:
         """Create the slot; nothing if it exists, unused. StepError if the name is taken."""

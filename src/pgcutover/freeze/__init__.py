@@ -15,6 +15,7 @@ from pgcutover.freeze.mover_role import (
     MoverFence,
     fence_mover_role,
     is_mover_fenced,
+    mover_role_problems,
     restore_mover_role,
 )
 from pgcutover.freeze.relations import LockedRelation, hold_tables, read_relations
@@ -44,6 +45,7 @@ __all__ = [
     "inspect_fence",
     "is_mover_fenced",
     "list_writers",
+    "mover_role_problems",
     "read_relations",
     "remove_fence",
     "restore_mover_role",

@@ -26,7 +26,19 @@ from pgcutover.schema.explained.own_triggers import (
 from pgcutover.text.words import count_noun
 
 _POLL_SECONDS = 0.01
+_NO_ROLE = "role {} (freeze.mover_role) does not exist; name the role as which the mover writes"
+_SAME_ROLE = "role {} (freeze.mover_role) is also the role that locks and fences; name two roles"
 _ROLE = "select rolcanlogin, rolname = current_user from pg_roles where rolname = %s"
+# since 16 CREATEROLE reaches only roles that were granted WITH ADMIN OPTION
+_RIGHTS = """
+select current_user::text, me.rolsuper or not m.rolsuper and me.rolcreaterole and (
+           current_setting('server_version_num')::int < 160000
+           or pg_has_role(me.oid, m.oid, 'usage with admin option')),
+       me.rolsuper or not m.rolsuper and (
+           pg_has_role(me.oid, m.oid, 'usage')
+           or pg_has_role(me.oid, 'pg_signal_backend', 'usage'))
+from pg_roles me, pg_roles m where me.rolname = current_user and m.rolname = %s
+"""
 _END = """
 select count(pg_terminate_backend(pid)) from pg_stat_activity
 where usename = %s and datname = current_database() and pid <> pg_backend_pid()
@@ -62,6 +74,22 @@ class MoverFence:
     ended_sessions: int = 0
 
 
+def mover_role_problems(target: Connection, role: str) -> list[str]:
+    """Return why the role cannot be fenced on the target.
+
+    A role that cannot be altered is fenced by triggers, which need the rights of the write fence.
+    """
+    row = target.execute(_ROLE, [role]).fetchone()
+    if row is None:
+        return [_NO_ROLE.format(role)]
+    if row[1]:
+        return [_SAME_ROLE.format(role)]
+    ((own, may_alter, may_end),) = target.execute(_RIGHTS, [role]).fetchall()
+    if may_alter and not may_end:
+        return [f"role {own} may not end the sessions of {role}; grant pg_signal_backend to {own}"]
+    return []
+
+
 def fence_mover_role(
     target: Connection,
     role: str,
@@ -75,11 +103,9 @@ def fence_mover_role(
     """
     row = target.execute(_ROLE, [role]).fetchone()
     if row is None:
-        raise FreezeError(f"role {role} (freeze.mover_role) does not exist on the target")
+        raise FreezeError(_NO_ROLE.format(role))
     if row[1]:
-        raise FreezeError(
-            f"role {role} (freeze.mover_role) is the role of freeze.target_dsn_env; name two roles"
-        )
+        raise FreezeError(_SAME_ROLE.format(role))
     try:
         target.execute(sql.SQL("alter role {} nologin").format(sql.Identifier(role)))
         target.commit()

@@ -32,9 +32,9 @@ class DmsMover:
     mappings: object
     plugin: str
 
-    def problems(self) -> list[str]:
+    def problems(self, writer: Side) -> list[str]:
         """Return what keeps DMS from being fenced, or from carrying changes back."""
-        found = self.marker.fence_problems()
+        found = self.marker.fence_problems(writer)
         if self.plugin != _PLUGIN:
             found.append(
                 f"cutover.slot_plugin is {self.plugin}; expected {_PLUGIN}, which AWS DMS reads on "
@@ -44,6 +44,11 @@ class DmsMover:
             found.append(
                 f"the mapping removes {', '.join(lost)}, so DMS cannot carry whole rows back; set "
                 "cutover.hooks.start_mover to a way of your own"
+            )
+        if not self._reads(writer):
+            found.append(
+                f"no DMS task that carries the changes of the {writer} is running; resume it, and "
+                "wait until it has caught up"
             )
         return found
 
@@ -85,11 +90,13 @@ class DmsMover:
 
     def is_running(self, writer: Side) -> bool:
         """Return whether a task reads the writer, and a marker arrives."""
+        return self._reads(writer) and self.marker.is_running(writer)
+
+    def _reads(self, writer: Side) -> bool:
         try:
-            running = self.make_tasks().is_running(writer.value)
+            return self.make_tasks().is_running(writer.value)
         except MoverError as error:
             raise StepError(str(error)) from error
-        return running and self.marker.is_running(writer)
 
     def finish(self, writer: Side) -> list[str]:
         """Delete the tasks of both directions; return what still costs money."""

@@ -23,6 +23,7 @@ from pgcutover.freeze import (
     MoverFence,
     fence_mover_role,
     is_mover_fenced,
+    mover_role_problems,
     read_relations,
     restore_mover_role,
 )
@@ -48,23 +49,23 @@ class MarkerMover:
     role: str
     tables: Mapping[Side, tuple[RelationName, ...]]
 
-    def problems(self) -> list[str]:
-        """Return what migration.toml lacks to fence the mover, and to start it the other way."""
-        found = self.fence_problems()
+    def problems(self, writer: Side) -> list[str]:
+        """Return what keeps the mover from being fenced, or from being started the other way."""
+        found = self.fence_problems(writer)
         if not self._has_hook("start_mover"):
             found.append(
                 "cutover.hooks.start_mover is not set; without it nothing carries writes back"
             )
         return found
 
-    def fence_problems(self) -> list[str]:
-        """Return what migration.toml lacks to fence the mover."""
-        found = []
-        if not self.role and not (
-            self._has_hook("fence_mover") and self._has_hook("unfence_mover")
-        ):
-            found.append(_UNFENCED)
-        return found
+    def fence_problems(self, writer: Side) -> list[str]:
+        """Return what keeps the mover from being fenced on the standby."""
+        if self._has_hook("fence_mover") and self._has_hook("unfence_mover"):
+            return []
+        if not self.role:
+            return [_UNFENCED]
+        with self._standby(writer) as standby:
+            return [f"{writer.other}: {each}" for each in mover_role_problems(standby, self.role)]
 
     def lag_seconds(self, writer: Side) -> float | None:
         """Return the time that a marker takes; None if none arrives in ten times the limit."""

@@ -24,8 +24,11 @@ from pgcutover.freeze import (
     remove_fence,
     start_conditions,
 )
+from pgcutover.freeze.conditions.role_conditions import lacking_rights
 from pgcutover.freeze.writers import Writers
 from pgcutover.mapping import RelationName
+
+_MOST_NAMED = 6  # rights, which may be missing on every table
 
 
 @dataclass(slots=True)
@@ -40,6 +43,18 @@ class TableFreeze:
     verifier_dsn: str = field(repr=False)
     pooler: PoolerHooks | None = None
     _freeze: Freeze | None = None
+
+    def lacking_rights(self) -> list[str]:
+        """Return the rights that the role of `dsn` lacks to lock and fence the tables."""
+        with self._writer() as connection:
+            relations = read_relations(connection, self.tables, (self.marker,))
+            found = [
+                f"{self.side}: {each.message}" for each in lacking_rights(connection, relations)
+            ]
+            connection.rollback()
+        if len(found) > _MOST_NAMED:
+            found[_MOST_NAMED:] = [f"{self.side}: and {len(found) - _MOST_NAMED} more such rights"]
+        return found
 
     def problems(self, lag_seconds: float | None, proof_seconds: float | None) -> list[str]:
         """Return why no freeze may begin now."""

@@ -7,16 +7,14 @@ from functools import partial
 
 from pgcutover.cutover.errors import RefusedError
 from pgcutover.cutover.resolver import State, Step
+from pgcutover.cutover.start_problems import find_start_problems
 from pgcutover.cutover.steps.model import Facts, StepSpec, not_shown
 from pgcutover.cutover.world import World
 
 
-def _refuse_unusable(world: World, state: State) -> None:
-    """Refuse before anything is changed if a hook is missing or cannot be started."""
-    names = type(world.settings.hooks).__dataclass_fields__
-    problems = world.mover.problems()
-    problems += [p for name in names if (p := world.hooks.problem(name, world.hook(name)))]
-    if problems:
+def _refuse_to_begin(world: World, state: State) -> None:
+    """Refuse before anything is changed; all reasons are told at once."""
+    if problems := find_start_problems(world, state):
         raise RefusedError("; ".join(problems))
 
 
@@ -42,7 +40,7 @@ STEPS = (
         partial(_run, "maintenance_on"),
         not_shown,
         Step.END_MAINTENANCE,
-        guard=_refuse_unusable,
+        guard=_refuse_to_begin,
     ),
     StepSpec(Step.END_MAINTENANCE, partial(_run_back, "maintenance_off"), not_shown, restores=True),
     StepSpec(Step.DEPLOY, partial(_run, "deploy"), not_shown, Step.UNDEPLOY, in_freeze=True),
