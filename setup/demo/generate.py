@@ -21,7 +21,7 @@ from pgcutover.setup.demo.values import REFERENCE_INSTANT, Values
 Progress = Callable[[str], None]
 
 DATABASE = "kgc"
-LOGIN_ROLES = ("kgc_app", "dms", "kgc_check")
+LOGIN_ROLES = ("kgc_app", "dms", "kgc_check", "kgc_cutover")
 MAX_SCALE = 100
 
 _SETUP = Path(__file__).parent.parent

@@ -3,7 +3,7 @@ do $$
 declare
     wanted text;
 begin
-    foreach wanted in array array['kgc_owner', 'kgc_app', 'dms', 'kgc_check'] loop
+    foreach wanted in array array['kgc_owner', 'kgc_app', 'dms', 'kgc_check', 'kgc_cutover'] loop
         if not exists (select from pg_catalog.pg_roles where rolname = wanted) then
             execute format('create role %I', wanted);
         end if;
@@ -15,12 +15,16 @@ alter role kgc_owner nologin;
 alter role kgc_app login;
 alter role dms login;
 alter role kgc_check login;
+alter role kgc_cutover login;
 
 -- the mover writes tables that kgc_owner owns, and creates its control tables beside them
 grant kgc_owner to dms;
 
--- the gate looks for old transactions of every role
-grant pg_read_all_stats to kgc_check;
+-- the gate and the cutover look for old transactions of every role
+grant pg_read_all_stats to kgc_check, kgc_cutover;
+
+-- the cutover locks and fences the tables, raises sequences and writes markers
+grant kgc_owner to kgc_cutover;
 
 -- before PostgreSQL 14 there is no pg_read_all_data: the schema's default privileges stand in
 do $$
@@ -31,13 +35,15 @@ begin
 end
 $$;
 
--- DMS reads the WAL of the source, and that of the target on the way back: REPLICATION of one's own servers, rds_replication on RDS.
+-- DMS reads the WAL of the source, and that of the target on the way back, and the cutover creates slots
+-- on both: REPLICATION on one's own servers, rds_replication on RDS.
 do $$
 begin
     if exists (select from pg_catalog.pg_roles where rolname = 'rds_replication') then
-        execute 'grant rds_replication to dms';
+        execute 'grant rds_replication to dms, kgc_cutover';
     else
         execute 'alter role dms replication';
+        execute 'alter role kgc_cutover replication';
     end if;
 end
 $$;

@@ -116,6 +116,11 @@ LACKING = {
         ["grant create on database DATABASE to ROLE"],
         "target: role ROLE may not create the schema pgcutover of the fence; grant it create on",
     ),
+    "schema that is there": (
+        Side.TARGET, ["create schema pgcutover"], ["drop schema pgcutover"],
+        "target: role ROLE may not use and create in the schema pgcutover of the fence; grant it"
+        " usage and create on schema pgcutover",
+    ),
     "owner": (
         Side.SOURCE,
         ["revoke OWNER from ROLE",

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from smoke.conftest import CLIENT, Moved
+from support.servers import Databases
 
 from pgcutover.config import Hook
 from pgcutover.cutover.errors import StepError
@@ -16,7 +17,7 @@ from pgcutover.errors import ConfigError, PgCutoverError
 from pgcutover.smoke import SmokeChecker
 from pgcutover.smoke.checker import logs_diff
 from pgcutover.smoke.client import ClientPlace
-from pgcutover.smoke.plans import read_queries
+from pgcutover.smoke.plans import Query, plan_costs, plan_findings, read_queries
 
 CHECKS = ("login", "names", "inserts", "plans")
 # a change on the target, the one that takes it back, what turns red, and what that says
@@ -113,6 +114,39 @@ def test_the_logs_are_judged_by_the_exit_code_of_the_hook(tmp_path: Path) -> Non
         look(2)
     with pytest.raises(PgCutoverError, match=r"cutover\.hooks\.errors is not set"):
         logs_diff(None, Side.TARGET)
+
+
+PARTITIONED = """
+create table readings (at timestamptz not null, value int) partition by range (at);
+create index on readings (at);
+select format('create table readings_%s partition of readings for values from (%L) to (%L)',
+    n, month, month + interval '1 month')
+from generate_series(0, 80) n, lateral (select date_trunc('month', now() - interval '72 months')
+    + n * interval '1 month') m (month)
+"""
+
+
+def test_partitions_that_are_pruned_as_a_query_starts_cost_nothing(databases: Databases) -> None:
+    query = "select value from readings where at >= now() - interval '1 day' order by at"
+    with psycopg.connect(databases.source) as source, psycopg.connect(databases.target) as target:
+        source.execute("create table readings (at timestamptz not null, value int)")
+        source.execute("create index on readings (at)")
+        for (statement,) in target.execute(PARTITIONED).set_result(2).fetchall():
+            target.execute(statement)
+        for side in (source, target):
+            side.execute(
+                "insert into readings select now() - n * interval '156 minutes'"
+                " from generate_series(1, 20000) n"
+            )
+            side.execute("analyze readings")
+        queries = [Query("q:1", query), Query("q:2", query.replace("now()", "$1::timestamptz"))]
+        old, new = (plan_costs(side, queries) for side in (source, target))
+        assert list(plan_findings(old, new, 3.0, "target")) == []
+        assert new["q:1"] < 100 < new["q:2"], "without a value all partitions are left out"
+        target.execute("drop index readings_at_idx")
+        target.execute("insert into readings select now() from generate_series(1, 90000)")
+        found = plan_findings(old, plan_costs(target, queries), 3.0, "target")
+        assert "q:1" in {each.object for each in found}
 
 
 def test_queries_are_read_from_a_file_and_named_by_their_lines(tmp_path: Path) -> None:

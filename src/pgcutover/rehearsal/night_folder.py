@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
+import pgcutover.setup.smoke
 from pgcutover.config import DmsSettings, Settings
 from pgcutover.errors import ConfigError
 from pgcutover.rehearsal.stage import Stage
 
 SECRET = "KGC/Database/Connection"  # noqa: S105 - a name
+_SMOKE = Path(pgcutover.setup.smoke.__path__[0])
 _SECTIONS = """
 [source]
 dsn_env = "PGCUTOVER_SOURCE_DSN"
@@ -30,6 +34,11 @@ mover_role = {role}
 application_roles = ["kgc_app"]
 [cutover]
 slot_plugin = "test_decoding"
+[checks]
+folder = {checks}
+[cutover.smoke]
+suite = true
+queries = {queries}
 [cutover.secret]
 id = {secret}
 region = {region}
@@ -61,6 +70,7 @@ def make_night_folder(settings: Settings, stage: Stage, folder: Path) -> NightFo
     migration = folder / "migration.toml"
     migration.write_text("\n".join(_lines(settings, dms)), "utf-8")
     _create_secret(stage, dms.region, stage.dsn(stage.source, "kgc_app"))
+    _share_schema(stage)
     return NightFolder(migration, _environment(stage))
 
 
@@ -72,6 +82,8 @@ def _lines(settings: Settings, dms: DmsSettings) -> Iterator[str]:
         marker=json.dumps(settings.schema.marker_table),
         role=json.dumps(settings.mover.target_role),
         secret=json.dumps(SECRET),
+        checks=json.dumps(str(_SMOKE / "checks")),
+        queries=json.dumps(str(_SMOKE / "queries.sql")),
         region=json.dumps(dms.region),
     )
     for field in dataclasses.fields(dms):
@@ -86,8 +98,8 @@ def _environment(stage: Stage) -> dict[str, str]:
     dsns = {
         "SOURCE_DSN": stage.dsn(stage.source, "kgc_check"),
         "TARGET_DSN": stage.dsn(stage.target, "kgc_check"),
-        "SOURCE_OWNER_DSN": stage.superuser_dsn(stage.source),
-        "TARGET_OWNER_DSN": stage.superuser_dsn(stage.target),
+        "SOURCE_OWNER_DSN": stage.dsn(stage.source, "kgc_cutover"),
+        "TARGET_OWNER_DSN": stage.dsn(stage.target, "kgc_cutover"),
         "TARGET_APP_DSN": stage.dsn(stage.target, "kgc_app"),
     }
     return {
@@ -96,6 +108,12 @@ def _environment(stage: Stage) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": stage.aws.access_key or "",
         "AWS_SECRET_ACCESS_KEY": stage.aws.secret_key or "",
     }
+
+
+def _share_schema(stage: Stage) -> None:
+    """Let the cutover's role use the schema of the fence, which provisioning made on the target."""
+    with psycopg.connect(stage.superuser_dsn(stage.target)) as target:
+        target.execute("grant usage, create on schema pgcutover to kgc_cutover")
 
 
 def _create_secret(stage: Stage, region: str, url: str) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -149,4 +150,19 @@ def _cost(connection: Connection, text: str) -> float | psycopg.Error:
 
 def _total(connection: Connection, statement: sql.Composed) -> float:
     row = connection.execute(statement).fetchone()
-    return float(row[0][0]["Plan"]["Total Cost"]) if row else 0.0
+    if row is None:
+        return 0.0
+    plan = row[0][0]["Plan"]
+    return float(plan["Total Cost"]) - _pruned_cost(plan)
+
+
+def _pruned_cost(plan: Mapping[str, Any]) -> float:
+    """Return the cost of partitions that are left out as the query starts, as for `at > now()`.
+
+    A plan that leaves out all of them did so for a parameter without a value, and keeps its cost.
+    """
+    parts = plan.get("Plans", ())
+    below = sum(map(_pruned_cost, parts))
+    if not plan.get("Subplans Removed") or not parts:
+        return below
+    return below + max(0.0, plan["Total Cost"] - sum(part["Total Cost"] for part in parts))

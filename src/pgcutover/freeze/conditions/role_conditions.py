@@ -19,9 +19,10 @@ from unnest(%(oids)s::oid[]) r (oid) join pg_class c on c.oid = r.oid
 order by 1
 """
 _MAY_CREATE = """
-select current_user::text, coalesce(
-    (select has_schema_privilege(oid, 'create') from pg_namespace where nspname = %s),
-    has_database_privilege(current_database(), 'create'))
+select current_user::text, n.oid is not null, case
+    when n.oid is null then has_database_privilege(current_database(), 'create')
+    else has_schema_privilege(n.oid, 'usage') and has_schema_privilege(n.oid, 'create') end
+from (select) one left join pg_namespace n on n.nspname = %s
 """
 _APPLICATION = """
 select r.rolname::text from pg_roles r
@@ -64,13 +65,17 @@ def wrong_roles(source: Connection, verifier_role: str) -> Iterator[Finding]:
 
 def lacking_rights(source: Connection, relations: Sequence[LockedRelation]) -> Iterator[Finding]:
     """Yield the rights that the role lacks to lock a table, or to create and remove its fence."""
-    ((role, may_create),) = source.execute(_MAY_CREATE, [FUNCTION_SCHEMA]).fetchall()
+    ((role, exists, may_create),) = source.execute(_MAY_CREATE, [FUNCTION_SCHEMA]).fetchall()
     if not may_create:
+        what = "use and create in" if exists else "create"
+        right = (
+            f"usage and create on schema {FUNCTION_SCHEMA}" if exists else "create on the database"
+        )
         yield finding(
             "*",
             "right missing",
-            f"role {role} may not create the schema {FUNCTION_SCHEMA} of the fence; grant it "
-            "create on the database",
+            f"role {role} may not {what} the schema {FUNCTION_SCHEMA} of the fence; grant it "
+            f"{right}",
         )
     maintains = source.info.server_version >= _MAINTAIN_SINCE
     rights = "update, delete, truncate" + (", maintain" if maintains else "")
