@@ -71,6 +71,19 @@ def test_every_fault_turns_its_own_check_red(moved: Moved) -> None:
         moved.change("target", undo.format(**names))
 
 
+def test_no_check_keeps_a_lock(moved: Moved) -> None:
+    """A fence is removed while the suite's process still writes its report."""
+    source, target = (
+        psycopg.connect(dsn) for dsn in (moved.databases.source, moved.databases.target)
+    )
+    with moved.begun() as checker, source, target:
+        for name in CHECKS:
+            assert not getattr(checker, name)()
+            for owner, users in ((source, "users"), (target, "auth.users")):
+                owner.execute(f"lock table {users}, visits in access exclusive mode nowait")
+                owner.rollback()
+
+
 def test_clients_that_reach_the_wrong_place_are_red(moved: Moved) -> None:
     right = moved.checker.places[0]
     old = make_conninfo(moved.databases.source, user=CLIENT, password="client")

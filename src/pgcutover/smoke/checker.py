@@ -72,8 +72,9 @@ class SmokeChecker:
 
     def names(self) -> Diff:
         """Check that the search_path of clients finds the tables that it found before."""
-        client, old = self._client(), self._old_session
-        visible = visible_tables(old, search_path_of(old, client.info.user))
+        client = self._client()
+        with self._old_session() as old:
+            visible = visible_tables(old, search_path_of(old, client.info.user))
         pairs = list(zip(self._names(self._new.other), self._names(self._new), strict=True))
         with limited(client):
             found = tuple(name_findings(client, pairs, visible, self._new))
@@ -83,7 +84,8 @@ class SmokeChecker:
         """Check that clients could insert into every table that they could insert into before."""
         client = self._client()
         old, new = self._names(self._new.other), self._names(self._new)
-        could = insertable(self._old_session, old, client.info.user)
+        with self._old_session() as session:
+            could = insertable(session, old, client.info.user)
         marker = self.marker if self._new is Side.TARGET else None
         tables = [
             table
@@ -96,12 +98,11 @@ class SmokeChecker:
 
     def plans(self) -> Diff:
         """Check that no representative query has a much worse plan than on the old side."""
-        client, old = self._client(), self._old_session
+        client = self._client()
         role = client.info.user
-        queries = top_queries(old, role) if self.queries is None else self.queries
-        path = search_path_of(old, role)
-        with old.transaction():
-            use_search_path(old, path)
+        with self._old_session() as old:
+            queries = top_queries(old, role) if self.queries is None else self.queries
+            use_search_path(old, search_path_of(old, role))
             before = plan_costs(old, queries)
         with limited(client):
             after = plan_costs(client, queries)
@@ -154,12 +155,17 @@ class SmokeChecker:
             raise UnreadableError("no clients were sent anywhere; only a cutover asks this stage")
         return self.side
 
-    @property
-    def _old_session(self) -> Connection:
+    @contextmanager
+    def _old_session(self) -> Iterator[Connection]:
+        """The session on the old side, in a transaction that ends, with its locks, at once."""
         try:
-            return self._sessions[self._new.other]
+            session = self._sessions[self._new.other]
         except KeyError as error:
             raise UnreadableError("the smoke suite was not warmed up") from error
+        try:
+            yield session
+        finally:
+            session.rollback()
 
 
 def logs_diff(look_for_errors: Callable[[Side], None] | None, side: Side) -> Diff:
