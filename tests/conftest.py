@@ -9,4 +9,10 @@ from support.memory import use_memory
 
 use_memory()
 
-pytest_plugins = ["support.distribution", "support.folders", "support.pooled", "support.servers"]
+pytest_plugins = [
+    "support.distribution",
+    "support.folders",
+    "support.pooled",
+    "support.servers",
+    "support.moved",
+]

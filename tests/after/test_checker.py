@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from cutover.conftest import aws  # noqa: F401 - a fixture
 from psycopg.conninfo import make_conninfo
-from smoke.conftest import CLIENT, TABLES, Moved, moved, smoke_templates  # noqa: F401 - fixtures
+from support.moved import CLIENT, TABLES, Moved
 
 from pgcutover.after import AfterChecker
 from pgcutover.after.cloudwatch import CloudWatch
@@ -42,7 +42,7 @@ insert into cron.job values ('@daily', 'select 1', current_database(), true, 'ni
 
 
 @pytest.fixture
-def opened(moved: Moved, tmp_path: Path) -> AfterChecker:  # noqa: F811
+def opened(moved: Moved, tmp_path: Path) -> AfterChecker:
     """A target that is open, and a source behind its fence."""
     (tmp_path / "migration.toml").write_text(MIGRATION)
     (tmp_path / "mapping.json").write_text(json.dumps({"rules": []}))
@@ -91,7 +91,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
-def test_every_fault_turns_its_own_check_red(opened: AfterChecker, moved: Moved) -> None:  # noqa: F811
+def test_every_fault_turns_its_own_check_red(opened: AfterChecker, moved: Moved) -> None:
     assert red(opened) == {}
     # the copied e-mail is refused by its own unique constraint, after triggers and checks
     assert opened.inserts().facts == {"tables": 2, "empty": 0}
@@ -131,7 +131,7 @@ from pg_database d, pg_roles r where d.datname = current_database() and r.rolnam
 """
 
 
-def test_queries_of_pg_stat_statements(opened: AfterChecker, moved: Moved) -> None:  # noqa: F811
+def test_queries_of_pg_stat_statements(opened: AfterChecker, moved: Moved) -> None:
     settings = replace(opened.settings, after=After(slow_query_factor=3))
     checker = replace(opened, settings=settings)
     with pytest.raises(UnreadableError, match="pg_stat_statements is not in the database"):

@@ -28,7 +28,7 @@ class SingleConnection:
     """The smallest pool: one connection."""
 
     def __init__(self, url):
-        self._connection = psycopg.connect(url)
+        self._connection = psycopg.connect(url, prepare_threshold=None)  # it may lead to a pooler
 
     @contextmanager
     def connection(self):

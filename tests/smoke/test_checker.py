@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from smoke.conftest import CLIENT, Moved
+from support.moved import CLIENT, Moved
 from support.servers import Databases
 
 from pgcutover.config import Hook

@@ -40,6 +40,8 @@ class Driver:
         """Bring the journal up to date with the world, after whatever ended the last process."""
         history = self._history()
         self.state = history.state  # as of then: a fence may prove what the lock began
+        if history.pending is Step.LOCK or self.state.frozen:
+            self.world.freezes[self.state.writer].resume_clients()
         if history.pending is not None:
             self.progress(f"the last run ended during the step {history.pending.value!r}")
             self._go_on(history.pending, self._settle)

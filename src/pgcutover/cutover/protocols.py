@@ -51,6 +51,9 @@ class SideFreeze(Protocol):
     def unlock(self) -> None:
         """Let writers go on."""
 
+    def resume_clients(self) -> None:
+        """Let a pooler's clients go on that a process which is gone may have paused."""
+
     def fence(self) -> None:
         """Refuse writes, where nobody waits; nothing if they are refused."""
 

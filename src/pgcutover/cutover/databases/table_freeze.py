@@ -112,6 +112,11 @@ class TableFreeze:
         if freeze is not None:
             freeze.__exit__(None, None, None)
 
+    def resume_clients(self) -> None:
+        """Run the hook `resume`, if there is one; StepError if it fails."""
+        if self.pooler is not None:
+            self.pooler.resume()
+
     def fence(self) -> None:
         """Refuse writes on every table."""
         with self._writer() as connection:
