@@ -38,12 +38,14 @@ class NightRun:
         if judgement.verdict is not Verdict.PASS:
             self.lines = [f"night     not begun: the verdict is {judgement.verdict.name}"]
             return
+        import pgcutover.setup.smoke
         from pgcutover.rehearsal.night import run_night
         from pgcutover.rehearsal.timeline import night_lines
 
         try:
             with journal.phase("night"):
-                night = run_night(options.settings, stage, journal.say, options.break_at)
+                smoke = Path(pgcutover.setup.smoke.__path__[0])
+                night = run_night(options.settings, stage, smoke, journal.say, options.break_at)
         except Exception as error:  # whatever it is, a traceback would show DSNs
             self.lines = [f"night     failed: {public_error(error)}"]
             self.exit_code = ExitCode.UNKNOWN

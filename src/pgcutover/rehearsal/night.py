@@ -140,11 +140,14 @@ class _Player:
 
 
 def run_night(
-    settings: Settings, stage: Stage, say: Callable[[str], None], break_at: str = ""
+    settings: Settings, stage: Stage, smoke: Path, say: Callable[[str], None], break_at: str = ""
 ) -> Night:
-    """Cut over, go back, cut over again and finish; NightError where a command fails."""
+    """Cut over, go back, cut over again and finish; NightError where a command fails.
+
+    `smoke` is the folder of the application's smoke suite.
+    """
     begun = time.monotonic()
-    folder = make_night_folder(settings, stage, stage.source.run_dir / "night")
+    folder = make_night_folder(settings, stage, stage.source.run_dir / "night", smoke)
     record = folder.migration.with_name("acknowledged")
     record.touch(0o600)
     player = _Player(folder, record, say, break_at)

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import psycopg
 
-import pgcutover.setup.smoke
 from pgcutover.config import DmsSettings, Settings
 from pgcutover.errors import ConfigError
 from pgcutover.rehearsal.stage import Stage
 
 SECRET = "KGC/Database/Connection"  # noqa: S105 - a name
-_SMOKE = Path(pgcutover.setup.smoke.__path__[0])
 _SECTIONS = """
 [source]
 dsn_env = "PGCUTOVER_SOURCE_DSN"
@@ -61,20 +59,23 @@ class NightFolder:
         return f"NightFolder({self.migration})"
 
 
-def make_night_folder(settings: Settings, stage: Stage, folder: Path) -> NightFolder:
-    """Write the night's migration.toml, and create the secret that the application reads."""
+def make_night_folder(settings: Settings, stage: Stage, folder: Path, smoke: Path) -> NightFolder:
+    """Write the night's migration.toml, and create the secret that the application reads.
+
+    `smoke` is the folder of the application's queries and of its own smoke checks.
+    """
     dms = settings.mover.dms
     if dms is None:
         raise ConfigError("a rehearsal needs mover.dms in migration.toml")
     folder.mkdir(mode=0o700)
     migration = folder / "migration.toml"
-    migration.write_text("\n".join(_lines(settings, dms)), "utf-8")
+    migration.write_text("\n".join(_lines(settings, dms, smoke)), "utf-8")
     _create_secret(stage, dms.region, stage.dsn(stage.source, "kgc_app"))
     _share_schema(stage)
     return NightFolder(migration, _environment(stage))
 
 
-def _lines(settings: Settings, dms: DmsSettings) -> Iterator[str]:
+def _lines(settings: Settings, dms: DmsSettings, smoke: Path) -> Iterator[str]:
     mappings = settings.resolve(settings.table_mappings).resolve()
     yield f"name = {json.dumps(settings.name)}"
     yield f"table_mappings = {json.dumps(str(mappings))}"
@@ -82,8 +83,8 @@ def _lines(settings: Settings, dms: DmsSettings) -> Iterator[str]:
         marker=json.dumps(settings.schema.marker_table),
         role=json.dumps(settings.mover.target_role),
         secret=json.dumps(SECRET),
-        checks=json.dumps(str(_SMOKE / "checks")),
-        queries=json.dumps(str(_SMOKE / "queries.sql")),
+        checks=json.dumps(str(smoke / "checks")),
+        queries=json.dumps(str(smoke / "queries.sql")),
         region=json.dumps(dms.region),
     )
     for field in dataclasses.fields(dms):

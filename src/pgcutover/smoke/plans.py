@@ -165,4 +165,5 @@ def _pruned_cost(plan: Mapping[str, Any]) -> float:
     below = sum(map(_pruned_cost, parts))
     if not plan.get("Subplans Removed") or not parts:
         return below
-    return below + max(0.0, plan["Total Cost"] - sum(part["Total Cost"] for part in parts))
+    kept = sum(float(part["Total Cost"]) for part in parts)
+    return below + max(0.0, float(plan["Total Cost"]) - kept)
