@@ -2,8 +2,8 @@
 
 The server reads the bounds of all partitions of a parent for each new one, so that the time for
 2,000 of them grows with the square of their number. Here each group is created under a copy of the
-parent, which has few partitions; then the catalogs make all of them partitions of the parent itself,
-and the copies are dropped.
+parent, which has few partitions; then the catalogs make all of them partitions of the parent, and
+the copies are dropped.
 
 Catalogs are written only on a scratch server of our own, which ends with the run. The bounds do not
 overlap, because the source has them, so nothing has to check them again.
