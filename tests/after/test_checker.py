@@ -15,8 +15,9 @@ from support.moved import CLIENT, TABLES, Moved
 
 from pgcutover.after import AfterChecker
 from pgcutover.after.cloudwatch import CloudWatch
-from pgcutover.config import After, load_settings
+from pgcutover.config import After, Hook, load_settings
 from pgcutover.connect import open_side, open_writer
+from pgcutover.cutover.hooks.run import HookRunner
 from pgcutover.cutover.resolver import Side, State
 from pgcutover.errors import PgCutoverError, UnreadableError
 from pgcutover.freeze import create_fence, read_relations
@@ -115,6 +116,21 @@ def test_without_an_opening_nothing_is_known(opened: AfterChecker) -> None:
         assert found.keys() == {*CHECKS}
         assert all("no side that a cutover has opened" in said for said in found.values())
     assert "freeze.application_roles" in red(replace(opened, roles=list))["stragglers"]
+
+
+def test_errors_in_the_applications_logs_turn_the_check_red(
+    opened: AfterChecker, tmp_path: Path
+) -> None:
+    log = tmp_path / "app.log"
+    log.write_text("signed in\n")
+    hook = Hook(command=("sh", "-c", f"! grep -q ERROR '{log}'"))
+    runner = HookRunner("kgc", tmp_path)
+    checker = replace(opened, look_for_errors=lambda side: runner.run("errors", hook, side))
+    assert not checker.logs()
+    log.write_text("signed in\nERROR: relation users does not exist\n")
+    assert "found errors in the logs of the application" in checker.logs().report()
+    with pytest.raises(PgCutoverError, match=r"cutover\.hooks\.errors is not set"):
+        opened.logs()
 
 
 # the server's own statistics need shared_preload_libraries; a table in place of the view does not
